@@ -1,0 +1,48 @@
+import { expect, test } from '@playwright/test';
+import { type Scenario, simulatedServer } from '../support/server.js';
+
+/** Pictures to look at, in results/pictures; they prove nothing by themselves. Run with PICTURES=1. */
+test.skip(!process.env.PICTURES, 'pictures are taken on request');
+
+const SIZES = { desktop: { width: 1440, height: 900 }, tablet: { width: 820, height: 1180 }, phone: { width: 390, height: 844 } };
+
+const PICTURES: [Scenario, keyof typeof SIZES, 'light' | 'dark', 'en' | 'zh'][] = [
+  ['flowing', 'desktop', 'light', 'en'],
+  ['flowing', 'desktop', 'dark', 'zh'],
+  ['flowing', 'tablet', 'light', 'zh'],
+  ['flowing', 'phone', 'light', 'en'],
+  ['flowing', 'phone', 'dark', 'zh'],
+  ['blocked', 'desktop', 'light', 'zh'],
+  ['blocked', 'desktop', 'dark', 'en'],
+  ['young', 'desktop', 'dark', 'en'],
+  ['empty', 'desktop', 'light', 'en'],
+  ['problem', 'desktop', 'dark', 'zh'],
+];
+
+for (const [scenario, size, scheme, language] of PICTURES) {
+  const name = `${scenario}-${size}-${scheme}-${language}`;
+  test(name, async ({ browser }) => {
+    const server = await simulatedServer(scenario);
+    const context = await browser.newContext({
+      viewport: SIZES[size],
+      colorScheme: scheme,
+      locale: language === 'zh' ? 'zh-CN' : 'en-US',
+      timezoneId: 'Asia/Shanghai',
+    });
+    const page = await context.newPage();
+    await page.goto(server.url);
+    await expect(page.getByRole('status')).toHaveAttribute('data-connection', 'live');
+    await page.evaluate(() => document.fonts.ready);
+    await page.screenshot({ path: `results/pictures/${name}.png`, fullPage: true, animations: 'allow' });
+    if (scenario === 'flowing' && size !== 'tablet') {
+      await page.getByRole('button', { name: language === 'zh' ? '数据有多稳？' : 'How settled?' }).click();
+      await page.screenshot({ path: `results/pictures/${name}-how.png` });
+      await page.keyboard.press('Escape');
+      await server.kill();
+      await expect(page.getByRole('status')).toHaveAttribute('data-connection', 'reconnecting');
+      await page.screenshot({ path: `results/pictures/${name}-lost.png` });
+    }
+    await context.close();
+    await server.dispose();
+  });
+}

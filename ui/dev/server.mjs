@@ -1,0 +1,75 @@
+/**
+ * Serves the built page with a simulated feed: `node dev/server.mjs [--port 8090] [--scenario flowing]`.
+ * It stands in for the Go server while working on the page and in the browser tests; nothing of it is shipped.
+ */
+import fs from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { eventAt, SCENARIOS } from './feed.mjs';
+
+const DIST = fileURLToPath(new URL('../../serve/web/dist/', import.meta.url));
+
+/** The policy of the Go package serve/web, so that a violation shows here already. */
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; " +
+  "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const TYPES = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.woff2': 'font/woff2',
+};
+
+const { values } = parseArgs({
+  options: { port: { type: 'string', default: '8090' }, scenario: { type: 'string', default: 'flowing' } },
+});
+if (!SCENARIOS.includes(values.scenario)) {
+  console.error(`unknown scenario ${values.scenario}; known: ${SCENARIOS.join(', ')}`);
+  process.exit(2);
+}
+
+function live(request, response) {
+  response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
+  const send = () => {
+    const { event, data } = eventAt(Date.now(), values.scenario);
+    response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  };
+  send();
+  const timer = setInterval(send, 1000);
+  request.on('close', () => clearInterval(timer));
+}
+
+function file(pathname, response) {
+  const wanted = path.join(DIST, path.normalize(pathname));
+  const isAsset = pathname.startsWith('/assets/');
+  const candidates = isAsset ? [wanted] : [wanted, path.join(DIST, 'index.html')];
+  for (const candidate of candidates) {
+    for (const suffix of ['.gz', '']) {
+      const name = candidate + suffix;
+      if (!fs.statSync(name, { throwIfNoEntry: false })?.isFile()) continue;
+      response.writeHead(200, {
+        'Content-Type': TYPES[path.extname(candidate)] ?? 'application/octet-stream',
+        'Content-Security-Policy': POLICY,
+        'Cache-Control': isAsset ? 'public, max-age=31536000, immutable' : 'no-cache',
+        ...(suffix ? { 'Content-Encoding': 'gzip' } : {}),
+      });
+      fs.createReadStream(name).pipe(response);
+      return;
+    }
+  }
+  response.writeHead(404, { 'Content-Type': 'text/plain' }).end('not found\n');
+}
+
+const server = http.createServer((request, response) => {
+  const { pathname } = new URL(request.url, 'http://localhost');
+  if (pathname === '/api/v1/live') live(request, response);
+  else if (pathname.startsWith('/api/')) response.writeHead(404).end();
+  else file(pathname, response);
+});
+server.listen(Number(values.port), '127.0.0.1', () => {
+  console.log(`http://127.0.0.1:${server.address().port} (${values.scenario})`);
+});

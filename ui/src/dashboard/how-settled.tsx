@@ -1,0 +1,59 @@
+import { Popover } from '@mantine/core';
+import { IconInfoCircle } from '@tabler/icons-react';
+import { useId } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { Dashboard, MinuteState } from '../api/live';
+import { useFormat } from '../format/format';
+import classes from './how-settled.module.css';
+import { countStates, type Point } from './measures';
+
+const ORDER: readonly MinuteState[] = [
+  'final',
+  'final_with_gap',
+  'amended',
+  'provisional',
+  'blocked',
+  'open',
+];
+
+/** Explains the tidemark with the page's own minutes as the example. */
+export function HowSettled({ dashboard, series }: { dashboard: Dashboard; series: readonly Point[] }) {
+  const { t } = useTranslation();
+  const format = useFormat();
+  const titleId = useId();
+  const counts = countStates(series);
+  const moment = (time: string | null) => (time === null ? '–' : format.time(Date.parse(time)));
+  return (
+    <Popover position="bottom-start" width={360} shadow="lg" trapFocus returnFocus withArrow>
+      <Popover.Target>
+        <button type="button" className={classes.button}>
+          <IconInfoCircle size={15} stroke={1.8} aria-hidden />
+          {t('tide.how')}
+        </button>
+      </Popover.Target>
+      <Popover.Dropdown aria-labelledby={titleId} className={classes.box} tabIndex={0} data-autofocus>
+        <h2 id={titleId}>{t('tide.how')}</h2>
+        <p>{t('tide.howIntro')}</p>
+        <dl className={classes.moments}>
+          <dt>{t('tide.howFinal')}</dt>
+          <dd>{moment(dashboard.final_until)}</dd>
+          <dt>{t('tide.howWatermark')}</dt>
+          <dd>{moment(dashboard.watermark)}</dd>
+        </dl>
+        <h3>{t('tide.howMinutes')}</h3>
+        <ul className={classes.states}>
+          {ORDER.map(state => (
+            <li key={state} data-state={state}>
+              <span className={classes.swatch} aria-hidden />
+              <span>
+                <b>{t(`state.${state}`)}</b>
+                <small>{t(`stateDetail.${state}`)}</small>
+              </span>
+              <span className={classes.count}>{counts[state]}</span>
+            </li>
+          ))}
+        </ul>
+      </Popover.Dropdown>
+    </Popover>
+  );
+}

@@ -1,0 +1,73 @@
+import { useTranslation } from 'react-i18next';
+import type { Dashboard } from '../api/live';
+import { useFormat } from '../format/format';
+import { HowSettled } from './how-settled';
+import { epochSeconds, gaugeSpan, type Point } from './measures';
+import { TideGauge } from './tide-gauge';
+import classes from './tide-header.module.css';
+
+const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+/** Up to when every number on the page is final, and what holds the line back when something does. */
+export function TideHeader({ dashboard, series }: { dashboard: Dashboard; series: readonly Point[] }) {
+  const { t } = useTranslation();
+  const format = useFormat();
+  const now = epochSeconds(dashboard.now);
+  const finalUntil = dashboard.final_until === null ? null : epochSeconds(dashboard.final_until);
+  const lag = finalUntil === null ? 0 : Math.max(0, now - finalUntil);
+  const blocked = dashboard.blocked_by;
+  return (
+    <section
+      className={classes.tide}
+      aria-label={t('tide.label')}
+      data-blocked={blocked !== null || undefined}
+    >
+      <div className={classes.words}>
+        <div className={classes.labelRow}>
+          <span className={classes.label}>{t('tide.label')}</span>
+          <HowSettled dashboard={dashboard} series={series} />
+        </div>
+        <p className={classes.time} title={t('tide.zone', { zone: ZONE })} data-testid="final-until">
+          {finalUntil === null ? t('tide.none') : format.time(finalUntil * 1000)}
+        </p>
+        <p className={classes.state}>
+          {blocked !== null && (
+            <strong className={classes.blocked}>{t('tide.blocked', { name: blocked })}</strong>
+          )}
+          {finalUntil !== null && <span>{t('tide.behind', { duration: format.duration(lag * 1000) })}</span>}
+        </p>
+        <p className={classes.detail}>
+          {blocked !== null
+            ? t('tide.blockedDetail')
+            : t(finalUntil === null ? 'tide.noneDetail' : 'tide.behindDetail')}
+        </p>
+      </div>
+      <TideGauge
+        now={now}
+        finalUntil={finalUntil}
+        span={gaugeSpan(lag)}
+        blocked={blocked !== null}
+        label={
+          finalUntil === null
+            ? t('tide.gaugeNone', { span: format.duration(gaugeSpan(lag) * 1000) })
+            : t('tide.gauge', {
+                final: format.time(finalUntil * 1000),
+                span: format.duration(gaugeSpan(lag) * 1000),
+              })
+        }
+      />
+      <dl className={classes.ingest}>
+        <div>
+          <dt>{t('tide.events')}</dt>
+          <dd>{format.count(Math.round(dashboard.ingest.events_per_second))}</dd>
+        </div>
+        <div>
+          <dt>{t('tide.freshness')}</dt>
+          <dd>
+            {dashboard.ingest.freshness_ms === null ? '–' : format.latency(dashboard.ingest.freshness_ms)}
+          </dd>
+        </div>
+      </dl>
+    </section>
+  );
+}

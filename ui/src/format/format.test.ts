@@ -1,0 +1,65 @@
+import { describe, expect, test } from 'vitest';
+import { makeFormat } from './format';
+
+const en = makeFormat('en-US', 'UTC');
+const zh = makeFormat('zh-CN', 'UTC');
+
+describe('counts', () => {
+  test('keep every digit of a BIGINT above 2^53', () => {
+    expect(en.count('9007199254740993')).toBe('9,007,199,254,740,993');
+  });
+  test('are shortened in the words of the language', () => {
+    expect(en.compact(45_300)).toBe('45.3K');
+    expect(zh.compact(45_300)).toBe('4.5万');
+  });
+  test('in a headline stay whole while they fit', () => {
+    expect(en.headline('999999999')).toBe('999,999,999');
+    expect(en.headline('1234567890')).toBe('1.235B');
+    expect(zh.headline('1234567890')).toBe('12.346亿');
+  });
+});
+
+describe('ratios', () => {
+  test('have two decimals', () => {
+    expect(en.percent(0.01234)).toBe('1.23%');
+  });
+  test('of change carry their sign, with a real minus', () => {
+    expect(en.change(0.042)).toBe('+4.2%');
+    expect(en.change(-0.042)).toBe('−4.2%');
+    expect(en.change(0)).toBe('0.0%');
+  });
+});
+
+describe('money', () => {
+  test('is exact and uses the short symbol in both languages', () => {
+    expect(en.money('12345678901234.56', 'CNY')).toBe('¥12,345,678,901,234.56');
+    expect(zh.money('12.5', 'USD')).toBe('$12.50');
+  });
+  test('in a headline has no cents', () => {
+    expect(en.moneyHeadline('1234.56', 'USD')).toBe('$1,235');
+  });
+});
+
+describe('times', () => {
+  const moment = Date.parse('2026-03-01T00:03:09Z');
+  test('use the 24-hour clock, and midnight is 00', () => {
+    expect(en.time(moment)).toBe('00:03:09');
+    expect(zh.time(moment)).toBe('00:03:09');
+    expect(en.minute(moment)).toBe('00:03');
+  });
+  test.each([
+    [-500, '0s', '0秒'],
+    [12_400, '12s', '12秒'],
+    [59_600, '1m 0s', '1分钟 0秒'],
+    [3_599_000, '59m 59s', '59分钟 59秒'],
+    [7_260_000, '2h 1m', '2小时 1分钟'],
+  ])('a duration of %i ms', (ms, english, chinese) => {
+    expect(en.duration(ms)).toBe(english);
+    expect(zh.duration(ms)).toBe(chinese);
+  });
+  test('a latency changes its unit at one second', () => {
+    expect(en.latency(420)).toBe('420 ms');
+    expect(en.latency(1_240)).toBe('1.2 s');
+    expect(zh.latency(1_240)).toBe('1.2 秒');
+  });
+});
