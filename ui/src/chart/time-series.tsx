@@ -16,6 +16,8 @@ const AXIS_HEIGHT = 26;
 const AXIS_WIDTH = 46;
 /** Width of a plot from which the time axis has room for a label every five minutes. */
 const TICK_SPACE = 58;
+/** A time label this close to the right edge would be cut off. */
+const TICK_EDGE = 18;
 
 export interface TimeSeriesProps {
   /** Name of what is drawn, for assistive technology. */
@@ -137,7 +139,6 @@ function plotOptions(
     ticks: { show: false },
     grid: { stroke: palette.grid, width: 1 },
   };
-  const paths = uPlot.paths.stepped!({ align: 1 });
   return {
     width: size.width,
     height: size.height,
@@ -167,13 +168,17 @@ function plotOptions(
         space: TICK_SPACE,
         grid: { show: false },
         incrs: [1, 2, 5, 10, 15, 30].map(minutes => minutes * STEP_SECONDS),
-        values: (_plot, times) => times.map(time => latest.current.formatTime(time * 1000)),
+        values: (plot, times) =>
+          times.map(time => {
+            const fits = plot.valToPos(time, 'x') < plot.bbox.width / uPlot.pxRatio - TICK_EDGE;
+            return fits ? latest.current.formatTime(time * 1000) : '';
+          }),
       },
       {
         ...axis,
         size: AXIS_WIDTH,
         gap: 6,
-        space: 34,
+        space: 26,
         values: (_plot, ticks) => ticks.map(tick => latest.current.formatAxis(tick)),
       },
     ],
@@ -182,17 +187,18 @@ function plotOptions(
       {
         stroke: palette.water,
         width: 1.5,
-        paths,
+        paths: uPlot.paths.stepped!({ align: 1 }),
         points: { show: false },
-        fill: plot => waterFill(plot, palette),
+        // Below a line that does not start at zero an area would mislead.
+        fill: plot => (latest.current.fromZero ? waterFill(plot, palette) : 'transparent'),
       },
       {
         stroke: palette.unsettled,
-        width: 1.25,
+        width: 1.5,
         dash: [3, 3],
-        paths,
+        paths: loosePaths,
         points: { show: false },
-        fill: palette.unsettledFill,
+        fill: () => (latest.current.fromZero ? palette.unsettledFill : 'transparent'),
       },
     ],
     hooks: {
@@ -211,6 +217,26 @@ function plotOptions(
     },
   };
 }
+
+/** Steps without risers: numbers that still move are not joined to one another. */
+const loosePaths: uPlot.Series.PathBuilder = (plot, seriesIndex, first, last) => {
+  const times = plot.data[0];
+  const values = plot.data[seriesIndex]!;
+  const stroke = new Path2D();
+  const fill = new Path2D();
+  const foot = plot.bbox.top + plot.bbox.height;
+  for (let index = first; index < last; index += 1) {
+    const value = values[index];
+    if (value === null || value === undefined) continue;
+    const from = plot.valToPos(times[index]!, 'x', true);
+    const until = plot.valToPos(times[index + 1]!, 'x', true);
+    const y = plot.valToPos(value, 'y', true);
+    stroke.moveTo(from, y);
+    stroke.lineTo(until, y);
+    fill.rect(from, y, until - from, foot - y);
+  }
+  return { stroke, fill };
+};
 
 function timeRange(low: number | null, high: number | null): uPlot.Range.MinMax {
   const end = high ?? Date.now() / 1000;

@@ -15,15 +15,15 @@ export function Loading({ unreachable }: { unreachable: boolean }) {
           {t('connection.unreachable')}
         </p>
       )}
-      <Skeleton height={186} radius={12} />
+      <Skeleton height={174} radius={12} />
       <div className={classes.tiles}>
         {['a', 'b', 'c', 'd', 'e'].map(key => (
-          <Skeleton key={key} height={126} radius={12} />
+          <Skeleton key={key} height={120} radius={12} />
         ))}
       </div>
       <div className={page.body}>
-        <Skeleton height={616} radius={12} />
-        <Skeleton height={616} radius={12} />
+        <Skeleton height={556} radius={12} />
+        <Skeleton height={556} radius={12} />
       </div>
     </div>
   );

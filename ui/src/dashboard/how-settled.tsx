@@ -24,7 +24,15 @@ export function HowSettled({ dashboard, series }: { dashboard: Dashboard; series
   const counts = countStates(series);
   const moment = (time: string | null) => (time === null ? '–' : format.time(Date.parse(time)));
   return (
-    <Popover position="bottom-start" width={360} shadow="lg" trapFocus returnFocus withArrow>
+    <Popover
+      position="bottom-start"
+      width={360}
+      shadow="lg"
+      transitionProps={{ duration: 100 }}
+      trapFocus
+      returnFocus
+      withArrow
+    >
       <Popover.Target>
         <button type="button" className={classes.button}>
           <IconInfoCircle size={15} stroke={1.8} aria-hidden />

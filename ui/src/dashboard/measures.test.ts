@@ -60,15 +60,16 @@ describe('a ratio', () => {
 
 describe('the change', () => {
   test('compares halves of the settled minutes', () => {
-    const series = [...flat(6), ...flat(6, { impressions: 150, clicks: 3 })];
-    expect(change('impressions', series)).toEqual({ ratio: 0.5, minutes: 6 });
-    expect(change('ctr', series)).toEqual({ ratio: 0, minutes: 6 });
+    const series = [...flat(5), ...flat(5, { impressions: 150, clicks: 3 })];
+    expect(change('impressions', series)).toEqual({ ratio: 0.5, minutes: 5 });
+    expect(change('ctr', series)).toEqual({ ratio: 0, minutes: 5 });
   });
   test('leaves unsettled minutes out', () => {
     const series = [...flat(10), ...flat(3, { state: 'provisional', impressions: 1_000_000 })];
     expect(change('impressions', series)).toEqual({ ratio: 0, minutes: 5 });
   });
-  test('spans at most thirty minutes', () => {
+  test('spans whole fives of minutes, at most thirty', () => {
+    expect(change('clicks', flat(58))?.minutes).toBe(25);
     expect(change('clicks', flat(100))?.minutes).toBe(30);
   });
   test('is unknown with too few minutes, or nothing before', () => {

@@ -89,8 +89,8 @@ function sum(series: readonly Point[]): Sums {
   return sums;
 }
 
-/** Shorter spans than this compare noise with noise. */
-const COMPARE_MINUTES_MIN = 5;
+/** Compared spans are multiples of this; shorter ones would compare noise with noise. */
+const COMPARE_MINUTES_STEP = 5;
 const COMPARE_MINUTES_MAX = 30;
 
 export interface Change {
@@ -106,8 +106,9 @@ export interface Change {
  */
 export function change(measure: Measure, series: readonly Point[]): Change | null {
   const settled = series.slice(0, settledCount(series));
-  const minutes = Math.min(COMPARE_MINUTES_MAX, Math.floor(settled.length / 2));
-  if (minutes < COMPARE_MINUTES_MIN) return null;
+  const steps = Math.floor(settled.length / 2 / COMPARE_MINUTES_STEP);
+  const minutes = Math.min(COMPARE_MINUTES_MAX, steps * COMPARE_MINUTES_STEP);
+  if (minutes === 0) return null;
   const after = measureOf(measure, sum(settled.slice(-minutes)));
   const before = measureOf(measure, sum(settled.slice(-2 * minutes, -minutes)));
   if (after === null || before === null || before === 0) return null;

@@ -13,27 +13,34 @@ interface PanelsProps {
   settled: number;
 }
 
-/** The measures minute by minute, as small multiples under one time axis. */
+/** The measures minute by minute, as small multiples whose cursors move together. */
 export function Panels(props: PanelsProps) {
+  const { t } = useTranslation();
   return (
     <div className={layout.panels}>
-      <Panel {...props} measure="impressions" height={168} markLabel className={layout.wide} />
-      <Panel {...props} measure="clicks" height={138} className={layout.wide} />
-      <Panel {...props} measure="ctr" height={138} />
-      <Panel {...props} measure="revenue" height={138} />
+      <section className={`${classes.panel} ${layout.wide}`} aria-label={t('chart.traffic')}>
+        <Plot {...props} measure="impressions" height={136} markLabel showTimes={false} />
+        <Plot {...props} measure="clicks" height={142} showTimes />
+      </section>
+      <section className={classes.panel} aria-label={t('measure.ctr')}>
+        <Plot {...props} measure="ctr" height={136} showTimes />
+      </section>
+      <section className={classes.panel} aria-label={t('measure.revenue')}>
+        <Plot {...props} measure="revenue" height={136} showTimes />
+      </section>
     </div>
   );
 }
 
-interface PanelProps extends PanelsProps {
+interface PlotProps extends PanelsProps {
   measure: Measure;
   height: number;
+  showTimes: boolean;
   /** Whether the tidemark carries its time; once in a column is enough. */
   markLabel?: boolean;
-  className?: string | undefined;
 }
 
-function Panel({ dashboard, series, settled, measure, height, markLabel = false, className }: PanelProps) {
+function Plot({ dashboard, series, settled, measure, height, showTimes, markLabel = false }: PlotProps) {
   const { t } = useTranslation();
   const format = useFormat();
   const [inspected, setInspected] = useState<number | null>(null);
@@ -50,26 +57,27 @@ function Panel({ dashboard, series, settled, measure, height, markLabel = false,
   const finalUntil = dashboard.final_until === null ? null : epochSeconds(dashboard.final_until);
   const finalLabel =
     markLabel && finalUntil !== null ? `${t('tide.label')} ${format.time(finalUntil * 1000)}` : '';
-  const describe = (index: number) => {
+  const parts = (index: number) => {
     const point = series[index];
-    if (!point) return '';
+    if (!point) return null;
     const value = columns.values[index] ?? null;
-    const number = value === null ? '–' : texts.full(value);
-    return `${format.minute(point.start * 1000)}, ${number}, ${t(`state.${point.state}`)}`;
+    return {
+      minute: format.minute(point.start * 1000),
+      value: value === null ? '–' : texts.full(value),
+      state: t(`state.${point.state}`),
+    };
   };
-  const shown = series[Math.min(inspected ?? series.length - 1, series.length - 1)];
-  const value = shown ? measureOf(measure, shown) : null;
+  const shown = parts(Math.min(inspected ?? series.length - 1, series.length - 1));
   const name = t(`measure.${measure}`);
 
   return (
-    <section className={`${classes.panel} ${className ?? ''}`} aria-label={name}>
+    <>
       <div className={classes.head}>
         <h2 className={classes.title}>{name}</h2>
         <span className={classes.note}>{t('chart.perMinute')}</span>
         {shown && (
           <span className={classes.readout} aria-hidden>
-            {format.minute(shown.start * 1000)} · <b>{value === null ? '–' : texts.full(value)}</b> ·{' '}
-            {t(`state.${shown.state}`)}
+            {shown.minute} · <b>{shown.value}</b> · {shown.state}
           </span>
         )}
       </div>
@@ -80,14 +88,14 @@ function Panel({ dashboard, series, settled, measure, height, markLabel = false,
         finalUntil={finalUntil}
         finalLabel={finalLabel}
         height={height}
-        showTimes
+        showTimes={showTimes}
         fromZero={measure !== 'ctr'}
         formatAxis={texts.axis}
         formatTime={format.minute}
-        describe={describe}
+        describe={index => Object.values(parts(index) ?? {}).join(', ')}
         onInspect={setInspected}
       />
-    </section>
+    </>
   );
 }
 

@@ -19,6 +19,9 @@ function wave(y: number, amplitude: number): string {
 const NEAR_WAVE = wave(22, 13);
 const FAR_WAVE = wave(18, 18);
 
+/** Where times are written under the water, as shares of the span before now. */
+const TICKS = [0.75, 0.5, 0.25] as const;
+
 interface TideGaugeProps {
   /** Epoch seconds by the server's clock: the right edge. */
   now: number;
@@ -34,7 +37,6 @@ export function TideGauge({ now, finalUntil, span, blocked, label }: TideGaugePr
   const { t } = useTranslation();
   const format = useFormat();
   const share = finalUntil === null ? 0 : Math.min(1, Math.max(0, 1 - (now - finalUntil) / span));
-  const ticks = [1, 0.75, 0.5, 0.25];
   return (
     <div className={classes.gauge} role="img" aria-label={label} data-blocked={blocked || undefined}>
       <div className={classes.moving} style={{ transform: `translateX(${share * 100}%)` }}>
@@ -50,10 +52,12 @@ export function TideGauge({ now, finalUntil, span, blocked, label }: TideGaugePr
         <div className={classes.mark} style={{ transform: `translateX(${share * 100}%)` }} />
       )}
       <div className={classes.ticks} aria-hidden>
-        {ticks.map(part => (
-          <span key={part}>−{format.duration(span * part * 1000)}</span>
+        {TICKS.map(part => (
+          <span key={part} style={{ left: `${(1 - part) * 100}%` }}>
+            −{format.duration(span * part * 1000)}
+          </span>
         ))}
-        <span>{t('tide.now')}</span>
+        <span className={classes.now}>{t('tide.now')}</span>
       </div>
     </div>
   );

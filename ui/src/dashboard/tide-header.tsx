@@ -1,3 +1,4 @@
+import { IconPlayerPause } from '@tabler/icons-react';
 import { useTranslation } from 'react-i18next';
 import type { Dashboard } from '../api/live';
 import { useFormat } from '../format/format';
@@ -16,12 +17,10 @@ export function TideHeader({ dashboard, series }: { dashboard: Dashboard; series
   const finalUntil = dashboard.final_until === null ? null : epochSeconds(dashboard.final_until);
   const lag = finalUntil === null ? 0 : Math.max(0, now - finalUntil);
   const blocked = dashboard.blocked_by;
+  const span = gaugeSpan(lag);
+  const spanText = format.duration(span * 1000);
   return (
-    <section
-      className={classes.tide}
-      aria-label={t('tide.label')}
-      data-blocked={blocked !== null || undefined}
-    >
+    <section className={classes.tide} aria-label={t('tide.label')}>
       <div className={classes.words}>
         <div className={classes.labelRow}>
           <span className={classes.label}>{t('tide.label')}</span>
@@ -31,43 +30,44 @@ export function TideHeader({ dashboard, series }: { dashboard: Dashboard; series
           {finalUntil === null ? t('tide.none') : format.time(finalUntil * 1000)}
         </p>
         <p className={classes.state}>
-          {blocked !== null && (
-            <strong className={classes.blocked}>{t('tide.blocked', { name: blocked })}</strong>
-          )}
-          {finalUntil !== null && <span>{t('tide.behind', { duration: format.duration(lag * 1000) })}</span>}
+          {finalUntil === null
+            ? t('tide.noneState')
+            : t('tide.behind', { duration: format.duration(lag * 1000) })}
         </p>
-        <p className={classes.detail}>
-          {blocked !== null
-            ? t('tide.blockedDetail')
-            : t(finalUntil === null ? 'tide.noneDetail' : 'tide.behindDetail')}
-        </p>
+        {blocked === null ? (
+          <p className={classes.detail}>{t(finalUntil === null ? 'tide.noneDetail' : 'tide.behindDetail')}</p>
+        ) : (
+          <p className={classes.blocked} title={t('tide.blockedDetail')}>
+            <IconPlayerPause size={15} stroke={2} aria-hidden />
+            <strong>{t('tide.blocked', { name: blocked })}</strong>
+          </p>
+        )}
       </div>
-      <TideGauge
-        now={now}
-        finalUntil={finalUntil}
-        span={gaugeSpan(lag)}
-        blocked={blocked !== null}
-        label={
-          finalUntil === null
-            ? t('tide.gaugeNone', { span: format.duration(gaugeSpan(lag) * 1000) })
-            : t('tide.gauge', {
-                final: format.time(finalUntil * 1000),
-                span: format.duration(gaugeSpan(lag) * 1000),
-              })
-        }
-      />
-      <dl className={classes.ingest}>
-        <div>
-          <dt>{t('tide.events')}</dt>
-          <dd>{format.count(Math.round(dashboard.ingest.events_per_second))}</dd>
-        </div>
-        <div>
-          <dt>{t('tide.freshness')}</dt>
-          <dd>
-            {dashboard.ingest.freshness_ms === null ? '–' : format.latency(dashboard.ingest.freshness_ms)}
-          </dd>
-        </div>
-      </dl>
+      <div className={classes.water}>
+        <dl className={classes.ingest}>
+          <div>
+            <dt>{t('tide.events')}</dt>
+            <dd>{format.count(Math.round(dashboard.ingest.events_per_second))}</dd>
+          </div>
+          <div>
+            <dt>{t('tide.freshness')}</dt>
+            <dd>
+              {dashboard.ingest.freshness_ms === null ? '–' : format.latency(dashboard.ingest.freshness_ms)}
+            </dd>
+          </div>
+        </dl>
+        <TideGauge
+          now={now}
+          finalUntil={finalUntil}
+          span={span}
+          blocked={blocked !== null}
+          label={
+            finalUntil === null
+              ? t('tide.gaugeNone', { span: spanText })
+              : t('tide.gauge', { final: format.time(finalUntil * 1000), span: spanText })
+          }
+        />
+      </div>
     </section>
   );
 }

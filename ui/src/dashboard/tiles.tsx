@@ -1,4 +1,3 @@
-import { VisuallyHidden } from '@mantine/core';
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Totals } from '../api/live';
@@ -46,11 +45,13 @@ function Tile({ measure, totals, currency, series, settled, since, format }: Til
   }, [series, measure]);
   return (
     <section className={classes.tile} aria-label={t(`measure.${measure}`)} data-measure={measure}>
-      <h2 className={classes.name}>{t(`measure.${measure}`)}</h2>
+      <div className={classes.head}>
+        <h2 className={classes.name}>{t(`measure.${measure}`)}</h2>
+        <span className={classes.since}>{since}</span>
+      </div>
       <p className={classes.value}>{headline(measure, totals, currency, format)}</p>
       <p className={classes.foot}>
         <ChangeText measure={measure} series={series} format={format} />
-        <VisuallyHidden>, {since}</VisuallyHidden>
       </p>
       <div className={classes.spark}>
         <Sparkline values={sparkline} settled={Math.min(settled, sparkline.length)} />

@@ -114,8 +114,14 @@ export function makeFormat(locale: string, timeZone?: string): Format {
     duration: ms => {
       const total = Math.max(0, Math.round(ms / 1000));
       if (total < 60) return seconds.format(total);
-      if (total < 3600) return `${minutes.format(Math.floor(total / 60))} ${seconds.format(total % 60)}`;
-      return `${hours.format(Math.floor(total / 3600))} ${minutes.format(Math.floor((total % 3600) / 60))}`;
+      const [whole, part] =
+        total < 3600
+          ? [minutes.format(Math.floor(total / 60)), total % 60 && seconds.format(total % 60)]
+          : [
+              hours.format(Math.floor(total / 3600)),
+              Math.floor((total % 3600) / 60) && minutes.format(Math.floor((total % 3600) / 60)),
+            ];
+      return part ? `${whole} ${part}` : whole;
     },
     latency: ms => (ms < 1000 ? latencyMs.format(ms) : `${latencySeconds.format(ms / 1000)} ${secondsSign}`),
   };

@@ -24,7 +24,8 @@ const en = {
   tide: {
     label: 'Final until',
     none: 'Not yet',
-    noneDetail: 'No minute is settled yet; every number may still grow.',
+    noneState: 'No minute is settled yet',
+    noneDetail: 'Every number may still grow.',
     behind: '{{duration}} behind the clock',
     behindDetail: 'Numbers before this moment will not change.',
     blocked: 'Blocked by {{name}}',
@@ -74,6 +75,7 @@ const en = {
     steady: 'steady',
   },
   chart: {
+    traffic: 'Impressions and clicks',
     perMinute: 'per minute',
     inspect: '{{name}}: use the arrow keys to read single minutes',
   },

@@ -26,7 +26,8 @@ const zh: typeof en = {
   tide: {
     label: '终值截至',
     none: '尚无',
-    noneDetail: '还没有任何一分钟定稿，所有数字仍可能增加。',
+    noneState: '还没有任何一分钟定稿',
+    noneDetail: '所有数字仍可能增加。',
     behind: '落后当前时间 {{duration}}',
     behindDetail: '此刻之前的数字不会再变。',
     blocked: '受阻于 {{name}}',
@@ -76,6 +77,7 @@ const zh: typeof en = {
     steady: '持平',
   },
   chart: {
+    traffic: '曝光与点击',
     perMinute: '每分钟',
     inspect: '{{name}}：用方向键逐分钟查看',
   },
