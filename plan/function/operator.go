@@ -1,0 +1,6 @@
+package function
+
+import "tidemark/plan"
+
+// operators is the operator part of the table.
+var operators []*plan.Function

@@ -1,0 +1,6 @@
+package function
+
+import "tidemark/plan"
+
+// texts is the string part of the table.
+var texts []*plan.Function

@@ -1,0 +1,6 @@
+package function
+
+import "tidemark/plan"
+
+// times is the time part of the table.
+var times []*plan.Function
