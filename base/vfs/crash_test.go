@@ -99,6 +99,14 @@ func TestKeepRandomTears(t *testing.T) {
 	}
 }
 
+func TestMakeDirIsDurable(t *testing.T) {
+	m := NewMem()
+	must(t, MakeDir(m, "/a/b/c"))
+	if info, err := m.CrashClone(LoseAll).Stat("/a/b/c"); err != nil || !info.IsDir {
+		t.Errorf("after a crash: %+v, %v", info, err)
+	}
+}
+
 func TestFlip(t *testing.T) {
 	m := NewMem()
 	must(t, WriteFile(m, "/f", []byte("abc")))

@@ -151,6 +151,26 @@ func WriteFile(fsys FS, name string, content []byte) error {
 	return fsys.SyncDir(filepath.Dir(name))
 }
 
+// MakeDir makes a directory and those above it, and makes their names durable.
+func MakeDir(fsys FS, dir string) error {
+	unsynced := []string{filepath.Dir(dir)}
+	for above := filepath.Dir(dir); above != filepath.Dir(above); above = filepath.Dir(above) {
+		if _, err := fsys.Stat(above); err == nil {
+			break
+		}
+		unsynced = append(unsynced, filepath.Dir(above))
+	}
+	if err := fsys.MkdirAll(dir); err != nil {
+		return err
+	}
+	for _, above := range unsynced {
+		if err := fsys.SyncDir(above); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // RemoveTree deletes a file, or a directory and everything in it. What is not
 // there is no error.
 func RemoveTree(fsys FS, name string) error {

@@ -1,0 +1,53 @@
+package eventlog
+
+import "time"
+
+// The limits of this package. Options can lower some of them.
+const (
+	// segmentBytesDefault is when a partition goes on in a new segment.
+	segmentBytesDefault = 128 << 20
+	// segmentBytesMax keeps positions inside a segment in 31 bits.
+	segmentBytesMax = 1 << 30
+
+	// batchBytesMax bounds one append, and with it what a reader must hold.
+	batchBytesMax = 32 << 20
+	// recordsMax bounds the events of one append.
+	recordsMax = 1 << 20
+	// runBytes is how much one write run gathers before it is written; an
+	// append that is larger makes a run of its own.
+	runBytes = 4 << 20
+	// queueAppendsMax and queueBytesMax bound what waits for a partition's writer.
+	queueAppendsMax = 4096
+	queueBytesMax   = 128 << 20
+
+	// reserveBytesMax is how far ahead of its end a segment reserves disk; a
+	// small one reserves as much as it holds, and at least reserveBytesMin.
+	reserveBytesMin = 64 << 10
+	reserveBytesMax = 16 << 20
+	// checkpointBytes is after how much appended data a checkpoint is written;
+	// recovery never scans much more.
+	checkpointBytes = 32 << 20
+
+	// blockBytes is how much a reader reads at once.
+	blockBytes = 1 << 20
+	// blockPadding is how far behind its last byte a block's buffer can be
+	// read, for decoders that load whole words.
+	blockPadding = 64
+	// windowBytes is how much a scan reads at once.
+	windowBytes = 1 << 20
+	// indexStepBytes is the distance of entries in the sparse index.
+	indexStepBytes = 64 << 10
+
+	// Idempotency keys are remembered while they are among the newest
+	// keysMaxDefault of their partition and younger than keyAgeDefault.
+	keysMaxDefault = 100_000
+	keyAgeDefault  = 24 * time.Hour
+	keyBytesMax    = 256
+	resultBytesMax = 64 << 10
+
+	topicNameBytesMax = 80
+	partitionsMax     = 1024
+	holdsMax          = 1024
+	holdNameBytesMax  = 256
+	headersMax        = 256
+)

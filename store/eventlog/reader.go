@@ -1,0 +1,254 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"tidemark/base/problem"
+	"tidemark/base/vfs"
+)
+
+// Reader reads the records of a partition in order. It sees only what is
+// synced. It is used by one goroutine at a time; any number of readers may be
+// open.
+type Reader struct {
+	partition *partition
+	offset    Offset // of the next record to give
+	segment   *segment
+	file      vfs.File
+	position  int64  // of the next batch to read
+	expect    Offset // its base offset
+	closed    bool
+}
+
+// Offset is that of the next record.
+func (r *Reader) Offset() Offset { return r.offset }
+
+// Close gives the file back.
+func (r *Reader) Close() error {
+	r.closed = true
+	return r.leave()
+}
+
+// Next returns the next records, and waits for some when there are none. It
+// ends with the context's error, with ErrClosed, with problem.Corrupt where
+// bytes are damaged (see SkipCorrupt), or with problem.NotFound where retention
+// was faster.
+func (r *Reader) Next(ctx context.Context) (*Block, error) {
+	for {
+		k, err := r.NextAvailable()
+		if err != io.EOF {
+			return k, err
+		}
+		if err := r.partition.wait(ctx, r.offset); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// NextAvailable returns the next records, or io.EOF when there are none now.
+func (r *Reader) NextAvailable() (*Block, error) {
+	for {
+		v, err := r.enter()
+		if err != nil {
+			return nil, err
+		}
+		if v.segment == nil {
+			return nil, io.EOF
+		}
+		k := newBlock()
+		if err := r.fill(k, v); err != nil {
+			k.Release()
+			return nil, r.partition.readError(v.segment, r.offset, err)
+		}
+		if k.Len() > 0 {
+			return k, nil
+		}
+		k.Release() // only control batches were there
+	}
+}
+
+// enter opens the segment of the offset, at or before it.
+func (r *Reader) enter() (view, error) {
+	if r.closed {
+		return view{}, ErrClosed
+	}
+	v, err := r.partition.at(r.offset)
+	if err != nil || v.segment == nil || v.segment == r.segment {
+		return v, err
+	}
+	if err := r.leave(); err != nil {
+		return v, err
+	}
+	from, err := r.partition.seek(v, r.offset)
+	if err != nil {
+		return v, err
+	}
+	file, err := r.partition.log.fs.Open(filepath.Join(r.partition.dir, v.segment.fileName()))
+	if err != nil {
+		return v, r.partition.readError(v.segment, r.offset, err)
+	}
+	r.segment, r.file, r.position, r.expect = v.segment, file, from.position, from.offset
+	s := &scanner{window: window{file: r.file, size: v.size}, position: r.position, expect: r.expect, limit: v.end}
+	if err := s.approach(r.offset); err != nil {
+		return v, errors.Join(r.partition.readError(v.segment, r.offset, err), r.leave())
+	}
+	r.position, r.expect = s.position, s.expect
+	return v, nil
+}
+
+func (r *Reader) leave() error {
+	if r.file == nil {
+		return nil
+	}
+	file := r.file
+	r.file, r.segment = nil, nil
+	return file.Close()
+}
+
+// fill reads whole batches into the block: as many as blockBytes hold, at least
+// one. Damage behind the first batch is left for the next call.
+func (r *Reader) fill(k *Block, v view) error {
+	if err := r.load(k, v, blockBytes); err != nil {
+		return err
+	}
+	at, expect := 0, r.expect
+	k.first = r.offset
+	for at < len(k.buffer) {
+		h, err := r.batchAt(k, at, expect, v)
+		if errors.Is(err, errShort) {
+			if at > 0 {
+				break
+			}
+			if err := r.load(k, v, h.size); err != nil {
+				return err
+			}
+			continue
+		}
+		if err == nil && h.control() {
+			if k.Len() > 0 {
+				break // a block's offsets have no gaps
+			}
+			k.first = h.next()
+		} else if err == nil {
+			err = k.decodeRecords(h, at, at+h.size, r.offset)
+		}
+		if err != nil {
+			if k.Len() > 0 && isDamage(err) {
+				break
+			}
+			return err
+		}
+		at += h.size
+		expect = h.next()
+	}
+	r.position += int64(at)
+	r.expect, r.offset = expect, max(expect, r.offset)
+	k.next = r.offset
+	return nil
+}
+
+// errShort says that a batch goes on behind what was loaded.
+var errShort = errors.New("the batch goes on")
+
+// load reads up to size bytes at the position.
+func (r *Reader) load(k *Block, v view, size int) error {
+	size = int(min(int64(size), v.size-r.position))
+	if size <= 0 {
+		return damaged("the segment ends at byte %d", r.position)
+	}
+	k.resize(size)
+	n, err := r.file.ReadAt(k.buffer, r.position)
+	if n == size {
+		return nil
+	}
+	if err == io.EOF {
+		return damaged("the file ends at byte %d instead of %d", r.position+int64(n), v.size)
+	}
+	return fmt.Errorf("at byte %d: %w", r.position, err)
+}
+
+// batchAt checks the batch that begins at a place of the block's buffer.
+func (r *Reader) batchAt(k *Block, at int, expect Offset, v view) (header, error) {
+	b := k.buffer[at:]
+	if len(b) < headerBytes {
+		if r.position+int64(at+headerBytes) > v.size {
+			return header{}, damaged("the segment ends inside a batch")
+		}
+		return header{size: headerBytes}, errShort
+	}
+	h, err := decodeHeader(b)
+	if err != nil {
+		return h, err
+	}
+	if h.base != expect || h.next() > v.end {
+		return h, damaged("offsets %d to %d instead of %d", h.base, h.next(), expect)
+	}
+	if h.size > len(b) {
+		if r.position+int64(at+h.size) > v.size {
+			return h, damaged("the segment ends inside a batch of %d bytes", h.size)
+		}
+		return h, errShort
+	}
+	return h, verify(b[:h.size])
+}
+
+// SkipCorrupt moves behind the damage that Next reported, to the next record
+// that can be read, and tells which offsets were given up.
+func (r *Reader) SkipCorrupt() (Range, error) {
+	skipped := Range{From: r.offset, To: r.offset}
+	v, err := r.partition.at(r.offset)
+	if err != nil {
+		return skipped, err
+	}
+	if v.segment == nil || r.closed {
+		return skipped, problem.New(problem.InvalidRequest, "nothing is damaged at offset %d of %v", r.offset, r.partition)
+	}
+	target := v.end
+	s, done, err := v.segment.openScanner(r.partition.log.fs, r.partition.dir, v.size, v.end)
+	switch {
+	case isMissing(err):
+	case err != nil:
+		return skipped, r.partition.readError(v.segment, r.offset, err)
+	default:
+		defer done()
+		if target, err = r.nextReadable(s, v); err != nil {
+			return skipped, err
+		}
+	}
+	if target <= r.offset {
+		return skipped, problem.New(problem.InvalidRequest, "nothing is damaged at offset %d of %v", r.offset, r.partition)
+	}
+	if err := r.leave(); err != nil {
+		return skipped, err
+	}
+	r.offset, skipped.To = target, target
+	return skipped, nil
+}
+
+// nextReadable walks the segment with checksums up to the first whole batch
+// with a record at or behind the offset; without one it is the segment's end.
+func (r *Reader) nextReadable(s *scanner, v view) (Offset, error) {
+	if r.segment == v.segment {
+		s.position, s.expect = r.position, r.expect
+	}
+	for s.expect < v.end {
+		h, _, err := s.batch()
+		switch {
+		case err == nil && h.next() > r.offset:
+			return max(h.base, r.offset), nil
+		case err == nil:
+			s.pass(h)
+		case isDamage(err):
+			if s.position, s.expect, err = s.afterDamage(); err != nil {
+				return 0, r.partition.readError(v.segment, r.offset, err)
+			}
+		default:
+			return 0, r.partition.readError(v.segment, r.offset, err)
+		}
+	}
+	return v.end, nil
+}
