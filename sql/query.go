@@ -45,7 +45,7 @@ type Select struct {
 	Having   Expr
 	Windows  []*NamedWindow
 	Qualify  Expr
-	Remarks  map[Clause]Comments // comments around the clause keywords; nil when none
+	Remarks  map[Clause][]string // comments before a clause or inside it; nil when none
 }
 
 // Clause names a clause of Select that can carry comments.
@@ -53,7 +53,8 @@ type Clause uint8
 
 // The clauses.
 const (
-	FromClause Clause = iota
+	SelectClause Clause = iota
+	FromClause
 	WhereClause
 	GroupByClause
 	HavingClause

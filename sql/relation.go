@@ -72,6 +72,7 @@ type Join struct {
 	Right   Relation
 	On      Expr
 	Using   []Name
+	Remarks []string // comments before the join
 }
 
 // Aliased is a parenthesised relation with an alias of its own, such as
