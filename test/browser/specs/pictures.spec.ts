@@ -4,7 +4,11 @@ import { type Scenario, simulatedServer } from '../support/server.js';
 /** Pictures to look at, in results/pictures; they prove nothing by themselves. Run with PICTURES=1. */
 test.skip(!process.env.PICTURES, 'pictures are taken on request');
 
-const SIZES = { desktop: { width: 1440, height: 900 }, tablet: { width: 820, height: 1180 }, phone: { width: 390, height: 844 } };
+const SIZES = {
+  desktop: { width: 1440, height: 900 },
+  tablet: { width: 820, height: 1180 },
+  phone: { width: 390, height: 844 },
+};
 
 const PICTURES: [Scenario, keyof typeof SIZES, 'light' | 'dark', 'en' | 'zh'][] = [
   ['flowing', 'desktop', 'light', 'en'],
@@ -36,6 +40,7 @@ for (const [scenario, size, scheme, language] of PICTURES) {
     await page.screenshot({ path: `results/pictures/${name}.png`, fullPage: true, animations: 'allow' });
     if (scenario === 'flowing' && size !== 'tablet') {
       await page.getByRole('button', { name: language === 'zh' ? '数据有多稳？' : 'How settled?' }).click();
+      await expect(page.getByRole('dialog')).toHaveCSS('opacity', '1');
       await page.screenshot({ path: `results/pictures/${name}-how.png` });
       await page.keyboard.press('Escape');
       await server.kill();

@@ -35,12 +35,21 @@ export async function serverUnderTest(): Promise<Server> {
     const port = await freePort();
     const data = fs.mkdtempSync(path.join(os.tmpdir(), 'tidemark-browser-'));
     const args = ['demo', '--listen', `127.0.0.1:${port}`, '--data', data];
-    return ownServer(port, path.resolve(TIDEMARK_BIN), args, false, () => fs.rmSync(data, { recursive: true, force: true }));
+    return ownServer(port, path.resolve(TIDEMARK_BIN), args, false, () =>
+      fs.rmSync(data, { recursive: true, force: true }),
+    );
   }
   if (BASE_URL) {
     const refuse = () => Promise.reject(new Error('a server given by BASE_URL is not restarted'));
     const nothing = () => Promise.resolve();
-    return { url: BASE_URL, simulated: false, restartable: false, start: refuse, kill: refuse, dispose: nothing };
+    return {
+      url: BASE_URL,
+      simulated: false,
+      restartable: false,
+      start: refuse,
+      kill: refuse,
+      dispose: nothing,
+    };
   }
   return simulatedServer('flowing');
 }

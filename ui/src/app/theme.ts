@@ -19,10 +19,24 @@ const tide: MantineColorsTuple = [
   '#073e46',
 ];
 
+/** Greys of the dark scheme, with the page's hint of teal. */
+const dark: MantineColorsTuple = [
+  '#cdd8db',
+  '#b4c2c7',
+  '#9aabb2',
+  '#5f7077',
+  '#34454c',
+  '#2a383f',
+  '#1c2a30',
+  '#142026',
+  '#0f181c',
+  '#0a1013',
+];
+
 export const theme = createTheme({
   primaryColor: 'tide',
   primaryShade: { light: 7, dark: 4 },
-  colors: { tide },
+  colors: { tide, dark },
   autoContrast: true,
   defaultRadius: 'md',
   cursorType: 'pointer',

@@ -8,6 +8,8 @@ import { type Column, minuteAt, splitSteps } from './steps';
 import classes from './time-series.module.css';
 
 const STEP_SECONDS = 60;
+/** Charts with this key show the same minute under their cursors. */
+const SYNC_KEY = 'minutes';
 /** The plot never shows less than this, so that the first minutes of a new system do not fill it. */
 const SPAN_SECONDS_MIN = 10 * STEP_SECONDS;
 const SPAN_SECONDS_MAX = 60 * STEP_SECONDS;
@@ -97,11 +99,11 @@ export function TimeSeries(props: TimeSeriesProps) {
     const current = inspected ?? newest;
     const next = { ArrowLeft: current - 1, ArrowRight: current + 1, Home: 0, End: newest }[event.key];
     if (next === undefined || newest < 0) {
-      if (event.key === 'Escape') moveCursor(plot.current, null);
+      if (event.key === 'Escape') moveCursors(null);
       return;
     }
     event.preventDefault();
-    moveCursor(plot.current, starts[Math.min(newest, Math.max(0, next))]! + STEP_SECONDS / 2);
+    moveCursors(starts[Math.min(newest, Math.max(0, next))]! + STEP_SECONDS / 2);
   };
 
   const shown = inspected ?? starts.length - 1;
@@ -118,13 +120,19 @@ export function TimeSeries(props: TimeSeriesProps) {
       aria-valuenow={Math.max(0, shown)}
       aria-valuetext={shown >= 0 ? props.describe(shown) : ''}
       onKeyDown={onKeyDown}
-      onBlur={() => moveCursor(plot.current, null)}
+      onBlur={() => moveCursors(null)}
     />
   );
 }
 
-function moveCursor(plot: uPlot | undefined, time: number | null): void {
-  plot?.setCursor(time === null ? { left: -10, top: -10 } : { left: plot.valToPos(time, 'x'), top: 1 });
+/** Moves the cursors of all charts to a time, or away. */
+function moveCursors(time: number | null): void {
+  for (const plot of uPlot.sync(SYNC_KEY).plots) {
+    plot.setCursor(
+      time === null ? { left: -10, top: -10 } : { left: plot.valToPos(time, 'x'), top: 1 },
+      true,
+    );
+  }
 }
 
 function plotOptions(
@@ -145,7 +153,7 @@ function plotOptions(
     padding: [10, 0, size.showTimes ? 0 : 6, 0],
     legend: { show: false },
     cursor: {
-      sync: { key: 'minutes' },
+      sync: { key: SYNC_KEY },
       drag: { x: false, y: false, setScale: false },
       y: false,
       points: { show: false },

@@ -26,8 +26,12 @@ export function TideHeader({ dashboard, series }: { dashboard: Dashboard; series
           <span className={classes.label}>{t('tide.label')}</span>
           <HowSettled dashboard={dashboard} series={series} />
         </div>
-        <p className={classes.time} title={t('tide.zone', { zone: ZONE })} data-testid="final-until">
-          {finalUntil === null ? t('tide.none') : format.time(finalUntil * 1000)}
+        <p className={classes.time} title={t('tide.zone', { zone: ZONE })}>
+          {dashboard.final_until === null ? (
+            t('tide.none')
+          ) : (
+            <time dateTime={dashboard.final_until}>{format.time(Date.parse(dashboard.final_until))}</time>
+          )}
         </p>
         <p className={classes.state}>
           {finalUntil === null

@@ -6,8 +6,8 @@ import { type Format, useFormat } from '../format/format';
 import { change, LOWER_IS_BETTER, MEASURES, type Measure, measureOf, type Point } from './measures';
 import classes from './tiles.module.css';
 
-/** A smaller relative change than this is called steady. */
-const STEADY = 0.0005;
+/** A smaller relative change than this is neither good nor bad. */
+const STEADY = 0.01;
 
 interface TilesProps {
   totals: Totals;
@@ -49,7 +49,9 @@ function Tile({ measure, totals, currency, series, settled, since, format }: Til
         <h2 className={classes.name}>{t(`measure.${measure}`)}</h2>
         <span className={classes.since}>{since}</span>
       </div>
-      <p className={classes.value}>{headline(measure, totals, currency, format)}</p>
+      <p className={classes.value}>
+        <Headline measure={measure} totals={totals} currency={currency} format={format} />
+      </p>
       <p className={classes.foot}>
         <ChangeText measure={measure} series={series} format={format} />
       </p>
@@ -60,13 +62,16 @@ function Tile({ measure, totals, currency, series, settled, since, format }: Til
   );
 }
 
-function headline(measure: Measure, totals: Totals, currency: string, format: Format): string {
+type HeadlineProps = Pick<TileProps, 'measure' | 'totals' | 'currency' | 'format'>;
+
+/** The number itself, with its exact value for programs that read the page. */
+function Headline({ measure, totals, currency, format }: HeadlineProps) {
   switch (measure) {
     case 'impressions':
     case 'clicks':
-      return format.headline(totals[measure]);
+      return <data value={totals[measure]}>{format.headline(totals[measure])}</data>;
     case 'revenue':
-      return format.moneyHeadline(totals.revenue, currency);
+      return <data value={totals.revenue}>{format.moneyHeadline(totals.revenue, currency)}</data>;
     default: {
       const ratio = measureOf(measure, {
         impressions: Number(totals.impressions),
@@ -74,7 +79,7 @@ function headline(measure: Measure, totals: Totals, currency: string, format: Fo
         revenue: Number(totals.revenue),
         errors: Number(totals.errors),
       });
-      return ratio === null ? '–' : format.percent(ratio);
+      return ratio === null ? '–' : <data value={String(ratio)}>{format.percent(ratio)}</data>;
     }
   }
 }
@@ -92,15 +97,14 @@ function ChangeText({
   const compared = change(measure, series);
   if (!compared) return <span>{t('tile.changeLater')}</span>;
   const { ratio, minutes } = compared;
-  const steady = Math.abs(ratio) < STEADY;
   const good = ratio > 0 !== LOWER_IS_BETTER.has(measure);
+  const tone = Math.abs(ratio) < STEADY ? 'steady' : good ? 'good' : 'bad';
   return (
     <>
-      <span className={classes.change} data-tone={steady ? 'steady' : good ? 'good' : 'bad'}>
-        <span aria-hidden>{steady ? '→' : ratio > 0 ? '↑' : '↓'}</span>{' '}
-        {steady ? t('tile.steady') : format.change(ratio)}
+      <span className={classes.change} data-tone={tone}>
+        <span aria-hidden>{ratio > 0 ? '↑' : ratio < 0 ? '↓' : '→'}</span> {format.change(ratio)}
       </span>{' '}
-      <span>{t('tile.change', { minutes })}</span>
+      <span className={classes.compared}>{t('tile.change', { minutes })}</span>
     </>
   );
 }

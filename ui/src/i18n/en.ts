@@ -1,6 +1,5 @@
 const en = {
   page: {
-    title: 'Tidemark',
     skip: 'Skip to content',
     heading: 'Ad delivery, live',
     language: 'Language',
@@ -70,9 +69,6 @@ const en = {
     since: 'since {{time}}',
     change: 'vs previous {{minutes}} min',
     changeLater: 'compares after 10 settled minutes',
-    changeUp: 'up {{value}}',
-    changeDown: 'down {{value}}',
-    steady: 'steady',
   },
   chart: {
     traffic: 'Impressions and clicks',

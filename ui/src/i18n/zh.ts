@@ -2,7 +2,6 @@ import type en from './en';
 
 const zh: typeof en = {
   page: {
-    title: 'Tidemark',
     skip: '跳到正文',
     heading: '广告投放实时看板',
     language: '语言',
@@ -72,9 +71,6 @@ const zh: typeof en = {
     since: '自 {{time}} 起',
     change: '较前 {{minutes}} 分钟',
     changeLater: '满 10 个定稿分钟后开始对比',
-    changeUp: '上升 {{value}}',
-    changeDown: '下降 {{value}}',
-    steady: '持平',
   },
   chart: {
     traffic: '曝光与点击',
