@@ -1,0 +1,222 @@
+package olap
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"tidemark/base/batch"
+	"tidemark/base/problem"
+	"tidemark/base/value"
+)
+
+// Question is a SELECT in DuckDB's dialect.
+type Question struct {
+	SQL     string
+	Args    []any         // for $1, $2 …
+	Columns []value.Field // what the answer is to be; nil to take DuckDB's types
+	RowsMax int           // stop after so many rows; 0 for no limit
+}
+
+// Stats tells what answering took.
+type Stats struct {
+	Rows      int           // rows passed on
+	Truncated bool          // there were more than RowsMax
+	Waited    time.Duration // for admission
+	Ran       time.Duration
+}
+
+// Query answers the question in batches. It waits for its turn, and ends early
+// when ctx does or when each returns an error. The columns given to each are the
+// same for all batches and are given once, with no rows, for an empty answer.
+func (s *Store) Query(ctx context.Context, q Question, each func([]value.Field, *batch.Batch) error) (Stats, error) {
+	var stats Stats
+	begin := time.Now()
+	release, err := s.admit(ctx)
+	if err != nil {
+		return stats, err
+	}
+	defer release()
+	stats.Waited = time.Since(begin)
+	begin = time.Now()
+	err = s.answer(ctx, q, &stats, each)
+	stats.Ran = time.Since(begin)
+	return stats, err
+}
+
+// admit takes a place among the running, and before that one among the waiting.
+func (s *Store) admit(ctx context.Context) (release func(), err error) {
+	select {
+	case s.waiting <- struct{}{}:
+	default:
+		return nil, problem.New(problem.TooBusy, "%d questions are waiting already", cap(s.waiting)).WithHint("try again in a second").Retryable()
+	}
+	select {
+	case s.admission <- struct{}{}:
+		return func() { <-s.admission; <-s.waiting }, nil
+	case <-ctx.Done():
+		<-s.waiting
+		return nil, ended(ctx)
+	}
+}
+
+func ended(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return problem.New(problem.Timeout, "the question took longer than allowed").WithHint("ask for less, or allow more time")
+	}
+	return problem.New(problem.Canceled, "the question was canceled")
+}
+
+func (s *Store) answer(ctx context.Context, q Question, stats *Stats, each func([]value.Field, *batch.Batch) error) error {
+	conn, err := s.readers.Conn(ctx)
+	if err != nil {
+		return s.explain(ctx, err)
+	}
+	defer conn.Close()
+	return s.explain(ctx, conn.Raw(func(c any) error {
+		args := make([]driver.NamedValue, len(q.Args))
+		for i, a := range q.Args {
+			args[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
+		}
+		rows, err := c.(driver.QueryerContext).QueryContext(ctx, q.SQL, args)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		return pass(q, rows, stats, each)
+	}))
+}
+
+// pass copies an answer into batches.
+func pass(q Question, rows driver.Rows, stats *Stats, each func([]value.Field, *batch.Batch) error) error {
+	columns := q.Columns
+	if columns == nil {
+		var err error
+		if columns, err = columnsOf(rows); err != nil {
+			return err
+		}
+	}
+	if got := len(rows.Columns()); got != len(columns) {
+		return fmt.Errorf("DuckDB answered %d columns where %d were expected", got, len(columns))
+	}
+	row := make([]driver.Value, len(columns))
+	for first := true; ; first = false {
+		b := &batch.Batch{Columns: make([]*batch.Column, len(columns))}
+		for i, f := range columns {
+			b.Columns[i] = batch.NewColumn(f.Type, 0)
+		}
+		end := false
+		for b.Rows < batch.MaxRows && !end {
+			err := rows.Next(row)
+			switch {
+			case errors.Is(err, io.EOF):
+				end = true
+			case err != nil:
+				return err
+			case q.RowsMax > 0 && stats.Rows == q.RowsMax:
+				stats.Truncated, end = true, true
+			default:
+				for i, v := range row {
+					b.Columns[i].Resize(b.Rows + 1)
+					if err := setFromDriver(b.Columns[i], b.Rows, v); err != nil {
+						return fmt.Errorf("column %s: %w", columns[i].Name, err)
+					}
+				}
+				b.Rows++
+				stats.Rows++
+			}
+		}
+		if b.Rows > 0 || first {
+			if err := each(columns, b); err != nil {
+				return err
+			}
+		}
+		if end {
+			return nil
+		}
+	}
+}
+
+// explain turns DuckDB's errors into problems. Text that reaches DuckDB was
+// printed by us from a bound tree, so only run-time errors are the user's.
+func (s *Store) explain(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ended(ctx)
+	}
+	var failed *duckdb.Error
+	if !errors.As(err, &failed) {
+		return err
+	}
+	text, _, _ := strings.Cut(strings.TrimSpace(failed.Msg), "\n")
+	switch failed.Type {
+	case duckdb.ErrorTypeConversion, duckdb.ErrorTypeOutOfRange, duckdb.ErrorTypeDivideByZero, duckdb.ErrorTypeInvalidInput:
+		return problem.New(problem.InvalidValue, "%s", text)
+	case duckdb.ErrorTypeOutOfMemory:
+		return problem.New(problem.TooLarge, "the question needs more memory than it may have").WithHint("group by fewer values or ask for a shorter time")
+	case duckdb.ErrorTypeCatalog:
+		return problem.New(problem.Conflict, "%s", text).WithHint("the table may have just been dropped; ask again").Retryable()
+	}
+	return fmt.Errorf("DuckDB refused %q: %s", "the printed question", failed.Msg)
+}
+
+// columnsOf reads DuckDB's own types of an answer.
+func columnsOf(rows driver.Rows) ([]value.Field, error) {
+	typed, ok := rows.(driver.RowsColumnTypeDatabaseTypeName)
+	if !ok {
+		return nil, errors.New("the driver does not tell column types")
+	}
+	columns := make([]value.Field, len(rows.Columns()))
+	for i, name := range rows.Columns() {
+		t, err := typeNamed(typed.ColumnTypeDatabaseTypeName(i))
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", name, err)
+		}
+		columns[i] = value.Field{Name: name, Type: t}
+	}
+	return columns, nil
+}
+
+// typeNamed reads the simple type names that DuckDB answers with.
+func typeNamed(name string) (value.Type, error) {
+	var precision, scale int
+	if n, _ := fmt.Sscanf(name, "DECIMAL(%d,%d)", &precision, &scale); n == 2 {
+		return value.DecimalOf(precision, scale), nil
+	}
+	if elem, ok := strings.CutSuffix(name, "[]"); ok {
+		t, err := typeNamed(elem)
+		return value.ArrayOf(t), err
+	}
+	if t, ok := namedTypes[name]; ok {
+		return t, nil
+	}
+	return value.Type{}, problem.New(problem.Unsupported, "an answer cannot have a column of type %s", name).WithHint("cast it to another type")
+}
+
+var namedTypes = map[string]value.Type{
+	"BOOLEAN": value.BooleanType, "TINYINT": value.TinyIntType, "SMALLINT": value.SmallIntType, "INTEGER": value.IntType,
+	"BIGINT": value.BigIntType, "UTINYINT": value.SmallIntType, "USMALLINT": value.IntType, "UINTEGER": value.BigIntType,
+	"UBIGINT": value.DecimalOf(20, 0), "HUGEINT": value.DecimalOf(38, 0), "FLOAT": value.FloatType, "DOUBLE": value.DoubleType,
+	"VARCHAR": value.StringType, "BLOB": value.BytesType, "DATE": value.DateType, "TIME": value.TimeOf(6),
+	"TIMESTAMP": value.TimestampOf(6), "TIMESTAMP_S": value.TimestampOf(0), "TIMESTAMP_MS": value.TimestampOf(3),
+	"TIMESTAMP_NS": value.TimestampOf(9), "TIMESTAMPTZ": value.TimestampLTZOf(6), "TIMESTAMP WITH TIME ZONE": value.TimestampLTZOf(6),
+}
+
+// Exec runs a statement of the program's own, outside admission: checkpoints and
+// deletions of rows past their retention. Never text that a user wrote.
+func (s *Store) Exec(ctx context.Context, statement string, args ...any) (affected int64, err error) {
+	var result sql.Result
+	if result, err = s.readers.ExecContext(ctx, statement, args...); err != nil {
+		return 0, diskFull(err)
+	}
+	return result.RowsAffected()
+}

@@ -1,0 +1,147 @@
+package olap
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"tidemark/base/problem"
+	"tidemark/base/value"
+)
+
+// Table is what the store must know of a table.
+type Table struct {
+	Name    string
+	Columns []value.Field
+	Key     []int // positions in Columns; nil for a table that is only appended to
+}
+
+// CreateTable makes the table when it is not there. One that is there with other
+// columns is a problem.Conflict: the caller decides whether to drop it.
+func (s *Store) CreateTable(ctx context.Context, t Table) error {
+	columns := make([]string, len(t.Columns))
+	for i, f := range t.Columns {
+		text, err := typeName(f.Type)
+		if err != nil {
+			return fmt.Errorf("column %s of %s: %w", f.Name, t.Name, err)
+		}
+		columns[i] = quote(f.Name) + " " + text
+	}
+	if _, err := s.readers.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+quote(t.Name)+" ("+strings.Join(columns, ", ")+")"); err != nil {
+		return fmt.Errorf("create table %s: %w", t.Name, err)
+	}
+	has, err := s.columns(ctx, t.Name)
+	if err != nil {
+		return err
+	}
+	if want := strings.Join(columns, ", "); unquoted(has) != unquoted(want) {
+		return problem.New(problem.Conflict, "table %s is stored with other columns", t.Name).WithHint("stored: %s; wanted: %s", has, want)
+	}
+	return nil
+}
+
+// unquoted makes texts comparable: DuckDB quotes a struct's fields only where it
+// must.
+func unquoted(columns string) string { return strings.ReplaceAll(columns, `"`, "") }
+
+// columns prints the stored columns of a table the way CreateTable does.
+func (s *Store) columns(ctx context.Context, table string) (string, error) {
+	rows, err := s.readers.QueryContext(ctx, "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ? AND NOT internal ORDER BY column_index", table)
+	if err != nil {
+		return "", fmt.Errorf("read columns of %s: %w", table, err)
+	}
+	defer rows.Close()
+	var all []string
+	for rows.Next() {
+		var name, kind string
+		if err := rows.Scan(&name, &kind); err != nil {
+			return "", fmt.Errorf("read columns of %s: %w", table, err)
+		}
+		all = append(all, quote(name)+" "+kind)
+	}
+	return strings.Join(all, ", "), rows.Err()
+}
+
+// DropTable removes the table and what is known of its epochs.
+func (s *Store) DropTable(ctx context.Context, name string) error {
+	s.mu.Lock()
+	w := s.mu.writers[name]
+	delete(s.mu.writers, name)
+	s.mu.Unlock()
+	if w != nil {
+		if err := w.close(); err != nil {
+			return fmt.Errorf("close writer of %s: %w", name, err)
+		}
+	}
+	tx, err := s.readers.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("drop table %s: %w", name, err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit there is nothing to roll back
+	if _, err := tx.ExecContext(ctx, "DROP TABLE IF EXISTS "+quote(name)); err != nil {
+		return fmt.Errorf("drop table %s: %w", name, err)
+	}
+	if _, err := tx.ExecContext(ctx, "DELETE FROM tidemark_epochs WHERE table_name = ?", name); err != nil {
+		return fmt.Errorf("drop table %s: %w", name, err)
+	}
+	return tx.Commit()
+}
+
+// typeName spells a type for DuckDB, as duckdb_columns() spells it back.
+func typeName(t value.Type) (string, error) {
+	switch t.Kind {
+	case value.Boolean:
+		return "BOOLEAN", nil
+	case value.TinyInt:
+		return "TINYINT", nil
+	case value.SmallInt:
+		return "SMALLINT", nil
+	case value.Int:
+		return "INTEGER", nil
+	case value.BigInt:
+		return "BIGINT", nil
+	case value.Float:
+		return "FLOAT", nil
+	case value.Double:
+		return "DOUBLE", nil
+	case value.Decimal:
+		return fmt.Sprintf("DECIMAL(%d,%d)", t.Precision, t.Scale), nil
+	case value.Char, value.Varchar, value.Variant:
+		return "VARCHAR", nil
+	case value.Binary, value.Varbinary:
+		return "BLOB", nil
+	case value.Date:
+		return "DATE", nil
+	case value.Time:
+		return "TIME", nil
+	case value.Timestamp:
+		if t.Precision > 6 {
+			return "TIMESTAMP_NS", nil
+		}
+		return "TIMESTAMP", nil
+	case value.TimestampLTZ:
+		return "TIMESTAMP WITH TIME ZONE", nil
+	case value.Array:
+		elem, err := typeName(*t.Elem)
+		return elem + "[]", err
+	case value.Map:
+		key, err := typeName(*t.Key)
+		if err != nil {
+			return "", err
+		}
+		elem, err := typeName(*t.Elem)
+		return "MAP(" + key + ", " + elem + ")", err
+	case value.Row:
+		fields := make([]string, len(t.Fields))
+		for i, f := range t.Fields {
+			text, err := typeName(f.Type)
+			if err != nil {
+				return "", err
+			}
+			fields[i] = quote(f.Name) + " " + text
+		}
+		return "STRUCT(" + strings.Join(fields, ", ") + ")", nil
+	case value.Null, value.IntervalYearMonth, value.IntervalDayTime, value.Raw:
+	}
+	return "", problem.New(problem.Unsupported, "a stored table cannot have a column of type %s", t).WithHint("cast it to another type")
+}

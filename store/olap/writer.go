@@ -1,0 +1,337 @@
+package olap
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"tidemark/base/batch"
+	"tidemark/base/problem"
+	"tidemark/base/value"
+)
+
+// Writer applies epochs to one table.
+type Writer struct {
+	table Table
+	mu    struct {
+		sync.Mutex
+		conn driver.Conn // a transaction of ours is open only inside Apply
+	}
+	conversions []toDriver
+}
+
+// Writer returns the table's only Writer.
+func (s *Store) Writer(ctx context.Context, t Table) (*Writer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w := s.mu.writers[t.Name]; w != nil {
+		return w, nil
+	}
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect writer of %s: %w", t.Name, err)
+	}
+	w := &Writer{table: t}
+	w.mu.conn = conn
+	for _, f := range t.Columns {
+		w.conversions = append(w.conversions, conversionTo(f.Type))
+	}
+	s.mu.writers[t.Name] = w
+	return w, nil
+}
+
+func (w *Writer) close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.mu.conn == nil {
+		return nil
+	}
+	err := w.mu.conn.Close()
+	w.mu.conn = nil
+	return err
+}
+
+// Committed is the last epoch applied, 0 before the first, and the event time in
+// ms that came with it.
+func (w *Writer) Committed(ctx context.Context) (epoch uint64, watermark int64, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	rows, err := w.query(ctx, "SELECT epoch, watermark FROM tidemark_epochs WHERE table_name = $1", w.table.Name)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read epoch of %s: %w", w.table.Name, err)
+	}
+	if rows == nil {
+		return 0, batch.NoMark, nil
+	}
+	return rows[0].(uint64), rows[1].(int64), nil
+}
+
+// query returns the first row, nil when there is none. The caller holds mu.
+func (w *Writer) query(ctx context.Context, text string, args ...driver.Value) ([]driver.Value, error) {
+	if w.mu.conn == nil {
+		return nil, problem.New(problem.Canceled, "the hot store is closed")
+	}
+	named := make([]driver.NamedValue, len(args))
+	for i, a := range args {
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
+	}
+	rows, err := w.mu.conn.(driver.QueryerContext).QueryContext(ctx, text, named)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	row := make([]driver.Value, len(rows.Columns()))
+	if len(row) == 0 || rows.Next(row) != nil {
+		return nil, nil
+	}
+	return row, nil
+}
+
+func (w *Writer) exec(ctx context.Context, text string) error {
+	_, err := w.mu.conn.(driver.ExecerContext).ExecContext(ctx, text, nil)
+	return err
+}
+
+// Apply writes the rows of an epoch together with its number, all or nothing. An
+// epoch that was applied before is left alone. In a keyed table the last row of
+// a key wins; in one without a key every row must be an insert.
+func (w *Writer) Apply(ctx context.Context, epoch uint64, watermark int64, batches []*batch.Batch) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	done, err := w.query(ctx, "SELECT epoch FROM tidemark_epochs WHERE table_name = $1", w.table.Name)
+	if err != nil {
+		return fmt.Errorf("read epoch of %s: %w", w.table.Name, err)
+	}
+	if done != nil && done[0].(uint64) >= epoch {
+		return nil
+	}
+	if err := w.exec(ctx, "BEGIN TRANSACTION"); err != nil {
+		return fmt.Errorf("begin epoch %d of %s: %w", epoch, w.table.Name, err)
+	}
+	err = w.write(ctx, epoch, watermark, batches, done != nil)
+	if err == nil {
+		err = w.exec(ctx, "COMMIT")
+	}
+	if err != nil {
+		// The context may be what failed; the transaction must end all the same.
+		rollback := w.exec(context.WithoutCancel(ctx), "ROLLBACK")
+		if rollback != nil && strings.Contains(rollback.Error(), "no transaction is active") {
+			rollback = nil // a failed COMMIT has ended it
+		}
+		return errors.Join(fmt.Errorf("apply epoch %d to %s: %w", epoch, w.table.Name, diskFull(err)), rollback)
+	}
+	return nil
+}
+
+// diskFull recognizes DuckDB's words for a full disk.
+func diskFull(err error) error {
+	if text := err.Error(); strings.Contains(text, "No space left") || strings.Contains(text, "Could not write") && strings.Contains(text, "space") {
+		return problem.New(problem.DiskFull, "the hot store's disk is full").WithHint("free some space; writing goes on by itself").Retryable()
+	}
+	return err
+}
+
+func (w *Writer) write(ctx context.Context, epoch uint64, watermark int64, batches []*batch.Batch, known bool) error {
+	if w.table.Key == nil {
+		if err := w.insert(batches); err != nil {
+			return err
+		}
+	} else if err := w.merge(batches); err != nil {
+		return err
+	}
+	text := fmt.Sprintf("INSERT INTO tidemark_epochs VALUES (%s, %d, %d)", literal(w.table.Name), epoch, watermark)
+	if known {
+		text = fmt.Sprintf("UPDATE tidemark_epochs SET epoch = %d, watermark = %d WHERE table_name = %s", epoch, watermark, literal(w.table.Name))
+	}
+	return w.exec(ctx, text)
+}
+
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+func (w *Writer) insert(batches []*batch.Batch) error {
+	appender, err := duckdb.NewAppenderFromConn(w.mu.conn, "", w.table.Name)
+	if err != nil {
+		return err
+	}
+	row := make([]driver.Value, len(w.table.Columns))
+	for _, b := range batches {
+		var failed error
+		b.Each(func(i int) {
+			if failed == nil && b.Kind(i) != batch.Insert {
+				failed = problem.New(problem.InvalidQuery, "a change of kind %s reached %s, which has no key", b.Kind(i), w.table.Name).WithHint("give the table a primary key")
+			}
+			if failed == nil {
+				if failed = w.convert(row, b, i); failed == nil {
+					failed = appender.AppendRow(row...)
+				}
+			}
+		})
+		if failed != nil {
+			return errors.Join(failed, appender.Clear(), appender.Close())
+		}
+	}
+	return appender.Close()
+}
+
+func (w *Writer) convert(row []driver.Value, b *batch.Batch, i int) error {
+	for c, col := range b.Columns {
+		if col.IsNull(i) {
+			row[c] = nil
+			continue
+		}
+		v, err := w.conversions[c](col, i)
+		if err != nil {
+			return fmt.Errorf("column %s: %w", w.table.Columns[c].Name, err)
+		}
+		row[c] = v
+	}
+	return nil
+}
+
+// place is where the last change of a key stands.
+type place struct {
+	b   *batch.Batch
+	row int
+}
+
+// lastOfEachKey finds the change that counts of every key, in order of each
+// key's first appearance.
+func (w *Writer) lastOfEachKey(batches []*batch.Batch) []place {
+	index := map[string]int{}
+	var last []place
+	var key []byte
+	for _, b := range batches {
+		b.Each(func(i int) {
+			key = key[:0]
+			for _, k := range w.table.Key {
+				key = b.Columns[k].AppendKey(key, i)
+			}
+			at, seen := index[string(key)]
+			if !seen {
+				at = len(last)
+				index[string(key)] = at
+				last = append(last, place{})
+			}
+			last[at] = place{b, i}
+		})
+	}
+	return last
+}
+
+// merge applies the last change of each key in one statement: DuckDB's MERGE
+// would insert both rows of a key that came twice.
+func (w *Writer) merge(batches []*batch.Batch) error {
+	last := w.lastOfEachKey(batches)
+	if len(last) == 0 {
+		return nil
+	}
+	types := make([]duckdb.TypeInfo, 0, len(w.table.Columns)+1)
+	names := make([]string, 0, len(w.table.Columns)+1)
+	for _, f := range w.table.Columns {
+		info, err := typeInfo(f.Type)
+		if err != nil {
+			return err
+		}
+		types, names = append(types, info), append(names, f.Name)
+	}
+	gone, err := duckdb.NewTypeInfo(duckdb.TYPE_BOOLEAN)
+	if err != nil {
+		return err
+	}
+	appender, err := duckdb.NewQueryAppender(w.mu.conn, w.mergeText(), "", append(types, gone), append(names, "tidemark_gone"))
+	if err != nil {
+		return err
+	}
+	row := make([]driver.Value, len(w.table.Columns)+1)
+	for _, p := range last {
+		if err = w.convert(row, p.b, p.row); err == nil {
+			row[len(row)-1] = p.b.Kind(p.row).Retracts()
+			err = appender.AppendRow(row...)
+		}
+		if err != nil {
+			return errors.Join(err, appender.Clear(), appender.Close())
+		}
+	}
+	return appender.Close()
+}
+
+func (w *Writer) mergeText() string {
+	isKey := map[int]bool{}
+	var on, set, insert []string
+	for _, k := range w.table.Key {
+		isKey[k] = true
+		name, same := quote(w.table.Columns[k].Name), "IS NOT DISTINCT FROM"
+		if w.table.Columns[k].Type.NotNull {
+			same = "="
+		}
+		on = append(on, fmt.Sprintf("t.%s %s s.%s", name, same, name))
+	}
+	for i, f := range w.table.Columns {
+		if !isKey[i] {
+			set = append(set, fmt.Sprintf("%s = s.%s", quote(f.Name), quote(f.Name)))
+		}
+		insert = append(insert, "s."+quote(f.Name))
+	}
+	text := "MERGE INTO " + quote(w.table.Name) + " AS t USING appended_data AS s ON " + strings.Join(on, " AND ") +
+		" WHEN MATCHED AND s.tidemark_gone THEN DELETE"
+	if set != nil {
+		text += " WHEN MATCHED THEN UPDATE SET " + strings.Join(set, ", ")
+	}
+	return text + " WHEN NOT MATCHED AND NOT s.tidemark_gone THEN INSERT VALUES (" + strings.Join(insert, ", ") + ")"
+}
+
+func typeInfo(t value.Type) (duckdb.TypeInfo, error) {
+	switch t.Kind {
+	case value.Decimal:
+		return duckdb.NewDecimalInfo(uint8(t.Precision), uint8(t.Scale))
+	case value.Array:
+		elem, err := typeInfo(*t.Elem)
+		if err != nil {
+			return nil, err
+		}
+		return duckdb.NewListInfo(elem)
+	case value.Map:
+		key, err := typeInfo(*t.Key)
+		if err != nil {
+			return nil, err
+		}
+		elem, err := typeInfo(*t.Elem)
+		if err != nil {
+			return nil, err
+		}
+		return duckdb.NewMapInfo(key, elem)
+	case value.Row:
+		entries := make([]duckdb.StructEntry, len(t.Fields))
+		for i, f := range t.Fields {
+			info, err := typeInfo(f.Type)
+			if err != nil {
+				return nil, err
+			}
+			if entries[i], err = duckdb.NewStructEntry(info, f.Name); err != nil {
+				return nil, err
+			}
+		}
+		return duckdb.NewStructInfo(entries[0], entries[1:]...)
+	}
+	simple, ok := simpleTypes[t.Kind]
+	if !ok {
+		return nil, problem.New(problem.Unsupported, "a stored table cannot have a column of type %s", t)
+	}
+	if t.Kind == value.Timestamp && t.Precision > 6 {
+		simple = duckdb.TYPE_TIMESTAMP_NS
+	}
+	return duckdb.NewTypeInfo(simple)
+}
+
+var simpleTypes = map[value.Kind]duckdb.Type{
+	value.Boolean: duckdb.TYPE_BOOLEAN, value.TinyInt: duckdb.TYPE_TINYINT, value.SmallInt: duckdb.TYPE_SMALLINT,
+	value.Int: duckdb.TYPE_INTEGER, value.BigInt: duckdb.TYPE_BIGINT, value.Float: duckdb.TYPE_FLOAT, value.Double: duckdb.TYPE_DOUBLE,
+	value.Char: duckdb.TYPE_VARCHAR, value.Varchar: duckdb.TYPE_VARCHAR, value.Variant: duckdb.TYPE_VARCHAR,
+	value.Binary: duckdb.TYPE_BLOB, value.Varbinary: duckdb.TYPE_BLOB, value.Date: duckdb.TYPE_DATE, value.Time: duckdb.TYPE_TIME,
+	value.Timestamp: duckdb.TYPE_TIMESTAMP, value.TimestampLTZ: duckdb.TYPE_TIMESTAMP_TZ,
+}
