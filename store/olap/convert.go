@@ -79,15 +79,17 @@ func nested(c *batch.Column, i int) (driver.Value, error) {
 		return list, nil
 	case value.Map:
 		span := c.Spans[i]
-		m := duckdb.Map{}
+		var m duckdb.OrderedMap
 		for e := int(span.Offset); e < int(span.Offset+span.Length); e++ {
 			key, err := nested(c.Children[0], e)
 			if err != nil {
 				return nil, err
 			}
-			if m[key], err = nested(c.Children[1], e); err != nil {
+			item, err := nested(c.Children[1], e)
+			if err != nil {
 				return nil, err
 			}
+			m.Set(key, item)
 		}
 		return m, nil
 	case value.Row:
@@ -168,7 +170,7 @@ func fromDriver(v any, t value.Type) (value.Value, error) {
 		return fromInterval(v, t)
 	case []any:
 		return fromList(v, t)
-	case duckdb.Map:
+	case duckdb.OrderedMap:
 		return fromMap(v, t)
 	case map[string]any:
 		return fromRow(v, t)
@@ -300,12 +302,13 @@ func fromList(v []any, t value.Type) (value.Value, error) {
 	return out, nil
 }
 
-func fromMap(v duckdb.Map, t value.Type) (value.Value, error) {
+func fromMap(v duckdb.OrderedMap, t value.Type) (value.Value, error) {
 	out := value.Value{Type: t}
 	if t.Kind != value.Map {
 		return out, fmt.Errorf("DuckDB answered a map for %s", t)
 	}
-	for k, item := range v {
+	for i, k := range v.Keys() {
+		item := v.Values()[i]
 		key, err := fromDriver(k, *t.Key)
 		if err != nil {
 			return out, err
