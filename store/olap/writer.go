@@ -205,12 +205,13 @@ func (w *Writer) lastOfEachKey(batches []*batch.Batch) []place {
 	index := map[string]int{}
 	var last []place
 	var key []byte
+	columns := make([]*batch.Column, len(w.table.Key))
 	for _, b := range batches {
+		for i, k := range w.table.Key {
+			columns[i] = b.Columns[k]
+		}
 		b.Each(func(i int) {
-			key = key[:0]
-			for _, k := range w.table.Key {
-				key = b.Columns[k].AppendKey(key, i)
-			}
+			key = batch.AppendKey(key[:0], columns, i)
 			at, seen := index[string(key)]
 			if !seen {
 				at = len(last)
