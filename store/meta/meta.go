@@ -1,0 +1,143 @@
+// Package meta keeps definitions and other small facts in SQLite: versioned
+// documents by kind and name.
+//
+// It is not the catalog (it does not know what a definition means) and not for
+// histories, which are rows in tables.
+//
+// Flow: Open → Put and Delete make new versions → All and History read them.
+//
+// Invariants:
+//  1. A Put that returned nil survives a power loss (synchronous=FULL).
+//  2. Versions of one document count 1, 2, 3 … without gaps, deletions included;
+//     no version is ever changed.
+package meta
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"tidemark/base/problem"
+	"tidemark/base/vfs"
+
+	_ "modernc.org/sqlite" // the database driver "sqlite"
+)
+
+// bodyBytesMax is how large a document may be.
+const bodyBytesMax = 1 << 20
+
+// Document is one version of a definition.
+type Document struct {
+	Kind    string
+	Name    string
+	Version int
+	Body    string
+	Deleted bool // this version says that the document is gone
+	At      time.Time
+}
+
+// Store is an open database. It is safe for concurrent use.
+type Store struct{ db *sql.DB }
+
+// Open opens or makes the database in dir.
+func Open(ctx context.Context, files vfs.FS, dir string) (*Store, error) {
+	if err := vfs.MakeDir(files, dir); err != nil {
+		return nil, fmt.Errorf("make folder of the metadata: %w", err)
+	}
+	path := filepath.Join(dir, "meta.sqlite")
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_txlock=immediate")
+	if err != nil {
+		return nil, fmt.Errorf("open metadata: %w", err)
+	}
+	_, err = db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS document (
+		kind TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL, deleted INTEGER NOT NULL, at INTEGER NOT NULL,
+		PRIMARY KEY (kind, name, version)) WITHOUT ROWID`)
+	if err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("open metadata: %w", problem.New(problem.Corrupt, "%s cannot be read: %v", path, err).WithHint("move the file away to start without definitions, or restore a copy"))
+	}
+	return &Store{db}, nil
+}
+
+// Close closes the database.
+func (s *Store) Close() error { return s.db.Close() }
+
+// Put makes body the newest version of the document and returns its number. The
+// same body again makes no new version.
+func (s *Store) Put(ctx context.Context, kind, name, body string) (version int, err error) {
+	if len(body) > bodyBytesMax {
+		return 0, problem.New(problem.TooLarge, "the definition of %s has %d bytes, more than %d", name, len(body), bodyBytesMax)
+	}
+	return s.add(ctx, Document{Kind: kind, Name: name, Body: body})
+}
+
+// Delete says that the document is gone. One that is not there is no error.
+func (s *Store) Delete(ctx context.Context, kind, name string) error {
+	_, err := s.add(ctx, Document{Kind: kind, Name: name, Deleted: true})
+	return err
+}
+
+func (s *Store) add(ctx context.Context, d Document) (int, error) {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, fmt.Errorf("store %s %s: %w", d.Kind, d.Name, err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit there is nothing to roll back
+	var last Document
+	err = tx.QueryRowContext(ctx, `SELECT version, body, deleted FROM document WHERE kind = ? AND name = ? ORDER BY version DESC LIMIT 1`, d.Kind, d.Name).
+		Scan(&last.Version, &last.Body, &last.Deleted)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		if d.Deleted {
+			return 0, nil
+		}
+	case err != nil:
+		return 0, fmt.Errorf("store %s %s: %w", d.Kind, d.Name, err)
+	case last.Deleted == d.Deleted && last.Body == d.Body:
+		return last.Version, nil
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO document VALUES (?, ?, ?, ?, ?, ?)`, d.Kind, d.Name, last.Version+1, d.Body, d.Deleted, time.Now().UnixMilli())
+	if err == nil {
+		err = tx.Commit()
+	}
+	if err != nil {
+		return 0, fmt.Errorf("store %s %s: %w", d.Kind, d.Name, err)
+	}
+	return last.Version + 1, nil
+}
+
+// All gives the newest version of every document of a kind that is not deleted,
+// in order of when each was first stored, so that what is built on others comes
+// after them.
+func (s *Store) All(ctx context.Context, kind string) ([]Document, error) {
+	return s.read(ctx, `SELECT d.kind, d.name, d.version, d.body, d.deleted, d.at FROM document d
+		JOIN (SELECT name, max(version) AS newest, min(at) AS first FROM document WHERE kind = ?1 GROUP BY name) n ON n.name = d.name AND n.newest = d.version
+		WHERE d.kind = ?1 AND NOT d.deleted ORDER BY n.first, d.name`, kind)
+}
+
+// History gives all versions of one document, oldest first.
+func (s *Store) History(ctx context.Context, kind, name string) ([]Document, error) {
+	return s.read(ctx, `SELECT kind, name, version, body, deleted, at FROM document WHERE kind = ? AND name = ? ORDER BY version`, kind, name)
+}
+
+func (s *Store) read(ctx context.Context, query string, args ...any) ([]Document, error) {
+	rows, err := s.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read metadata: %w", err)
+	}
+	defer rows.Close()
+	var all []Document
+	for rows.Next() {
+		var d Document
+		var at int64
+		if err := rows.Scan(&d.Kind, &d.Name, &d.Version, &d.Body, &d.Deleted, &at); err != nil {
+			return nil, fmt.Errorf("read metadata: %w", err)
+		}
+		d.At = time.UnixMilli(at).UTC()
+		all = append(all, d)
+	}
+	return all, rows.Err()
+}
