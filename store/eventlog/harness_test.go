@@ -99,6 +99,9 @@ func read(t testing.TB, topic *Topic, p Partition, from Offset) (texts map[Offse
 // appendRun queues several appends at once, so that they become one write run,
 // and returns their first offsets and errors.
 func appendRun(topic *Topic, p Partition, all ...Events) (first []Offset, errs []error) {
+	if err := topic.partitions[p].failed; err != nil {
+		return make([]Offset, len(all)), []error{err}
+	}
 	w := topic.partitions[p].writer
 	var run []*request
 	w.queue.Lock()

@@ -64,7 +64,7 @@ func (x *index) complete(open func() (*scanner, func(), error)) error {
 	defer done()
 	s.size = min(s.size, unscanned)
 	var entries []indexEntry
-	for s.position < unscanned {
+	for s.position < s.size {
 		h, err := s.header()
 		if isDamage(err) {
 			if s.position, s.expect, err = s.afterDamage(); err != nil {

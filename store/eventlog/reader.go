@@ -112,7 +112,7 @@ func (r *Reader) leave() error {
 // fill reads whole batches into the block: as many as blockBytes hold, at least
 // one. Damage behind the first batch is left for the next call.
 func (r *Reader) fill(k *Block, v view) error {
-	if err := r.load(k, v, blockBytes); err != nil {
+	if err := r.load(k, v, blockBytes, headerBytes); err != nil {
 		return err
 	}
 	at, expect := 0, r.expect
@@ -123,7 +123,7 @@ func (r *Reader) fill(k *Block, v view) error {
 			if at > 0 {
 				break
 			}
-			if err := r.load(k, v, h.size); err != nil {
+			if err := r.load(k, v, h.size, h.size); err != nil {
 				return err
 			}
 			continue
@@ -154,21 +154,22 @@ func (r *Reader) fill(k *Block, v view) error {
 // errShort says that a batch goes on behind what was loaded.
 var errShort = errors.New("the batch goes on")
 
-// load reads up to size bytes at the position.
-func (r *Reader) load(k *Block, v view, size int) error {
+// load reads up to size bytes at the position, and at least some.
+func (r *Reader) load(k *Block, v view, size, least int) error {
 	size = int(min(int64(size), v.size-r.position))
 	if size <= 0 {
 		return damaged("the segment ends at byte %d", r.position)
 	}
 	k.resize(size)
 	n, err := r.file.ReadAt(k.buffer, r.position)
-	if n == size {
-		return nil
+	if n < size && err != io.EOF {
+		return fmt.Errorf("at byte %d: %w", r.position, err)
 	}
-	if err == io.EOF {
+	if n < least {
 		return damaged("the file ends at byte %d instead of %d", r.position+int64(n), v.size)
 	}
-	return fmt.Errorf("at byte %d: %w", r.position, err)
+	k.resize(n)
+	return nil
 }
 
 // batchAt checks the batch that begins at a place of the block's buffer.

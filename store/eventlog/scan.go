@@ -33,12 +33,17 @@ func (w *window) bytes(position int64, n int) ([]byte, error) {
 			w.buffer = make([]byte, want)
 		}
 		w.start, w.buffer = position, w.buffer[:want]
-		if read, err := w.file.ReadAt(w.buffer, position); read < want {
+		read, err := w.file.ReadAt(w.buffer, position)
+		w.buffer = w.buffer[:read]
+		if read < want && err != io.EOF {
 			w.buffer = w.buffer[:0]
-			if err == io.EOF {
-				return nil, damaged("the file ends at byte %d instead of %d", position+int64(read), w.size)
-			}
 			return nil, fmt.Errorf("read at byte %d: %w", position, err)
+		}
+		if read < want {
+			w.size = position + int64(read) // the file is shorter than it should be
+		}
+		if read < n {
+			return nil, io.EOF
 		}
 	}
 	at := position - w.start
@@ -65,6 +70,9 @@ func (s *scanner) header() (header, error) {
 	h, err := decodeHeader(b)
 	if err == nil && h.base != s.expect {
 		err = damaged("offset %d instead of %d", h.base, s.expect)
+	}
+	if err == nil && s.position+int64(h.size) > s.size {
+		err = damaged("the segment ends inside a batch of %d bytes", h.size)
 	}
 	if err == nil && h.next() > s.limit {
 		err = damaged("a batch up to offset %d in a segment that ends before %d", h.next(), s.limit)
@@ -103,6 +111,9 @@ func (s *scanner) find(from int64) (h header, position int64, found bool, err er
 			return h, 0, false, nil
 		}
 		chunk, err := s.bytes(from, available)
+		if err == io.EOF {
+			continue // the size is known better now
+		}
 		if err != nil {
 			return h, 0, false, err
 		}
@@ -155,10 +166,11 @@ func (s *scanner) afterDamage() (position int64, base Offset, err error) {
 
 // approach walks forward until the batch at the position is the one with the
 // offset, past damage that lies before it. Where the offset itself is damaged,
-// it stops in front of the damage.
+// it stops in front of the damage. It checks every batch: a wrong length must
+// not lead it past good ones.
 func (s *scanner) approach(offset Offset) error {
 	for {
-		h, err := s.header()
+		h, _, err := s.batch()
 		switch {
 		case err == nil && h.next() > offset:
 			return nil

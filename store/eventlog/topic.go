@@ -175,7 +175,7 @@ func (p *partition) offsetInSegment(v view, timeMS int64) (Offset, error) {
 	}
 	defer done()
 	for s.expect < s.limit {
-		h, err := s.header()
+		h, _, err := s.batch()
 		switch {
 		case err == nil && h.lastTime >= timeMS:
 			return h.base, nil

@@ -1,0 +1,353 @@
+package eventlog
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"tidemark/base/vfs"
+)
+
+// ledger is what a test was told: by offset what was acknowledged, and what was
+// tried without an answer.
+type ledger struct {
+	acknowledged map[Offset]string
+	tried        map[string]bool
+	answers      map[string]Appended // by key
+	start        Offset              // retention removed what is before
+}
+
+func newLedger() *ledger {
+	return &ledger{acknowledged: map[Offset]string{}, tried: map[string]bool{}, answers: map[string]Appended{}}
+}
+
+// workload does what a program does with a log, until something fails. It goes
+// through several segments, single appends and runs of three, keys, a hold,
+// retention and a clean restart.
+func (g *ledger) workload(fsys vfs.FS, c *clock) error {
+	options := Options{SegmentBytes: 8 << 10, Now: c.Now}
+	l, err := Open(fsys, testDir, options)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = l.Close() }()
+	topic, err := l.CreateTopic("clicks", 1)
+	if err != nil {
+		return err
+	}
+	for i := range 36 {
+		c.now = c.now.Add(time.Second)
+		var run []Events
+		for j := range 1 + 2*(i%2) {
+			var texts []string
+			for n := range 1 + i%3 {
+				texts = append(texts, fmt.Sprintf("%d.%d.%d %s", i, j, n, strings.Repeat("y", 20*i)))
+			}
+			key := ""
+			if i%4 == 1 {
+				key = fmt.Sprintf("key %d.%d", i, j)
+			}
+			run = append(run, events(key, texts...))
+		}
+		if err := g.append(topic, run); err != nil {
+			return err
+		}
+		switch i {
+		case 12:
+			err = topic.Hold(0, "job", 10)
+		case 15:
+			g.start = 10
+			_, err = topic.Trim(Retention{Age: time.Second})
+		case 20:
+			if err := l.Close(); err != nil {
+				return err
+			}
+			again, err := Open(fsys, testDir, options)
+			if err != nil {
+				return err
+			}
+			l = again
+			if topic, err = l.Topic("clicks"); err != nil {
+				return err
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return l.Close()
+}
+
+func (g *ledger) append(topic *Topic, run []Events) error {
+	for i := range run {
+		for _, v := range run[i].Values {
+			g.tried[string(run[i].Block[v.Offset:v.Offset+v.Length])] = true
+		}
+	}
+	first, errs := appendRun(topic, 0, run...)
+	for i, err := range errs {
+		if err != nil {
+			return err
+		}
+		for n, v := range run[i].Values {
+			g.acknowledged[first[i]+Offset(n)] = string(run[i].Block[v.Offset : v.Offset+v.Length])
+		}
+		if run[i].Key != "" {
+			g.answers[run[i].Key] = Appended{First: first[i], Count: len(run[i].Values), Duplicate: true}
+		}
+	}
+	return nil
+}
+
+// verify opens what a crash left and compares it with what was told.
+func (g *ledger) verify(fsys vfs.FS, c *clock) error {
+	l, err := Open(fsys, testDir, Options{SegmentBytes: 8 << 10, Now: c.Now})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = l.Close() }()
+	topic, err := l.Topic("clicks")
+	if err != nil {
+		if len(g.acknowledged) == 0 {
+			return nil
+		}
+		return err
+	}
+	recovery, err := topic.Recovery(0)
+	if err != nil {
+		return err
+	}
+	if len(recovery.Damaged) > 0 || recovery.ReplacedStart {
+		return fmt.Errorf("recovery speaks of damage: %+v", recovery)
+	}
+	found, err := g.compare(topic)
+	if err != nil {
+		return err
+	}
+	for key, want := range g.answers {
+		got, known, err := topic.Answer(key)
+		if err != nil || want.First >= found.start && (!known || got.First != want.First || got.Count != want.Count) {
+			return fmt.Errorf("key %q: %+v, %v, want %+v: %w", key, got, known, want, err)
+		}
+	}
+	a, err := topic.Append(context.Background(), 0, events("", "after the crash"))
+	if err != nil || a.First != found.next {
+		return fmt.Errorf("append at offset %d, want %d: %w", a.First, found.next, err)
+	}
+	g.acknowledged[a.First] = "after the crash"
+	g.tried["after the crash"] = true
+	_, err = g.compare(topic)
+	delete(g.acknowledged, a.First)
+	return err
+}
+
+type extent struct{ start, next Offset }
+
+// compare reads everything and checks it record by record.
+func (g *ledger) compare(topic *Topic) (extent, error) {
+	start, err := topic.StartOffset(0)
+	if err != nil {
+		return extent{}, err
+	}
+	if start > g.start {
+		return extent{}, fmt.Errorf("the log starts at %d although %d is held", start, g.start)
+	}
+	r, err := topic.Reader(0, start)
+	if err != nil {
+		return extent{}, err
+	}
+	defer r.Close()
+	seen := map[Offset]string{}
+	for {
+		k, err := r.NextAvailable()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return extent{}, err
+		}
+		for i := range k.Len() {
+			offset := k.First() + Offset(i)
+			if offset != start+Offset(len(seen)) {
+				return extent{}, fmt.Errorf("offset %d after %d records from %d", offset, len(seen), start)
+			}
+			seen[offset] = string(k.Value(i))
+			if !g.tried[seen[offset]] {
+				return extent{}, fmt.Errorf("offset %d has %q, which nobody appended", offset, seen[offset])
+			}
+		}
+	}
+	next, err := topic.HighWater(0)
+	if err != nil || next != start+Offset(len(seen)) {
+		return extent{}, fmt.Errorf("high water %d, %v; read %d records from %d", next, err, len(seen), start)
+	}
+	for offset, text := range g.acknowledged {
+		if got, ok := seen[offset]; offset >= start && (!ok || got != text) {
+			return extent{}, fmt.Errorf("offset %d was acknowledged as %q and has %q", offset, text, got)
+		}
+	}
+	return extent{start, next}, nil
+}
+
+// TestCrashAtEveryChange lets the program die at each operation that changes
+// the disk, and looks at what may be left after a power loss: nothing that was
+// not synced, all of it, and random torn parts. Then it lets some recoveries
+// die as well.
+func TestCrashAtEveryChange(t *testing.T) {
+	positions := 0
+	for position := 1; ; position++ {
+		disk, c, told := vfs.NewMem(), newClock(), newLedger()
+		err := told.workload(vfs.NewFaulty(disk, fmt.Sprintf("change * #%d crash", position)), c)
+		if err != nil && !hasCause(err, vfs.ErrCrashed) {
+			t.Fatalf("crash at change %d: %v", position, err)
+		}
+		for seed := range uint64(6) {
+			survival := map[uint64]vfs.Survival{0: vfs.LoseAll, 1: vfs.KeepAll}[seed]
+			if survival == nil {
+				survival = vfs.KeepRandom(rand.New(rand.NewPCG(uint64(position), seed)))
+			}
+			left := disk.CrashClone(survival)
+			if err := told.verify(left.CrashClone(vfs.KeepAll), c); err != nil {
+				t.Errorf("crash at change %d, seed %d: %v", position, seed, err)
+			}
+			// The recovery dies too.
+			again := 1 + int(seed)*3 + position%3
+			if err := told.verify(vfs.NewFaulty(left, fmt.Sprintf("change * #%d crash", again)), c); err != nil && !hasCause(err, vfs.ErrCrashed) {
+				t.Errorf("crash at change %d, seed %d, again at %d: %v", position, seed, again, err)
+			}
+			left = left.CrashClone(vfs.KeepRandom(rand.New(rand.NewPCG(uint64(position), seed+100))))
+			told.tried["after the crash"] = true
+			if err := told.verify(left, c); err != nil {
+				t.Errorf("crash at change %d, seed %d, again at %d, then: %v", position, seed, again, err)
+			}
+		}
+		if t.Failed() {
+			t.FailNow()
+		}
+		if err == nil {
+			break
+		}
+		positions = position
+	}
+	t.Logf("%d positions", positions)
+	if positions < 150 {
+		t.Errorf("only %d positions were tried", positions)
+	}
+}
+
+// TestErrorAtEveryOperation lets each operation fail once, with the program
+// going on: what is acknowledged is there, what was reported as failed may be.
+func TestErrorAtEveryOperation(t *testing.T) {
+	for _, effect := range []string{"eio", "enospc", "short"} {
+		failed := 0
+		for position := 1; ; position++ {
+			disk, c, told := vfs.NewMem(), newClock(), newLedger()
+			faulty := vfs.NewFaulty(disk, "")
+			l, err := Open(faulty, testDir, Options{SegmentBytes: 8 << 10, Now: c.Now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			topic, err := l.CreateTopic("clicks", 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := faulty.Changes()
+			faulty.SetScript(fmt.Sprintf("change * #%d %s", position, effect))
+			errs := 0
+			for i := range 24 {
+				var run []Events
+				for j := range 1 + i%3 {
+					run = append(run, events(fmt.Sprintf("%d.%d", i, j), fmt.Sprintf("%d.%d %s", i, j, strings.Repeat("z", 30*i))))
+				}
+				if err := told.append(topic, run); err != nil {
+					errs++
+				}
+			}
+			if _, err := told.compare(topic); err != nil {
+				t.Errorf("%s at change %d: %v", effect, position, err)
+			}
+			if errs > 1 {
+				t.Errorf("%s at change %d: %d appends failed, want one at most", effect, position, errs)
+			}
+			failed += errs
+			if position%2 == 0 {
+				if err := l.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+			for _, survival := range []vfs.Survival{vfs.LoseAll, vfs.KeepAll, vfs.KeepRandom(rand.New(rand.NewPCG(uint64(position), 1)))} {
+				if err := told.verify(disk.CrashClone(survival), c); err != nil {
+					t.Errorf("%s at change %d, then a crash: %v", effect, position, err)
+				}
+			}
+			done := faulty.Changes()-before < position
+			if err := l.Close(); err != nil {
+				t.Error(err)
+			}
+			if t.Failed() {
+				t.FailNow()
+			}
+			if done {
+				break
+			}
+		}
+		if failed < 20 {
+			t.Errorf("%s: only %d appends failed", effect, failed)
+		}
+	}
+}
+
+// TestTornAtEveryByte cuts the last write after each of its bytes.
+func TestTornAtEveryByte(t *testing.T) {
+	disk, c, told := vfs.NewMem(), newClock(), newLedger()
+	faulty := vfs.NewFaulty(disk, "")
+	l := open(t, faulty, Options{Now: c.Now})
+	topic := create(t, l, "clicks", 1)
+	for i := range 3 {
+		if err := told.append(topic, []Events{events("", text(i)), events(fmt.Sprint(i), text(i+50))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The write is done, its sync is not.
+	faulty.SetScript("sync *.seg crash")
+	last := []Events{events("", "torn 1", strings.Repeat("t", 2400)), events("a key", "torn 2", strings.Repeat("u", 1400))}
+	if err := told.append(topic, last); !hasCause(err, vfs.ErrCrashed) {
+		t.Fatal(err)
+	}
+	whole, partial := 0, 0
+	end := int(topic.partitions[0].writer.position) + 4100
+	for kept := range end {
+		left := disk.CrashClone(vfs.KeepFirst(kept))
+		if err := told.verify(left, c); err != nil {
+			t.Fatalf("after %d bytes: %v", kept, err)
+		}
+		opened, err := Open(left, testDir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		topic, _ := opened.Topic("clicks")
+		next, _ := topic.HighWater(0)
+		_, known, err := topic.Answer("a key")
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch { // "after the crash" is one more
+		case next == 7 && !known, next == 9 && !known:
+			partial++
+		case next == 11 && known:
+			whole++
+		default:
+			t.Fatalf("after %d bytes: high water %d, key known %v: an append was kept in part", kept, next, known)
+		}
+		if err := opened.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if whole == 0 || partial < 4000 {
+		t.Errorf("%d whole, %d partial", whole, partial)
+	}
+}
