@@ -80,7 +80,7 @@ export function eventAt(now, scenario) {
       event: 'problem',
       data: {
         code: 'unknown_table',
-        message: 'The tables of the ad demo do not exist on this server',
+        detail: 'The tables of the ad demo do not exist on this server',
         hint: 'Start the server with "tidemark demo", or run the project in examples/ads.',
       },
     };
@@ -131,6 +131,51 @@ function dashboardAt(now, scenario) {
     ingest: {
       events_per_second: scenario === 'empty' ? 0 : Math.round(minuteSums(running).impressions / 60),
       freshness_ms: scenario === 'empty' ? null : Math.round(240 + 180 * noise(now / 1000, 5)),
+    },
+  };
+}
+
+/**
+ * The answer to a question: `SELECT <number> AS <name>` is answered, a text without SELECT refused, anything else gets
+ * the campaigns of the last hour.
+ * @param {string} sql
+ * @param {number} now epoch milliseconds
+ */
+export function answerTo(sql, now) {
+  const constant = /^\s*select\s+(\d+)\s+as\s+(\w+)\s*;?\s*$/i.exec(sql);
+  const finalUntil = rfc3339(Math.floor(now / 1000) * 1000 - LAG);
+  if (constant) {
+    return {
+      status: 200,
+      body: {
+        columns: [{ name: constant[2], type: 'INT' }],
+        rows: [[Number(constant[1])]],
+        final_until: null,
+      },
+    };
+  }
+  if (!/^\s*select\b/i.test(sql)) {
+    const detail = 'a question starts with SELECT';
+    const hint = 'Statements that change something go to POST /api/v1/statements.';
+    return {
+      status: 400,
+      body: { code: 'syntax', status: 400, detail, hint, position: { line: 1, column: 1 } },
+    };
+  }
+  const { campaigns: found } = dashboardAt(Math.floor(now / 1000) * 1000, 'flowing');
+  const types = {
+    campaign: 'STRING',
+    impressions: 'BIGINT',
+    clicks: 'BIGINT',
+    ctr: 'DOUBLE',
+    revenue: 'DECIMAL(38, 2)',
+  };
+  return {
+    status: 200,
+    body: {
+      columns: Object.entries(types).map(([name, type]) => ({ name, type })),
+      rows: found.map(row => Object.keys(types).map(name => row[name])),
+      final_until: finalUntil,
     },
   };
 }

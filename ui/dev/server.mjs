@@ -5,9 +5,10 @@
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
+import { json } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { eventAt, SCENARIOS } from './feed.mjs';
+import { answerTo, eventAt, SCENARIOS } from './feed.mjs';
 
 const DIST = fileURLToPath(new URL('../../serve/web/dist/', import.meta.url));
 
@@ -43,6 +44,13 @@ function live(request, response) {
   request.on('close', () => clearInterval(timer));
 }
 
+async function query(request, response) {
+  const { sql } = await json(request);
+  const { status, body } = answerTo(sql, Date.now());
+  const type = status === 200 ? 'application/json' : 'application/problem+json';
+  response.writeHead(status, { 'Content-Type': type }).end(JSON.stringify(body));
+}
+
 function file(pathname, response) {
   const wanted = path.join(DIST, path.normalize(pathname));
   const isAsset = pathname.startsWith('/assets/');
@@ -67,6 +75,7 @@ function file(pathname, response) {
 const server = http.createServer((request, response) => {
   const { pathname } = new URL(request.url, 'http://localhost');
   if (pathname === '/api/v1/live') live(request, response);
+  else if (pathname === '/api/v1/query') void query(request, response);
   else if (pathname.startsWith('/api/')) response.writeHead(404).end();
   else file(pathname, response);
 });

@@ -1,17 +1,6 @@
-import AxeBuilder from '@axe-core/playwright';
-import type { Page } from '@playwright/test';
+import { faults } from '../support/axe.js';
 import { expect, test } from '../support/fixtures.js';
 import { LivePage } from '../support/live-page.js';
-
-/** Serious and critical faults, with the places where they are. */
-async function faults(page: Page): Promise<string[]> {
-  const result = await new AxeBuilder({ page })
-    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
-    .analyze();
-  return result.violations
-    .filter(violation => violation.impact === 'serious' || violation.impact === 'critical')
-    .flatMap(violation => violation.nodes.map(node => `${violation.id}: ${node.target.join(' ')}`));
-}
 
 const SIZES = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
 

@@ -51,3 +51,25 @@ for (const [scenario, size, scheme, language] of PICTURES) {
     await server.dispose();
   });
 }
+
+for (const [scheme, language, text] of [
+  ['light', 'en', 'SELECT campaign, impressions, clicks, revenue\nFROM ads_campaign\nORDER BY revenue DESC'],
+  ['dark', 'zh', 'SELCT 42'],
+] as const) {
+  test(`sql-${scheme}-${language}`, async ({ browser }) => {
+    const server = await simulatedServer('flowing');
+    const context = await browser.newContext({
+      viewport: SIZES.desktop,
+      colorScheme: scheme,
+      locale: language === 'zh' ? 'zh-CN' : 'en-US',
+    });
+    const page = await context.newPage();
+    await page.goto(`${server.url}/sql`);
+    await page.getByRole('textbox').fill(text);
+    await page.getByRole('textbox').press('Control+Enter');
+    await expect(page.locator('main [aria-busy=false]').locator('table, [role=alert]')).toBeVisible();
+    await page.screenshot({ path: `results/pictures/sql-${scheme}-${language}.png` });
+    await context.close();
+    await server.dispose();
+  });
+}

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseDashboard, parseProblem } from './live';
+import { parseDashboard } from './live';
 import { sampleDashboard } from './sample';
 
 describe('a dashboard event', () => {
@@ -35,12 +35,4 @@ describe('a dashboard event', () => {
   ])('with a wrong %s is refused by name', (field, value) => {
     expect(() => parseDashboard(JSON.stringify(value))).toThrow(`unexpected value in ${field}`);
   });
-});
-
-test('a problem event needs a code and a message', () => {
-  expect(parseProblem('{"code":"unknown_table","message":"no such table"}')).toEqual({
-    code: 'unknown_table',
-    message: 'no such table',
-  });
-  expect(() => parseProblem('{"code":"unknown_table"}')).toThrow('problem.message');
 });

@@ -5,7 +5,7 @@
  * - The first event after connecting is always complete; the page keeps nothing across connections.
  * - Event `dashboard`, once a second, carries a whole {@link Dashboard} (not a difference) in one `data:` line.
  * - Event `problem` is sent instead when there is nothing to show (for example the demo tables do not exist);
- *   it carries a {@link LiveProblem}. The stream stays open and `dashboard` follows once there is something.
+ *   it carries a {@link Problem}. The stream stays open and `dashboard` follows once there is something.
  * - The page takes {@link SILENCE_LIMIT_MS} without any event for a dead connection and connects anew.
  * - BIGINT and DECIMAL travel as strings (JSON numbers lose digits above 2^53); counts and ratios of the
  *   moment (`ctr`, `events_per_second`, `freshness_ms`) are JSON numbers. Times are RFC 3339 in UTC.
@@ -80,13 +80,6 @@ export interface Dashboard {
   ingest: Ingest;
 }
 
-/** Why there is nothing to show: the problem document of the API, by its fields `code`, `message` and `hint`. */
-export interface LiveProblem {
-  code: string;
-  message: string;
-  hint?: string;
-}
-
 export const LIVE_URL = '/api/v1/live?topics=dashboard';
 
 /** Silence after which a connection counts as dead: five missed events. */
@@ -134,14 +127,6 @@ export function parseDashboard(text: string): Dashboard {
   if (ingest.freshness_ms !== null && typeof ingest.freshness_ms !== 'number')
     throw wrong('ingest.freshness_ms');
   return root as unknown as Dashboard;
-}
-
-/** Reads the data of a `problem` event. */
-export function parseProblem(text: string): LiveProblem {
-  const root = record(JSON.parse(text), 'problem');
-  if (typeof root.code !== 'string') throw wrong('problem.code');
-  if (typeof root.message !== 'string') throw wrong('problem.message');
-  return root as unknown as LiveProblem;
 }
 
 function wrong(field: string): Error {

@@ -1,4 +1,4 @@
-import { createRootRoute, createRoute, createRouter } from '@tanstack/react-router';
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
 import { DashboardPage } from '../dashboard/page';
 import { Crashed, NotFound, Shell } from './shell';
 
@@ -11,7 +11,15 @@ const dashboard = createRoute({
   errorComponent: Crashed,
 });
 
-export const router = createRouter({ routeTree: root.addChildren([dashboard]) });
+/** Its own chunk: the editor is as large as the rest of the page. */
+const sql = createRoute({
+  getParentRoute: () => root,
+  path: '/sql',
+  component: lazyRouteComponent(() => import('../sql/page')),
+  errorComponent: Crashed,
+});
+
+export const router = createRouter({ routeTree: root.addChildren([dashboard, sql]) });
 
 declare module '@tanstack/react-router' {
   interface Register {

@@ -1,5 +1,5 @@
 import { VisuallyHidden } from '@mantine/core';
-import { Link, Outlet } from '@tanstack/react-router';
+import { Link, Outlet, useRouterState } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { ConnectionChip } from './connection-chip';
 import { Logo } from './logo';
@@ -9,17 +9,24 @@ import classes from './shell.module.css';
 /** What every page has around it. */
 export function Shell() {
   const { t } = useTranslation();
+  const path = useRouterState({ select: state => state.location.pathname });
   return (
     <div className={classes.shell}>
       <a className={classes.skip} href="#content">
         {t('page.skip')}
       </a>
       <header className={classes.header}>
-        <Link to="/" className={classes.brand}>
+        <Link to="/" className={classes.brand} aria-label="Tidemark">
           <Logo />
           <span>Tidemark</span>
         </Link>
-        <h1 className={classes.title}>{t('page.heading')}</h1>
+        <nav className={classes.pages} aria-label={t('page.navigation')}>
+          <Link to="/">{t('page.live')}</Link>
+          <Link to="/sql">{t('page.sql')}</Link>
+        </nav>
+        <VisuallyHidden component="h1">
+          {t(path === '/sql' ? 'page.sqlHeading' : 'page.liveHeading')}
+        </VisuallyHidden>
         <div className={classes.tools}>
           <ConnectionChip />
           <Preferences />

@@ -35,9 +35,8 @@ const dark: MantineColorsTuple = [
 
 export const theme = createTheme({
   primaryColor: 'tide',
-  primaryShade: { light: 7, dark: 4 },
+  primaryShade: 7,
   colors: { tide, dark },
-  autoContrast: true,
   defaultRadius: 'md',
   cursorType: 'pointer',
   fontFamily:

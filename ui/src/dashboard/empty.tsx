@@ -1,6 +1,6 @@
 import { Skeleton, VisuallyHidden } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
-import type { LiveProblem } from '../api/live';
+import type { Problem as ProblemDocument } from '../api/problem';
 import classes from './empty.module.css';
 import page from './page.module.css';
 
@@ -44,12 +44,12 @@ export function Empty() {
 }
 
 /** The server has said why there is nothing to show. */
-export function Problem({ problem }: { problem: LiveProblem }) {
+export function Problem({ problem }: { problem: ProblemDocument }) {
   const { t } = useTranslation();
   return (
     <section className={classes.box} role="alert">
       <h2>{t('empty.problemTitle')}</h2>
-      <p>{problem.message}</p>
+      <p>{problem.detail}</p>
       {problem.hint && <p>{problem.hint}</p>}
       <p className={classes.quiet}>
         {t('empty.problemHint')} <code>{problem.code}</code>

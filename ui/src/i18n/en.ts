@@ -1,7 +1,11 @@
 const en = {
   page: {
     skip: 'Skip to content',
-    heading: 'Ad delivery, live',
+    navigation: 'Pages',
+    live: 'Live',
+    liveHeading: 'Ad delivery, live',
+    sql: 'SQL',
+    sqlHeading: 'Ask in SQL',
     language: 'Language',
     scheme: 'Colour scheme',
     schemeAuto: 'Follow the system',
@@ -84,6 +88,20 @@ const en = {
     ctr: 'CTR',
     revenue: 'Revenue',
     empty: 'No campaign has delivered yet.',
+  },
+  sql: {
+    editor: 'SQL text',
+    placeholder: 'SELECT …',
+    run: 'Run',
+    stop: 'Stop',
+    keys: 'Ctrl Enter runs',
+    running: 'Running',
+    result: 'Result',
+    rows: '{{rows}} rows in {{duration}}',
+    noRows: 'The answer has no rows.',
+    nothing: 'The answer appears here, with how far it is final.',
+    unreachable: 'The server does not answer. Run the question again when it is back.',
+    position: 'line {{line}}, column {{column}}',
   },
   empty: {
     loading: 'Waiting for the first numbers',

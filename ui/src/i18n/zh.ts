@@ -3,7 +3,11 @@ import type en from './en';
 const zh: typeof en = {
   page: {
     skip: '跳到正文',
-    heading: '广告投放实时看板',
+    navigation: '页面',
+    live: '实时',
+    liveHeading: '广告投放实时看板',
+    sql: 'SQL',
+    sqlHeading: '用 SQL 提问',
     language: '语言',
     scheme: '配色',
     schemeAuto: '跟随系统',
@@ -86,6 +90,20 @@ const zh: typeof en = {
     ctr: '点击率',
     revenue: '收入',
     empty: '还没有推广计划产生投放。',
+  },
+  sql: {
+    editor: 'SQL 语句',
+    placeholder: 'SELECT …',
+    run: '运行',
+    stop: '停止',
+    keys: 'Ctrl Enter 运行',
+    running: '运行中',
+    result: '结果',
+    rows: '{{rows}} 行，用时 {{duration}}',
+    noRows: '结果没有任何行。',
+    nothing: '结果会显示在这里，并注明终值截至何时。',
+    unreachable: '服务器没有响应，请在恢复后重新运行。',
+    position: '第 {{line}} 行，第 {{column}} 列',
   },
   empty: {
     loading: '等待第一批数据',

@@ -25,7 +25,7 @@ describe('the live state', () => {
     expect(run({ type: 'lost' }, { type: 'lost' }, { type: 'dashboard', dashboard }).attempts).toBe(0);
   });
   test('shows a problem instead of numbers, and numbers instead of a problem', () => {
-    const problem = { code: 'unknown_table', message: 'no demo tables' };
+    const problem = { code: 'unknown_table', detail: 'no demo tables' };
     expect(run({ type: 'dashboard', dashboard }, { type: 'problem', problem })).toMatchObject({
       dashboard: null,
       problem,

@@ -1,4 +1,5 @@
-import type { Dashboard, LiveProblem } from '../api/live';
+import type { Dashboard } from '../api/live';
+import type { Problem } from '../api/problem';
 
 /**
  * What the page knows about the stream.
@@ -14,14 +15,14 @@ export interface LiveState {
   /** The newest complete answer; kept while reconnecting. */
   dashboard: Dashboard | null;
   /** Set when the server says that there is nothing to show, or its answer cannot be read. */
-  problem: LiveProblem | null;
+  problem: Problem | null;
   /** Failed attempts since the last event; 0 while live. */
   attempts: number;
 }
 
 export type LiveEvent =
   | { type: 'dashboard'; dashboard: Dashboard }
-  | { type: 'problem'; problem: LiveProblem }
+  | { type: 'problem'; problem: Problem }
   | { type: 'lost' }
   | { type: 'hidden' }
   | { type: 'shown' };

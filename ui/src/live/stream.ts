@@ -1,4 +1,5 @@
-import { LIVE_URL, parseDashboard, parseProblem, SILENCE_LIMIT_MS } from '../api/live';
+import { LIVE_URL, parseDashboard, SILENCE_LIMIT_MS } from '../api/live';
+import { parseProblem } from '../api/problem';
 import { INITIAL, type LiveEvent, type LiveState, reduce, retryDelay } from './state';
 
 /**
@@ -66,8 +67,8 @@ class LiveStream {
     try {
       this.dispatch(read());
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.dispatch({ type: 'problem', problem: { code: 'unreadable', message } });
+      const detail = error instanceof Error ? error.message : String(error);
+      this.dispatch({ type: 'problem', problem: { code: 'unreadable', detail } });
     }
   }
 

@@ -1,0 +1,51 @@
+import { type Problem, parseProblem } from './problem';
+
+/** A column of an answer; `type` as Flink prints it. */
+export interface Column {
+  name: string;
+  type: string;
+}
+
+/** The answer of `POST /api/v1/query`, as far as the page shows it. */
+export interface Answer {
+  columns: Column[];
+  /** BIGINT and DECIMAL as strings, timestamps in RFC 3339, NULL as null; nested values as JSON has them. */
+  rows: unknown[][];
+  /** Everything in the answer before this event time will not change; null when nothing is final. */
+  final_until: string | null;
+}
+
+/** A question was refused; `problem` says why. */
+export class Refused extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.detail);
+  }
+}
+
+/** Rows that the page asks for at most. */
+export const ROWS_MAX = 1_000;
+
+/**
+ * Asks a question. It throws {@link Refused} when the server answers with a problem, and whatever fetch throws when
+ * there is no answer; an aborted signal cancels the question on the server too.
+ */
+export async function ask(sql: string, signal: AbortSignal): Promise<Answer> {
+  const response = await fetch('/api/v1/query', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
+    body: JSON.stringify({ sql, max_rows: ROWS_MAX }),
+    signal,
+  });
+  const text = await response.text();
+  if (response.ok) return JSON.parse(text) as Answer;
+  throw new Refused(problemOf(response, text));
+}
+
+/** A proxy in between may answer with something that is no problem document. */
+function problemOf(response: Response, text: string): Problem {
+  try {
+    return parseProblem(text);
+  } catch {
+    return { code: String(response.status), detail: response.statusText || text.slice(0, 200) };
+  }
+}

@@ -1,0 +1,137 @@
+import { Button } from '@mantine/core';
+import { IconPlayerPlay, IconPlayerStop } from '@tabler/icons-react';
+import { useEffect, useRef, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { Problem } from '../api/problem';
+import { type Answer, ask, Refused } from '../api/query';
+import { useFormat } from '../format/format';
+import { Editor } from './editor';
+import classes from './page.module.css';
+import { ResultTable } from './result-table';
+import { rememberedText, rememberText } from './text';
+
+type Outcome =
+  | { kind: 'none' }
+  | { kind: 'running' }
+  | { kind: 'answer'; answer: Answer; milliseconds: number }
+  | { kind: 'problem'; problem: Problem }
+  | { kind: 'unreachable' };
+
+/** Ask one question in SQL and read the answer, with how far it is final. */
+export default function SqlPage() {
+  const { t } = useTranslation();
+  const text = useRef(rememberedText());
+  const running = useRef<AbortController>(undefined);
+  const [outcome, setOutcome] = useState<Outcome>({ kind: 'none' });
+
+  useEffect(() => () => running.current?.abort(), []);
+
+  const run = async () => {
+    if (text.current.trim() === '') return;
+    running.current?.abort();
+    const controller = new AbortController();
+    running.current = controller;
+    setOutcome({ kind: 'running' });
+    const next = await outcomeOf(text.current, controller.signal);
+    if (running.current === controller) setOutcome(next);
+  };
+
+  const stop = () => {
+    running.current?.abort();
+    running.current = undefined;
+    setOutcome({ kind: 'none' });
+  };
+
+  const isRunning = outcome.kind === 'running';
+  return (
+    <div className={classes.page}>
+      <section className={classes.editor} aria-label={t('sql.editor')}>
+        <Editor
+          initial={text.current}
+          label={t('sql.editor')}
+          hint={t('sql.placeholder')}
+          problem={outcome.kind === 'problem' ? outcome.problem : null}
+          onChange={changed => {
+            text.current = changed;
+            rememberText(changed);
+          }}
+          onRun={() => void run()}
+        />
+      </section>
+      <div className={classes.bar}>
+        {isRunning ? (
+          <Button
+            size="xs"
+            variant="default"
+            leftSection={<IconPlayerStop size={14} aria-hidden />}
+            onClick={stop}
+          >
+            {t('sql.stop')}
+          </Button>
+        ) : (
+          <Button size="xs" leftSection={<IconPlayerPlay size={14} aria-hidden />} onClick={() => void run()}>
+            {t('sql.run')}
+          </Button>
+        )}
+        <span className={classes.keys}>{t('sql.keys')}</span>
+        <span className={classes.summary} role="status">
+          <Summary outcome={outcome} />
+        </span>
+      </div>
+      <div className={classes.result} aria-busy={isRunning}>
+        {outcome.kind === 'answer' && <ResultTable answer={outcome.answer} />}
+        {outcome.kind === 'problem' && <Explanation problem={outcome.problem} />}
+        {outcome.kind === 'unreachable' && (
+          <p className={classes.quiet} role="alert">
+            {t('sql.unreachable')}
+          </p>
+        )}
+        {outcome.kind === 'none' && <p className={classes.quiet}>{t('sql.nothing')}</p>}
+      </div>
+    </div>
+  );
+}
+
+async function outcomeOf(sql: string, signal: AbortSignal): Promise<Outcome> {
+  const start = performance.now();
+  try {
+    const answer = await ask(sql, signal);
+    return { kind: 'answer', answer, milliseconds: performance.now() - start };
+  } catch (error) {
+    return error instanceof Refused ? { kind: 'problem', problem: error.problem } : { kind: 'unreachable' };
+  }
+}
+
+function Summary({ outcome }: { outcome: Outcome }) {
+  const { t } = useTranslation();
+  const format = useFormat();
+  if (outcome.kind === 'running') return t('sql.running');
+  if (outcome.kind !== 'answer') return null;
+  const { answer, milliseconds } = outcome;
+  const rows = t('sql.rows', {
+    rows: format.count(answer.rows.length),
+    duration: format.latency(milliseconds),
+  });
+  if (answer.final_until === null) return rows;
+  return (
+    <>
+      {rows} · <b>{`${t('tide.label')} ${format.time(Date.parse(answer.final_until))}`}</b>
+    </>
+  );
+}
+
+function Explanation({ problem }: { problem: Problem }) {
+  const { t } = useTranslation();
+  return (
+    <div className={classes.problem} role="alert">
+      <p>
+        <strong>{problem.detail}</strong>
+      </p>
+      {problem.hint && <p>{problem.hint}</p>}
+      <p className={classes.code}>
+        <code>{problem.code}</code>
+        {problem.position && <span>{t('sql.position', problem.position)}</span>}
+      </p>
+    </div>
+  );
+}

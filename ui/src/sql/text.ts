@@ -1,0 +1,18 @@
+const STORAGE_KEY = 'tidemark.sql';
+
+/** The text of the last visit, or nothing. */
+export function rememberedText(): string {
+  try {
+    return localStorage.getItem(STORAGE_KEY) ?? '';
+  } catch {
+    return ''; // Storage is blocked.
+  }
+}
+
+export function rememberText(text: string): void {
+  try {
+    localStorage.setItem(STORAGE_KEY, text);
+  } catch {
+    // Storage is blocked or full: the text lives as long as the page.
+  }
+}
