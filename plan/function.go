@@ -25,8 +25,8 @@ type Function struct {
 	Resolve func(args []Argument) (*Overload, error)
 
 	// DuckDB and Flink are templates that spell a call in these dialects, with
-	// $1, $2 … for arguments and $* for all of them: "upper($1)". "" means the
-	// dialect cannot say it.
+	// $1, $2 … for arguments, $* for all of them and $2* for all from the second
+	// on, in commas: "upper($1)". "" means the dialect cannot say it.
 	DuckDB, Flink string
 }
 
@@ -68,6 +68,7 @@ type Context struct {
 	Now       time.Time      // current time: of the query in batch mode, of the batch in streaming mode
 	Start     time.Time      // when the statement began
 	Streaming bool
+	Retracts  bool    // for aggregates: rows may be taken back
 	Marks     []int64 // watermark before each row of the batch, ms; nil when unknown
 }
 
