@@ -212,11 +212,11 @@ func identity(*call) plan.Kernel {
 func negate(c *call) plan.Kernel {
 	switch c.Result.Class() {
 	case value.Floats:
-		return unary(ofFloats, ofFloats, func(f float64) float64 { return -f })(c)
+		return applyOne(ofFloats, ofFloats, func(f float64) float64 { return -f })(c)
 	case value.Wides:
-		return unary(ofWides, ofWides, value.Int128.Neg)(c)
+		return applyOne(ofWides, ofWides, value.Int128.Neg)(c)
 	}
-	return wrapping(c.Result.Kind, unary(ofInts, ofInts, func(n int64) int64 { return -n })(c))
+	return wrapping(c.Result.Kind, applyOne(ofInts, ofInts, func(n int64) int64 { return -n })(c))
 }
 
 func divisionByZero() error {
@@ -323,6 +323,6 @@ func intervalForm(sign int64) form {
 			return ok
 		},
 		result: like(0),
-		eval:   binary(ofInts, ofInts, ofInts, func(a, b int64) int64 { return a + sign*b }),
+		eval:   applyTwo(ofInts, ofInts, ofInts, func(a, b int64) int64 { return a + sign*b }),
 	}
 }

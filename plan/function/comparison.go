@@ -170,11 +170,11 @@ func compare(op comparison, params []value.Type) plan.Kernel {
 			return nil
 		}
 	case value.Wides:
-		return binary(ofWides, ofWides, ofBools, func(a, b value.Int128) bool {
+		return applyTwo(ofWides, ofWides, ofBools, func(a, b value.Int128) bool {
 			return op.holds(value.CompareDecimal(a, left.Scale, b, right.Scale))
 		})(nil)
 	case value.Bools:
-		return binary(ofBools, ofBools, ofBools, func(a, b bool) bool { return op.holds(rank(a) - rank(b)) })(nil)
+		return applyTwo(ofBools, ofBools, ofBools, func(a, b bool) bool { return op.holds(rank(a) - rank(b)) })(nil)
 	case value.Strings:
 		return compareBytes(op)
 	}
@@ -226,9 +226,9 @@ func compareSlices[T cmp.Ordered](op comparison, a, b []T, to []bool) {
 
 func compareBytes(op comparison) plan.Kernel {
 	if op == equal || op == notEqual {
-		return binary(ofBytes, ofBytes, ofBools, func(a, b []byte) bool { return bytes.Equal(a, b) == (op == equal) })(nil)
+		return applyTwo(ofBytes, ofBytes, ofBools, func(a, b []byte) bool { return bytes.Equal(a, b) == (op == equal) })(nil)
 	}
-	return binary(ofBytes, ofBytes, ofBools, func(a, b []byte) bool { return op.holds(bytes.Compare(a, b)) })(nil)
+	return applyTwo(ofBytes, ofBytes, ofBools, func(a, b []byte) bool { return op.holds(bytes.Compare(a, b)) })(nil)
 }
 
 // same reports whether row i of a and row j of b are not distinct: NULLs are

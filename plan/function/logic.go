@@ -15,7 +15,7 @@ var logic = []*plan.Function{
 		Signatures: []string{"NOT condition"},
 		Doc:        "Turns TRUE into FALSE and FALSE into TRUE.",
 		DuckDB:     "(NOT $1)", Flink: "(NOT $1)",
-	}, form{params: []parameter{boolean}, result: like(0), eval: unary(ofBools, ofBools, func(b bool) bool { return !b })}),
+	}, form{params: []parameter{boolean}, result: like(0), eval: applyOne(ofBools, ofBools, func(b bool) bool { return !b })}),
 	nullTest("IS NULL", true, "Whether the value is NULL."),
 	nullTest("IS NOT NULL", false, "Whether the value is not NULL."),
 	truthTest("IS TRUE", func(b, null bool) bool { return b && !null }, "Whether the condition is TRUE, neither FALSE nor NULL."),

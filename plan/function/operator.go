@@ -39,8 +39,8 @@ var arithmetic = []*plan.Function{
 		DuckDB:     "($1 * $2)", Flink: "($1 * $2)",
 	},
 		numericForm(value.Times),
-		form{params: []parameter{interval, integer}, result: like(0), eval: binary(ofInts, ofInts, ofInts, func(a, b int64) int64 { return a * b })},
-		form{params: []parameter{integer, interval}, result: like(1), eval: binary(ofInts, ofInts, ofInts, func(a, b int64) int64 { return a * b })}),
+		form{params: []parameter{interval, integer}, result: like(0), eval: applyTwo(ofInts, ofInts, ofInts, func(a, b int64) int64 { return a * b })},
+		form{params: []parameter{integer, interval}, result: like(1), eval: applyTwo(ofInts, ofInts, ofInts, func(a, b int64) int64 { return a * b })}),
 	define(plan.Function{
 		Name: "/", Category: "arithmetic",
 		Signatures: []string{"number / number", "INTERVAL / integer"},

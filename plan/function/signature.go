@@ -231,8 +231,8 @@ var (
 	ofString = access[string]{func(c *batch.Column, i int) string { return string(c.Bytes(i)) }, (*batch.Column).SetString}
 )
 
-// unary is the kernel that applies f to its argument, row by row.
-func unary[A, R any](a access[A], r access[R], f func(A) R) func(*call) plan.Kernel {
+// applyOne is the kernel that applies f to its argument, row by row.
+func applyOne[A, R any](a access[A], r access[R], f func(A) R) func(*call) plan.Kernel {
 	return kernel(func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
 		return eachRow(out, func(i int) error {
 			r.set(out, i, f(a.get(args[0], i)))
@@ -241,8 +241,8 @@ func unary[A, R any](a access[A], r access[R], f func(A) R) func(*call) plan.Ker
 	})
 }
 
-// unaryOrNull is unary for a function that may have no value.
-func unaryOrNull[A, R any](a access[A], r access[R], f func(A) (R, bool)) func(*call) plan.Kernel {
+// applyOneOrNull is applyOne for a function that may have no value.
+func applyOneOrNull[A, R any](a access[A], r access[R], f func(A) (R, bool)) func(*call) plan.Kernel {
 	return kernel(func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
 		return eachRow(out, func(i int) error {
 			if v, ok := f(a.get(args[0], i)); ok {
@@ -255,8 +255,8 @@ func unaryOrNull[A, R any](a access[A], r access[R], f func(A) (R, bool)) func(*
 	})
 }
 
-// binary is the kernel that applies f to its two arguments, row by row.
-func binary[A, B, R any](a access[A], b access[B], r access[R], f func(A, B) R) func(*call) plan.Kernel {
+// applyTwo is the kernel that applies f to its two arguments, row by row.
+func applyTwo[A, B, R any](a access[A], b access[B], r access[R], f func(A, B) R) func(*call) plan.Kernel {
 	return kernel(func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
 		return eachRow(out, func(i int) error {
 			r.set(out, i, f(a.get(args[0], i), b.get(args[1], i)))
@@ -265,8 +265,8 @@ func binary[A, B, R any](a access[A], b access[B], r access[R], f func(A, B) R) 
 	})
 }
 
-// binaryOrNull is binary for a function that may have no value.
-func binaryOrNull[A, B, R any](a access[A], b access[B], r access[R], f func(A, B) (R, bool)) func(*call) plan.Kernel {
+// applyTwoOrNull is applyTwo for a function that may have no value.
+func applyTwoOrNull[A, B, R any](a access[A], b access[B], r access[R], f func(A, B) (R, bool)) func(*call) plan.Kernel {
 	return kernel(func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
 		return eachRow(out, func(i int) error {
 			if v, ok := f(a.get(args[0], i), b.get(args[1], i)); ok {
@@ -279,8 +279,8 @@ func binaryOrNull[A, B, R any](a access[A], b access[B], r access[R], f func(A, 
 	})
 }
 
-// ternary is the kernel that applies f to its three arguments, row by row.
-func ternary[A, B, C, R any](a access[A], b access[B], c access[C], r access[R], f func(A, B, C) R) func(*call) plan.Kernel {
+// applyThree is the kernel that applies f to its three arguments, row by row.
+func applyThree[A, B, C, R any](a access[A], b access[B], c access[C], r access[R], f func(A, B, C) R) func(*call) plan.Kernel {
 	return kernel(func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
 		return eachRow(out, func(i int) error {
 			r.set(out, i, f(a.get(args[0], i), b.get(args[1], i), c.get(args[2], i)))
@@ -289,8 +289,8 @@ func ternary[A, B, C, R any](a access[A], b access[B], c access[C], r access[R],
 	})
 }
 
-// ternaryOrNull is ternary for a function that may have no value.
-func ternaryOrNull[A, B, C, R any](a access[A], b access[B], c access[C], r access[R], f func(A, B, C) (R, bool)) func(*call) plan.Kernel {
+// applyThreeOrNull is applyThree for a function that may have no value.
+func applyThreeOrNull[A, B, C, R any](a access[A], b access[B], c access[C], r access[R], f func(A, B, C) (R, bool)) func(*call) plan.Kernel {
 	return kernel(func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
 		return eachRow(out, func(i int) error {
 			if v, ok := f(a.get(args[0], i), b.get(args[1], i), c.get(args[2], i)); ok {
