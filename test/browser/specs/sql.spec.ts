@@ -11,7 +11,7 @@ test('a question is asked and its answer shown', async ({ page }) => {
   await page.getByRole('button', { name: 'Run' }).click();
   await expect(page.getByRole('columnheader', { name: /^answer/ })).toBeVisible();
   await expect(page.getByRole('cell')).toHaveText('42');
-  await expect(page.locator('main').getByRole('status')).toContainText('1 rows in');
+  await expect(page.locator('main').getByRole('status')).toContainText('Rows 1');
 
   // The text is still there after a reload, and the keyboard runs it.
   await page.reload();
