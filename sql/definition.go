@@ -44,6 +44,7 @@ type PhysicalColumn struct {
 	Name       Name
 	Type       *TypeName
 	PrimaryKey bool
+	Enforced   bool // of PrimaryKey: not said to be NOT ENFORCED
 	Comment    *StringValue
 }
 
@@ -72,7 +73,7 @@ type PrimaryKey struct {
 	Constraint *Name
 	Unique     bool
 	Columns    []Name
-	Enforced   bool // written ENFORCED, or not NOT ENFORCED
+	Enforced   bool // not said to be NOT ENFORCED
 }
 
 // WatermarkElement is WATERMARK FOR column AS expression.

@@ -276,10 +276,11 @@ type MapValue struct {
 	Entries []Expr // keys and values in turn
 }
 
-// RowValue is ROW(fields) or (a, b).
+// RowValue is ROW(fields), or (a, b) when not Explicit.
 type RowValue struct {
 	Span
-	Fields []Expr
+	Explicit bool
+	Fields   []Expr
 }
 
 // Index is base[index]: of an array (from 1) or a map.

@@ -7,6 +7,8 @@ type Statement interface {
 	Node
 	// Remarks gives the statement's comments; the pointer is to the node's own.
 	Remarks() *Comments
+	// Place says where the statement stands; only for who makes it.
+	Place(Span)
 	statement()
 }
 
@@ -18,7 +20,10 @@ type StatementBase struct {
 
 // Remarks implements Statement.
 func (b *StatementBase) Remarks() *Comments { return &b.Comments }
-func (*StatementBase) statement()           {}
+
+// Place implements Statement.
+func (b *StatementBase) Place(s Span) { b.Span = s }
+func (*StatementBase) statement()     {}
 
 // Set is SET 'key' = 'value', or SET alone (Key nil), which shows all settings.
 type Set struct {

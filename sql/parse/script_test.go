@@ -1,0 +1,62 @@
+package parse_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tidemark/sql/parse"
+)
+
+// caseFiles finds the conformance scripts; it skips the test when they are not there.
+func caseFiles(t *testing.T) []string {
+	t.Helper()
+	for _, root := range []string{"../../test/conformance/cases", "../../../shared/conformance/cases"} {
+		files, err := filepath.Glob(root + "/*/*/case.sql")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(files) > 0 {
+			return files
+		}
+	}
+	t.Skip("the conformance cases are not there")
+	return nil
+}
+
+// Every script that Flink has answered is read, except those that Flink
+// refuses for their syntax.
+func TestConformanceCases(t *testing.T) {
+	for _, file := range caseFiles(t) {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		statements, problems := parse.Script("case.sql", string(source))
+		name := filepath.Base(filepath.Dir(file))
+		if refusedForSyntax[name] {
+			if len(problems) == 0 {
+				t.Errorf("%s: accepted %d statements, expected a syntax error", name, len(statements))
+			}
+			continue
+		}
+		if len(problems) > 0 {
+			t.Errorf("%s/%s:\n%s", filepath.Base(filepath.Dir(filepath.Dir(file))), name, problems.Error())
+		}
+		if len(statements) == 0 && len(problems) == 0 && strings.Contains(string(source), ";") {
+			t.Errorf("%s: no statements", name)
+		}
+	}
+}
+
+// refusedForSyntax are the cases that a parser must refuse.
+var refusedForSyntax = map[string]bool{
+	"001-syntax-misspelled-from":     true,
+	"003-syntax-unterminated-string": true,
+	"004-syntax-case-without-end":    true,
+	"006-syntax-missing-semicolon":   true,
+	"010-unknown-type-ddl":           true,
+	"037-literal-unicode-escape":     true,
+	"039-decimal-scale":              true,
+}
