@@ -250,6 +250,13 @@ type When struct {
 	Result    Expr
 }
 
+// Alternatives is a, b as the Condition of a When in a Case with an operand:
+// the branch is taken when the operand equals any of them.
+type Alternatives struct {
+	Span
+	Values []Expr // at least two
+}
+
 // Cast is CAST | TRY_CAST (operand AS type).
 type Cast struct {
 	Span
@@ -398,6 +405,7 @@ func (*Exists) expr()        {}
 func (*Subquery) expr()      {}
 func (*Quantified) expr()    {}
 func (*Case) expr()          {}
+func (*Alternatives) expr()  {}
 func (*Cast) expr()          {}
 func (*ArrayValue) expr()    {}
 func (*MapValue) expr()      {}

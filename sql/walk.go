@@ -188,6 +188,8 @@ func (c children) expr(e Expr) {
 		c.add(e.Operand)
 		addAll(c, e.Whens)
 		c.add(e.Else)
+	case *Alternatives:
+		addAll(c, e.Values)
 	case *Cast:
 		c.add(e.Operand)
 		c.add(e.Type)

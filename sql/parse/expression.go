@@ -469,6 +469,14 @@ func (p *parser) caseWhen() sql.Expr {
 	for p.at("WHEN") {
 		when := p.next()
 		w := &sql.When{Condition: p.expr()}
+		if c.Operand != nil && p.atSymbol(",") {
+			a := &sql.Alternatives{Values: []sql.Expr{w.Condition}}
+			for p.acceptSymbol(",") {
+				a.Values = append(a.Values, p.expr())
+			}
+			a.Span = p.spanOver(w.Condition)
+			w.Condition = a
+		}
 		p.expectHint("THEN", "write WHEN condition THEN result")
 		w.Result = p.expr()
 		w.Span = p.spanFrom(when)

@@ -419,7 +419,9 @@ func (p *parser) jsonObjectArguments(c *sql.Call) {
 			p.next()
 		}
 		key := p.expr()
-		p.expectHint("VALUE", "write "+c.Function()+"(KEY 'k' VALUE v)")
+		if !p.acceptSymbol(":") {
+			p.expectHint("VALUE", "write "+c.Function()+"(KEY 'k' VALUE v)")
+		}
 		c.Args = append(c.Args, key, p.expr())
 		start = p.token()
 		j.OnNull = p.jsonOnNull()

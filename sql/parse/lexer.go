@@ -445,7 +445,7 @@ func (l *lexer) symbol(r rune) {
 	switch {
 	case strings.HasPrefix(rest, "${"):
 		l.variable()
-	case r < utf8.RuneSelf && strings.ContainsRune("()[]{},;.?+-*/%=<>|^$", r):
+	case r < utf8.RuneSelf && strings.ContainsRune("()[]{},;:.?+-*/%=<>|^$", r):
 		l.take(symbol, 1, string(r))
 	case r == '；' || r == '，' || r == '（' || r == '）' || r == '‘' || r == '’' || r == '“' || r == '”':
 		l.broken(utf8.RuneLen(r), problem.New(problem.Syntax, "%q is not the ASCII character that SQL needs", string(r)).
@@ -474,8 +474,6 @@ func strangeCharacter(r rune) string {
 		return "put a name with special characters in backticks"
 	case '&':
 		return "write AND between conditions"
-	case ':':
-		return "parameters are written ?"
 	}
 	if !unicode.IsPrint(r) {
 		return fmt.Sprintf("remove the invisible character U+%04X", r)

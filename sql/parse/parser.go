@@ -277,6 +277,8 @@ func (p *parser) generalHint(t token) string {
 		return "the statement is not complete"
 	case t.is(")"):
 		return "is there one closing parenthesis too many, or something missing before it?"
+	case t.is(":"):
+		return "parameters are written ?"
 	case t.is("/*+"):
 		return "a hint stands directly behind SELECT or a table's name; a comment is /* … */ without +"
 	case t.kind == word && reserved(t.upper):
