@@ -66,3 +66,15 @@ func (t *Table) Column(name string) int {
 	}
 	return -1
 }
+
+// Written gives the positions of the columns that an INSERT fills: all but
+// computed and virtual ones.
+func (t *Table) Written() []int {
+	var written []int
+	for i, c := range t.Columns {
+		if c.Computed == nil && !c.Virtual {
+			written = append(written, i)
+		}
+	}
+	return written
+}

@@ -1,0 +1,197 @@
+// Package bind gives meaning to syntax: it resolves names, types and functions,
+// inserts the casts that SQL leaves out, and makes plans of queries and tables
+// of definitions.
+//
+// It is not an optimiser: what it makes follows the text clause by clause
+// (package rewrite improves it). It keeps no state, reads no data, and asks the
+// catalog only for definitions.
+//
+// Flow: Query binds WITH, FROM, WHERE, GROUP BY, HAVING, SELECT, set operations,
+// ORDER BY and LIMIT, each to nodes over the ones before; Insert adds the casts
+// to a target's columns; Table, View, MaterializedTable and Function bind
+// definitions.
+//
+// Invariants:
+//  1. What cannot be built is refused by name with problem.Unsupported; no
+//     clause is left out silently.
+//  2. Every problem stands at the place in the text that is wrong, and all
+//     independent problems of a statement are reported together.
+//  3. Types, nullability and names of result columns are those of Flink 2.1.
+//  4. An expression that could not be bound is nil after its problem was
+//     reported; whoever gets nil reports nothing further.
+package bind
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"tidemark/base/problem"
+	"tidemark/base/value"
+	"tidemark/plan"
+	"tidemark/plan/function"
+	"tidemark/sql"
+)
+
+// Limits of a statement.
+const (
+	nestingMax    = 200  // views and subqueries within each other
+	unfoldedMax   = 4096 // grouping sets of one GROUP BY
+	textFoldedMax = 1 << 16
+)
+
+// Catalog is asked for what exists. It is called from the goroutine that binds
+// and must give the same answers throughout one statement.
+type Catalog interface {
+	// Table finds a table or view by its name, with dots where it is qualified.
+	Table(name string) (*plan.Table, bool)
+	// Function finds a function made by CREATE FUNCTION, by its name in upper case.
+	Function(name string) (*Function, bool)
+	// Names lists all tables and views, for "did you mean".
+	Names() []string
+}
+
+// Session is what binding depends on besides the catalog.
+type Session struct {
+	Zone      *time.Location // 'table.local-time-zone'; nil is UTC
+	Streaming bool           // unbounded semantics: windows need a rowtime, …
+	Now       time.Time      // when the statement began
+	Config    map[string]string
+}
+
+// Bound is a query with its meaning.
+type Bound struct {
+	Plan plan.Node
+
+	// What the names in the text mean, for printers of other dialects.
+	Types   map[sql.Expr]value.Type
+	Calls   map[*sql.Call]*plan.Function
+	Columns map[*sql.ColumnRef]Resolved
+	Tables  map[*sql.TableRef]*plan.Table
+}
+
+// Resolved is what a ColumnRef turned out to be: Path[:Table] names the
+// relation, one name the column, and the rest fields of it.
+type Resolved struct {
+	Table  int // how many names qualify the column
+	Column string
+}
+
+// Query binds a query.
+func Query(catalog Catalog, session Session, q *sql.Query) (*Bound, error) {
+	b := newBinder(catalog, session)
+	node := b.query(q, nil)
+	if err := b.problems(); err != nil {
+		return nil, err
+	}
+	b.bound.Plan = node
+	return b.bound, nil
+}
+
+// binder binds one statement.
+type binder struct {
+	catalog Catalog
+	session Session
+	context *plan.Context // for folding
+	bound   *Bound
+	found   problem.List
+	ctes    *cteScope
+	views   []string // being expanded, outermost first
+	inline  []string // SQL functions being inlined
+}
+
+func newBinder(catalog Catalog, session Session) *binder {
+	if session.Zone == nil {
+		session.Zone = time.UTC
+	}
+	return &binder{
+		catalog: catalog,
+		session: session,
+		context: &plan.Context{Zone: session.Zone, Now: session.Now, Start: session.Now, Streaming: session.Streaming},
+		bound: &Bound{
+			Types:   map[sql.Expr]value.Type{},
+			Calls:   map[*sql.Call]*plan.Function{},
+			Columns: map[*sql.ColumnRef]Resolved{},
+			Tables:  map[*sql.TableRef]*plan.Table{},
+		},
+	}
+}
+
+// report notes a problem, at pos unless it has a place already.
+func (b *binder) report(pos problem.Position, err error) {
+	for _, p := range problem.All(err) {
+		if p.Position.IsZero() {
+			placed := *p
+			placed.Position = pos
+			p = &placed
+		}
+		b.found = append(b.found, p)
+	}
+}
+
+// wrong notes a problem at pos.
+func (b *binder) wrong(pos problem.Position, code problem.Code, hint, format string, args ...any) {
+	p := problem.New(code, format, args...).At(pos)
+	p.Hint = hint
+	b.found = append(b.found, p)
+}
+
+// unsupported notes that what is known but not built.
+func (b *binder) unsupported(pos problem.Position, what, hint string) {
+	b.wrong(pos, problem.Unsupported, hint, "%s is not supported yet", what)
+}
+
+// problems are all that was found, in the order of the text, each once: an
+// expression may have been bound in several ways.
+func (b *binder) problems() error {
+	slices.SortStableFunc(b.found, func(x, y *problem.Problem) int {
+		if x.Position.Line != y.Position.Line {
+			return x.Position.Line - y.Position.Line
+		}
+		return x.Position.Column - y.Position.Column
+	})
+	return slices.CompactFunc(b.found, func(x, y *problem.Problem) bool {
+		return x.Position == y.Position && x.Message == y.Message
+	}).Err()
+}
+
+// attempt runs f and tells whether it found no problem; problems it found are
+// forgotten.
+func (b *binder) attempt(f func()) bool {
+	before := len(b.found)
+	f()
+	ok := len(b.found) == before
+	b.found = b.found[:before]
+	return ok
+}
+
+// didYouMean is the hint that names the candidate nearest to name, or else
+// says otherwise.
+func didYouMean(name string, candidates []string, otherwise string) string {
+	if near := problem.Nearest(name, candidates); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return otherwise
+}
+
+// lookup finds a row of the function table that must be there: an operator.
+func lookup(name string) *plan.Function {
+	f, ok := function.Lookup(name)
+	if !ok {
+		panic("bind: no function " + name)
+	}
+	return f
+}
+
+// asProblem is err as the one problem it carries.
+func asProblem(err error) *problem.Problem {
+	var p *problem.Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	return problem.Of(err)
+}
+
+// listed joins names as people do, for hints.
+func listed(names []string) string { return strings.Join(names, ", ") }

@@ -1,0 +1,302 @@
+package bind
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tidemark/base/problem"
+	"tidemark/base/value"
+	"tidemark/plan"
+	"tidemark/sql"
+	"tidemark/sql/parse"
+)
+
+// from binds FROM: the rows, and what names mean over them. Without FROM there
+// is one row of no columns. The scope is nil after a problem was reported.
+func (b *binder) from(rel sql.Relation, outer *scope) (plan.Node, *scope) {
+	if rel == nil {
+		return &plan.Values{Rows: [][]plan.Expr{{}}}, &scope{outer: outer}
+	}
+	node, r := b.relation(rel, outer)
+	if node == nil {
+		return nil, nil
+	}
+	return node, &scope{outer: outer, relations: []relation{r}}
+}
+
+// relation binds one FROM item; the node is nil after a problem was reported.
+func (b *binder) relation(rel sql.Relation, outer *scope) (plan.Node, relation) {
+	switch rel := rel.(type) {
+	case *sql.TableRef:
+		return b.tableRef(rel)
+	case *sql.Derived:
+		if rel.Lateral {
+			b.unsupported(rel.Pos(), "LATERAL", "compute it in the select list, or without the columns of the other tables")
+		}
+		node := b.query(rel.Query, outer)
+		return b.named(node, "", nil, rel.Alias)
+	case *sql.TableFunction:
+		node := b.tableFunction(rel, outer)
+		return b.named(node, "", nil, rel.Alias)
+	case *sql.Aliased:
+		node, _ := b.relation(rel.Relation, outer)
+		return b.named(node, "", nil, rel.Alias)
+	case *sql.Join:
+		b.relation(rel.Left, outer)
+		b.relation(rel.Right, outer)
+		b.unsupported(rel.Right.Pos(), joinName(rel), "aggregates, windows and UNION over one table work; joins come later")
+	case *sql.Unnest:
+		b.unsupported(rel.Pos(), "UNNEST", "elements can be read one by one: tags[1]")
+	case *sql.MatchRecognize:
+		b.relation(rel.Input, outer)
+		b.unsupported(rel.Pos(), "MATCH_RECOGNIZE", "patterns of rows come later")
+	}
+	return nil, relation{}
+}
+
+func joinName(j *sql.Join) string {
+	switch {
+	case j.Kind == sql.CommaJoin:
+		return "a join by comma"
+	case hasSystemTime(j.Right):
+		return "a temporal join (FOR SYSTEM_TIME AS OF)"
+	}
+	name := string(j.Kind)
+	if j.Natural {
+		name = "NATURAL " + name
+	}
+	return name
+}
+
+func hasSystemTime(rel sql.Relation) bool {
+	t, ok := rel.(*sql.TableRef)
+	return ok && t.SystemTime != nil
+}
+
+// named gives a FROM item its alias and column names.
+func (b *binder) named(node plan.Node, name string, path sql.Path, alias *sql.Alias) (plan.Node, relation) {
+	if node == nil {
+		return nil, relation{}
+	}
+	r := relation{name: name, path: path, columns: node.Schema()}
+	if alias == nil {
+		return node, r
+	}
+	r.name, r.path = alias.Name.Text, nil
+	if len(alias.Columns) > 0 {
+		node = b.renamed(node, alias.Columns, alias.Name.Text)
+		if node == nil {
+			return nil, relation{}
+		}
+		r.columns = node.Schema()
+	}
+	return node, r
+}
+
+// renamed gives the columns of node other names.
+func (b *binder) renamed(node plan.Node, names []sql.Name, of string) plan.Node {
+	s := node.Schema()
+	if len(names) != len(s) {
+		b.wrong(names[0].Pos(), problem.InvalidQuery, fmt.Sprintf("name all %d columns", len(s)),
+			"%s has %d columns, not %d", of, len(s), len(names))
+		return nil
+	}
+	types := make([]value.Type, len(s))
+	texts := make([]string, len(s))
+	for i, c := range s {
+		types[i], texts[i] = c.Type, names[i].Text
+	}
+	return castColumns(node, types, texts)
+}
+
+// tableRef binds a table, view or common table expression by name.
+func (b *binder) tableRef(ref *sql.TableRef) (plan.Node, relation) {
+	if ref.SystemTime != nil {
+		b.unsupported(ref.SystemTime.Pos(), "FOR SYSTEM_TIME AS OF", "the table as it is now can be read")
+		return nil, relation{}
+	}
+	node, name := b.tableByName(ref)
+	return b.named(node, name, ref.Path, ref.Alias)
+}
+
+// tableByName gives the rows of a name, and the name columns are qualified by.
+func (b *binder) tableByName(ref *sql.TableRef) (plan.Node, string) {
+	name := ref.Path.Last().Text
+	if len(ref.Path) == 1 {
+		if c := b.ctes.find(name); c != nil {
+			return b.commonTable(c), name
+		}
+	}
+	table, ok := findTable(b.catalog, ref.Path)
+	if !ok {
+		b.unknownTable(ref.Path)
+		return nil, name
+	}
+	b.bound.Tables[ref] = table
+	if table.Kind == plan.View {
+		return b.view(table, ref.Path.Pos()), name
+	}
+	return scan(b.hinted(table, ref.Hints), b.idleTimeout(table)), name
+}
+
+// findTable looks a path up as written, and without the names of the one
+// catalog and database there are.
+func findTable(catalog Catalog, path sql.Path) (*plan.Table, bool) {
+	if t, ok := catalog.Table(path.String()); ok {
+		return t, true
+	}
+	for len(path) > 1 && (path[0].Text == "default_catalog" || path[0].Text == "default_database") {
+		path = path[1:]
+		if t, ok := catalog.Table(path.String()); ok {
+			return t, true
+		}
+	}
+	return nil, false
+}
+
+func (b *binder) unknownTable(path sql.Path) {
+	names := b.catalog.Names()
+	for c := b.ctes; c != nil; c = c.outer {
+		names = append(names, c.cte.Name.Text)
+	}
+	otherwise := "create it first with CREATE TABLE " + path.String()
+	b.wrong(path.Pos(), problem.UnknownTable, didYouMean(path.String(), names, otherwise), "no table or view %s", path)
+}
+
+// commonTable binds a common table expression where it is used.
+func (b *binder) commonTable(c *cteScope) plan.Node {
+	saved := b.ctes
+	defer func() { b.ctes = saved }()
+	b.ctes = c.outer
+	node := b.query(c.cte.Query, c.scope)
+	if node == nil || len(c.cte.Columns) == 0 {
+		return node
+	}
+	return b.renamed(node, c.cte.Columns, c.cte.Name.Text)
+}
+
+// view binds the query of a view where it is used.
+func (b *binder) view(table *plan.Table, use problem.Position) plan.Node {
+	switch {
+	case slices.Contains(b.views, table.Name):
+		b.wrong(use, problem.InvalidQuery, "let one of them read a table", "view %s is made of itself: %s", table.Name, strings.Join(append(b.views, table.Name), " → "))
+		return nil
+	case len(b.views) >= nestingMax:
+		b.wrong(use, problem.TooLarge, "store one of them as a materialized table", "more than %d views are within each other", nestingMax)
+		return nil
+	}
+	q, err := parse.Query(table.Query)
+	if err != nil {
+		b.report(use, fmt.Errorf("view %s: %w", table.Name, err))
+		return nil
+	}
+	savedCTEs, savedFound := b.ctes, b.found
+	b.ctes, b.found, b.views = nil, nil, append(b.views, table.Name)
+	node := b.query(q, nil)
+	wrong := b.found
+	b.ctes, b.found, b.views = savedCTEs, savedFound, b.views[:len(b.views)-1]
+	for _, p := range wrong {
+		// The place inside the view says nothing about this statement.
+		b.wrong(use, p.Code, p.Hint, "view %s cannot be read: %s", table.Name, p.Message)
+	}
+	if node == nil || len(wrong) > 0 {
+		return nil
+	}
+	s := node.Schema()
+	types, names := make([]value.Type, len(s)), make([]string, len(s))
+	for i, c := range s {
+		types[i], names[i] = c.Type, c.Name
+		if i < len(table.Columns) {
+			names[i] = table.Columns[i].Name
+		}
+	}
+	return castColumns(node, types, names)
+}
+
+// hinted is the table with the options of an OPTIONS hint.
+func (b *binder) hinted(table *plan.Table, hints []*sql.Hint) *plan.Table {
+	for _, h := range hints {
+		if !strings.EqualFold(h.Name.Text, "OPTIONS") {
+			continue
+		}
+		changed := *table
+		changed.Options = maps.Clone(table.Options)
+		if changed.Options == nil {
+			changed.Options = map[string]string{}
+		}
+		for _, o := range h.Options {
+			if (o.Key.Text == "connector" || o.Key.Text == "format") && table.Options[o.Key.Text] != o.Value.Text {
+				b.wrong(o.Key.Pos(), problem.InvalidOption, "create another table for it", "a hint cannot change '%s'", o.Key.Text)
+			}
+			changed.Options[o.Key.Text] = o.Value.Text
+		}
+		table = &changed
+	}
+	return table
+}
+
+// idleTimeout is after how long a silent split is no longer waited for.
+func (b *binder) idleTimeout(table *plan.Table) time.Duration {
+	for _, text := range []string{table.Options["scan.watermark.idle-timeout"], b.session.Config["table.exec.source.idle-timeout"]} {
+		if d, ok := parseDuration(text); ok {
+			return d
+		}
+	}
+	return 0
+}
+
+// parseDuration reads what Flink's options accept: "500 ms", "5s", "1 min".
+func parseDuration(text string) (time.Duration, bool) {
+	text = strings.TrimSpace(text)
+	digits := len(text) - len(strings.TrimLeft(text, "0123456789"))
+	n, err := strconv.ParseInt(text[:digits], 10, 32)
+	if err != nil {
+		return 0, false
+	}
+	unit, ok := map[string]time.Duration{
+		"": time.Millisecond, "ms": time.Millisecond, "milli": time.Millisecond, "millis": time.Millisecond,
+		"s": time.Second, "sec": time.Second, "second": time.Second, "seconds": time.Second,
+		"m": time.Minute, "min": time.Minute, "minute": time.Minute, "minutes": time.Minute,
+		"h": time.Hour, "hour": time.Hour, "hours": time.Hour,
+		"d": 24 * time.Hour, "day": 24 * time.Hour, "days": 24 * time.Hour,
+	}[strings.ToLower(strings.TrimSpace(text[digits:]))]
+	return time.Duration(n) * unit, ok
+}
+
+// scan reads a table: its stored columns, then the computed ones, then the
+// watermark.
+func scan(table *plan.Table, idle time.Duration) plan.Node {
+	s := &plan.Scan{Table: table}
+	position := make([]int, len(table.Columns)) // of each stored column in the scan
+	computed := false
+	for i, c := range table.Columns {
+		if c.Computed != nil {
+			computed = true
+			continue
+		}
+		position[i] = len(s.Columns)
+		s.Columns = append(s.Columns, i)
+	}
+	var node plan.Node = s
+	if computed {
+		p := &plan.Project{Input: s}
+		for i, c := range table.Columns {
+			var e plan.Expr = &plan.Column{Index: position[i], Name: c.Name, Of: c.Type}
+			if c.Computed != nil {
+				e = plan.Renumber(c.Computed, position)
+			}
+			p.Exprs = append(p.Exprs, e)
+			p.Names = append(p.Names, c.Name)
+			p.Times = append(p.Times, timeOf(e, make([]plan.TimeAttribute, len(s.Columns))))
+		}
+		node = p
+	}
+	if w := table.Watermark; w != nil {
+		node = &plan.Watermark{Input: node, Column: w.Column, Delayed: w.Delayed, IdleTimeout: idle}
+	}
+	return node
+}

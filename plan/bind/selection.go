@@ -1,0 +1,328 @@
+package bind
+
+import (
+	"tidemark/base/problem"
+	"tidemark/base/value"
+	"tidemark/plan"
+	"tidemark/plan/function"
+	"tidemark/sql"
+)
+
+// item is an expression of the select list.
+type item struct {
+	expr plan.Expr
+	name string
+	at   problem.Position
+}
+
+// selection binds SELECT … FROM … up to HAVING, and the keys of o.
+func (b *binder) selection(sel *sql.Select, outer *scope, o *ordering) plan.Node {
+	before := len(b.found)
+	b.refuseClauses(sel)
+	node, s := b.from(sel.From, outer)
+	if s == nil {
+		return nil
+	}
+	if sel.Where != nil {
+		node = b.filter(node, sel.Where, s.in("WHERE"))
+	}
+	var g *grouping
+	if b.isGrouped(sel, o) {
+		if g = b.groupBy(sel, node, s); g == nil {
+			return nil
+		}
+	}
+	s = s.in("SELECT")
+	s.grouping = g
+	items := b.items(sel.Items, s)
+	var having plan.Expr
+	if sel.Having != nil {
+		having = b.condition(sel.Having, s.with("HAVING"), "HAVING")
+	}
+	b.orderKeys(o, sel, items, s)
+	times := timesOf(node)
+	if g != nil {
+		node, times = g.aggregate()
+		for i := range items {
+			items[i].expr = g.lift(b, items[i].expr)
+		}
+		for i := range o.hidden {
+			o.hidden[i] = g.lift(b, o.hidden[i])
+		}
+		if having = g.lift(b, having); having != nil {
+			node = &plan.Filter{Input: node, Condition: having}
+		}
+	}
+	if len(b.found) > before {
+		return nil
+	}
+	return o.project(node, items, times, sel)
+}
+
+func timesOf(node plan.Node) []plan.TimeAttribute {
+	s := node.Schema()
+	times := make([]plan.TimeAttribute, len(s))
+	for i, c := range s {
+		times[i] = c.Time
+	}
+	return times
+}
+
+// with is the same scope for another clause, aggregates and all.
+func (s *scope) with(clause string) *scope {
+	c := *s
+	c.clause = clause
+	return &c
+}
+
+// refuseClauses reports the clauses that are not built.
+func (b *binder) refuseClauses(sel *sql.Select) {
+	if len(sel.Windows) > 0 {
+		b.unsupported(sel.Windows[0].Pos(), "the WINDOW clause", "OVER windows come later; a window function such as TUMBLE in FROM works")
+	}
+	if sel.Qualify != nil {
+		b.unsupported(sel.Qualify.Pos(), "QUALIFY", "OVER windows come later")
+	}
+	if sel.GroupBy != nil && sel.GroupBy.Distinct {
+		b.unsupported(sel.GroupBy.Pos(), "GROUP BY DISTINCT", "leave DISTINCT away and remove the repeated sets")
+	}
+}
+
+// filter keeps the rows of node for which the condition is true; with a wrong
+// condition it is node itself.
+func (b *binder) filter(node plan.Node, condition sql.Expr, s *scope) plan.Node {
+	e := b.condition(condition, s, s.clause)
+	if e == nil {
+		return node
+	}
+	return &plan.Filter{Input: node, Condition: e}
+}
+
+// condition binds a BOOLEAN for the clause.
+func (b *binder) condition(e sql.Expr, s *scope, clause string) plan.Expr {
+	bound := b.expr(e, s)
+	if bound == nil {
+		return nil
+	}
+	switch bound.Type().Kind {
+	case value.Boolean:
+		return bound
+	case value.Null:
+		return implicit(bound, value.BooleanType)
+	}
+	b.wrong(e.Pos(), problem.TypeMismatch, "compare it with something: "+plan.PrintExpr(bound, nil)+" <> …",
+		"%s needs a condition, but this is %s", clause, bound.Type().Optional())
+	return nil
+}
+
+// isGrouped reports whether the select has groups: a GROUP BY, a HAVING, or an
+// aggregate function somewhere.
+func (b *binder) isGrouped(sel *sql.Select, o *ordering) bool {
+	if sel.GroupBy != nil || sel.Having != nil {
+		return true
+	}
+	for _, it := range sel.Items {
+		if hasAggregate(it.Expr) {
+			return true
+		}
+	}
+	for _, it := range o.items {
+		if hasAggregate(it.Expr) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasAggregate reports whether e calls an aggregate function, not counting
+// subqueries and OVER.
+func hasAggregate(e sql.Expr) bool {
+	found := false
+	sql.Inspect(e, func(n sql.Node) bool {
+		switch n := n.(type) {
+		case *sql.Query:
+			return false
+		case *sql.Call:
+			if n.Over != nil {
+				return false
+			}
+			if f, ok := function.Lookup(n.Function()); ok && f.Aggregate && len(n.Name) == 1 {
+				found = true
+			}
+		}
+		return !found
+	})
+	return found
+}
+
+// items binds the select list; expressions that are wrong are nil.
+func (b *binder) items(list []*sql.SelectItem, s *scope) []item {
+	var items []item
+	for _, it := range list {
+		if star, ok := it.Expr.(*sql.Star); ok {
+			items = append(items, b.star(star, s)...)
+			continue
+		}
+		bound := item{expr: b.expr(it.Expr, s), at: it.Expr.Pos()}
+		switch ref, isColumn := it.Expr.(*sql.ColumnRef); {
+		case it.Alias != nil:
+			bound.name = it.Alias.Text
+		case isColumn:
+			bound.name = ref.Path.Last().Text
+		default:
+			bound.name = unnamed(len(items))
+		}
+		if bound.expr != nil && bound.expr.Type().Kind == value.Null {
+			bound.expr = b.untypedNull(bound.expr)
+		}
+		items = append(items, bound)
+	}
+	return items
+}
+
+// untypedNull refuses a NULL of no type as a result column.
+func (b *binder) untypedNull(e plan.Expr) plan.Expr {
+	b.wrong(e.Pos(), problem.TypeMismatch, "write CAST(NULL AS STRING), or another type", "NULL alone has no type")
+	return nil
+}
+
+// star expands * and t.*.
+func (b *binder) star(star *sql.Star, s *scope) []item {
+	var items []item
+	add := func(r relation) {
+		for i, c := range r.columns {
+			items = append(items, item{
+				expr: &plan.Column{At: plan.At{Position: star.Pos()}, Index: r.first + i, Name: c.Name, Of: c.Type},
+				name: c.Name, at: star.Pos(),
+			})
+		}
+	}
+	if len(star.Qualifier) == 0 {
+		if len(s.relations) == 0 {
+			b.wrong(star.Pos(), problem.InvalidQuery, "add FROM and a table", "* stands for the columns of FROM, and there is none")
+			return []item{{}}
+		}
+		for _, r := range s.relations {
+			add(r)
+		}
+		return items
+	}
+	for _, r := range s.relations {
+		if n := r.qualifies(star.Qualifier); n == len(star.Qualifier) || n == 0 && len(r.path) > 1 && r.path.String() == star.Qualifier.String() {
+			add(r)
+			return items
+		}
+	}
+	if found := s.find(star.Qualifier); len(found) == 1 {
+		return b.rowStar(star, found[0])
+	}
+	name := star.Qualifier.String()
+	b.wrong(star.Pos(), problem.UnknownTable, didYouMean(name, s.relationNames(), "tables here are "+listed(s.relationNames())), "no table %s here", name)
+	return []item{{}}
+}
+
+// rowStar expands r.* of a ROW column r to its fields.
+func (b *binder) rowStar(star *sql.Star, m match) []item {
+	e := m.expr
+	for _, name := range m.rest {
+		if e = b.field(e, name); e == nil {
+			return []item{{}}
+		}
+	}
+	var items []item
+	for _, f := range e.Type().Fields {
+		items = append(items, item{expr: b.field(e, sql.NameOf(f.Name)), name: f.Name, at: star.Pos()})
+	}
+	if len(items) == 0 {
+		b.wrong(star.Pos(), problem.TypeMismatch, "only tables and ROW columns have parts", "%s.* needs a table or a ROW", star.Qualifier)
+		return []item{{}}
+	}
+	return items
+}
+
+// orderKeys binds ORDER BY of a select: names of result columns first, then
+// what the select items themselves can refer to.
+func (b *binder) orderKeys(o *ordering, sel *sql.Select, items []item, s *scope) {
+	o.width = len(items)
+	output := make(plan.Schema, len(items))
+	byName := s.with("ORDER BY")
+	byName.aliases = map[string]plan.Expr{}
+	for i, it := range items {
+		if it.expr == nil {
+			continue
+		}
+		output[i] = plan.OutputColumn{Name: it.name, Type: it.expr.Type()}
+		if _, repeated := byName.aliases[it.name]; !repeated {
+			byName.aliases[it.name] = it.expr
+		}
+	}
+	for _, by := range o.items {
+		if column, ok := b.ordinal(by, output); ok {
+			if column != nil && items[column.Index].expr != nil && b.sortable(items[column.Index].expr) {
+				o.keys = append(o.keys, sortKey(by, column))
+			}
+			continue
+		}
+		e := b.expr(by.Expr, byName)
+		if e == nil || !b.sortable(e) {
+			continue
+		}
+		if _, constant := e.(*plan.Literal); constant {
+			continue // orders nothing
+		}
+		o.keys = append(o.keys, sortKey(by, b.orderColumn(o, sel, items, e, by.Expr.Pos())))
+	}
+}
+
+// orderColumn is the result column that e is computed in, a hidden one if it
+// is not among the select items.
+func (b *binder) orderColumn(o *ordering, sel *sql.Select, items []item, e plan.Expr, pos problem.Position) plan.Expr {
+	at := plan.At{Position: pos}
+	for i, it := range items {
+		if it.expr != nil && plan.EqualExprs(it.expr, e) {
+			return &plan.Column{At: at, Index: i, Name: it.name, Of: e.Type()}
+		}
+	}
+	if sel.Distinct {
+		b.wrong(pos, problem.InvalidQuery, "add it to the select list", "ORDER BY of SELECT DISTINCT needs a column of the result")
+	}
+	o.hidden = append(o.hidden, e)
+	return &plan.Column{At: at, Index: len(items) + len(o.hidden) - 1, Name: "order", Of: e.Type()}
+}
+
+// project makes the result columns, hidden ones last, and applies DISTINCT.
+// times are the time attributes of node's columns.
+func (o *ordering) project(node plan.Node, items []item, times []plan.TimeAttribute, sel *sql.Select) plan.Node {
+	p := &plan.Project{Input: node}
+	names := make([]string, 0, len(items))
+	for _, it := range items {
+		p.Exprs = append(p.Exprs, it.expr)
+		names = append(names, it.name)
+	}
+	for range o.hidden {
+		names = append(names, "order")
+	}
+	p.Exprs = append(p.Exprs, o.hidden...)
+	p.Names = uniqueNames(names)
+	for _, e := range p.Exprs {
+		p.Times = append(p.Times, timeOf(e, times))
+	}
+	if !sel.Distinct {
+		return p
+	}
+	return distinct(p)
+}
+
+// timeOf is the time attribute of a column computed by e over columns with the
+// given attributes.
+func timeOf(e plan.Expr, times []plan.TimeAttribute) plan.TimeAttribute {
+	switch e := e.(type) {
+	case *plan.Column:
+		return times[e.Index]
+	case *plan.Call:
+		if e.Function.Name == "PROCTIME" {
+			return plan.Proctime
+		}
+	}
+	return plan.NoTime
+}

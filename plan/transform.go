@@ -1,0 +1,277 @@
+package plan
+
+import (
+	"fmt"
+
+	"tidemark/base/value"
+)
+
+// Inspect visits n and the nodes below it, parents first; it does not go below
+// a node for which visit is false.
+func Inspect(n Node, visit func(Node) bool) {
+	if !visit(n) {
+		return
+	}
+	for _, input := range n.Inputs() {
+		Inspect(input, visit)
+	}
+}
+
+// WithInputs is n over other inputs. It is n itself when they are its own.
+func WithInputs(n Node, inputs []Node) Node {
+	same := true
+	for i, old := range n.Inputs() {
+		same = same && old == inputs[i]
+	}
+	if same {
+		return n
+	}
+	switch n := n.(type) {
+	case *Watermark:
+		c := *n
+		c.Input = inputs[0]
+		return &c
+	case *Filter:
+		c := *n
+		c.Input = inputs[0]
+		return &c
+	case *Project:
+		c := *n
+		c.Input = inputs[0]
+		return &c
+	case *Window:
+		c := *n
+		c.Input = inputs[0]
+		return &c
+	case *Aggregate:
+		c := *n
+		c.Input = inputs[0]
+		return &c
+	case *WindowAggregate:
+		c := *n
+		c.Input = inputs[0]
+		return &c
+	case *Sort:
+		c := *n
+		c.Input = inputs[0]
+		return &c
+	case *Limit:
+		c := *n
+		c.Input = inputs[0]
+		return &c
+	case *Union:
+		return &Union{All: inputs}
+	}
+	panic(fmt.Sprintf("plan: %T has no inputs", n))
+}
+
+// Parts are the expressions directly inside e, left to right.
+func Parts(e Expr) []Expr {
+	switch e := e.(type) {
+	case *Call:
+		return e.Args
+	case *Cast:
+		return []Expr{e.Input}
+	case *Field:
+		return []Expr{e.Input}
+	case *Case:
+		parts := make([]Expr, 0, 2*len(e.Whens)+1)
+		for _, w := range e.Whens {
+			parts = append(parts, w.Condition, w.Then)
+		}
+		return append(parts, e.Else)
+	}
+	return nil
+}
+
+// WithParts is e with other expressions inside, in the order of Parts. Types
+// stay as they were, so a part may only be replaced by one of its type.
+func WithParts(e Expr, parts []Expr) Expr {
+	switch e := e.(type) {
+	case *Call:
+		c := *e
+		c.Args = parts
+		return &c
+	case *Cast:
+		c := *e
+		c.Input = parts[0]
+		return &c
+	case *Field:
+		c := *e
+		c.Input = parts[0]
+		return &c
+	case *Case:
+		c := *e
+		c.Whens = make([]When, len(e.Whens))
+		for i := range c.Whens {
+			c.Whens[i] = When{Condition: parts[2*i], Then: parts[2*i+1]}
+		}
+		c.Else = parts[len(parts)-1]
+		return &c
+	}
+	return e
+}
+
+// InspectExpr visits e and everything inside it, parents first; it does not go
+// inside an expression for which visit is false.
+func InspectExpr(e Expr, visit func(Expr) bool) {
+	if !visit(e) {
+		return
+	}
+	for _, part := range Parts(e) {
+		InspectExpr(part, visit)
+	}
+}
+
+// TransformExpr rebuilds e from the inside out: f sees every expression with
+// its parts transformed already. Parts that f leaves alone are shared.
+func TransformExpr(e Expr, f func(Expr) Expr) Expr {
+	parts := Parts(e)
+	var changed []Expr
+	for i, part := range parts {
+		if to := TransformExpr(part, f); to != part {
+			if changed == nil {
+				changed = append([]Expr(nil), parts...)
+			}
+			changed[i] = to
+		}
+	}
+	if changed != nil {
+		e = WithParts(e, changed)
+	}
+	return f(e)
+}
+
+// Substitute replaces every column i of e by with[i]: it moves an expression
+// over a projection to below it.
+func Substitute(e Expr, with []Expr) Expr {
+	return TransformExpr(e, func(e Expr) Expr {
+		if c, ok := e.(*Column); ok {
+			return with[c.Index]
+		}
+		return e
+	})
+}
+
+// Renumber gives every column i of e the index to[i].
+func Renumber(e Expr, to []int) Expr {
+	return TransformExpr(e, func(e Expr) Expr {
+		c, ok := e.(*Column)
+		if !ok || to[c.Index] == c.Index {
+			return e
+		}
+		moved := *c
+		moved.Index = to[c.Index]
+		return &moved
+	})
+}
+
+// MarkUsed sets used[i] for every column i in the expressions; nil ones are
+// skipped.
+func MarkUsed(used []bool, exprs ...Expr) {
+	for _, e := range exprs {
+		if e == nil {
+			continue
+		}
+		InspectExpr(e, func(e Expr) bool {
+			if c, ok := e.(*Column); ok {
+				used[c.Index] = true
+			}
+			return true
+		})
+	}
+}
+
+// UsesOnly reports whether all columns of e are among those allowed.
+func UsesOnly(e Expr, allowed func(column int) bool) bool {
+	only := true
+	InspectExpr(e, func(e Expr) bool {
+		if c, ok := e.(*Column); ok && !allowed(c.Index) {
+			only = false
+		}
+		return only
+	})
+	return only
+}
+
+// Deterministic reports whether e gives the same value for the same row, now
+// and later.
+func Deterministic(e Expr) bool {
+	fixed := true
+	InspectExpr(e, func(e Expr) bool {
+		if c, ok := e.(*Call); ok && c.Function.Volatile {
+			fixed = false
+		}
+		return fixed
+	})
+	return fixed
+}
+
+// EqualExprs reports whether a and b are the same expression, wherever they
+// stand in the text.
+func EqualExprs(a, b Expr) bool {
+	if !sameHead(a, b) {
+		return false
+	}
+	p, q := Parts(a), Parts(b)
+	if len(p) != len(q) {
+		return false
+	}
+	for i := range p {
+		if !EqualExprs(p[i], q[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameHead(a, b Expr) bool {
+	switch a := a.(type) {
+	case *Column:
+		b, ok := b.(*Column)
+		return ok && a.Index == b.Index
+	case *Literal:
+		b, ok := b.(*Literal)
+		return ok && a.Value.Type.Equal(b.Value.Type) && a.Value.Null == b.Value.Null && (a.Value.Null || value.Equal(a.Value, b.Value))
+	case *Call:
+		b, ok := b.(*Call)
+		return ok && a.Function == b.Function && a.Type().Equal(b.Type())
+	case *Cast:
+		b, ok := b.(*Cast)
+		return ok && a.Try == b.Try && a.To.Equal(b.To)
+	case *Case:
+		_, ok := b.(*Case)
+		return ok
+	case *Field:
+		b, ok := b.(*Field)
+		return ok && a.Index == b.Index
+	}
+	return false
+}
+
+// Conjuncts takes a condition apart at its ANDs. TRUE gives none.
+func Conjuncts(e Expr) []Expr {
+	if c, ok := e.(*Call); ok && c.Function.Name == "AND" {
+		var all []Expr
+		for _, arg := range c.Args {
+			all = append(all, Conjuncts(arg)...)
+		}
+		return all
+	}
+	if IsTrue(e) {
+		return nil
+	}
+	return []Expr{e}
+}
+
+// IsTrue reports whether e is the constant TRUE.
+func IsTrue(e Expr) bool {
+	l, ok := e.(*Literal)
+	return ok && l.Value.Type.Kind == value.Boolean && !l.Value.Null && l.Value.Bool
+}
+
+// IsNullLiteral reports whether e is a constant NULL.
+func IsNullLiteral(e Expr) bool {
+	l, ok := e.(*Literal)
+	return ok && l.Value.Null
+}
