@@ -1,0 +1,628 @@
+package format
+
+import (
+	"fmt"
+
+	"tidemark/base/batch"
+	"tidemark/base/problem"
+	"tidemark/base/value"
+	"tidemark/connect"
+)
+
+// jsonFormat is 'format' = 'json'.
+func jsonFormat() Format {
+	return Format{
+		Name: "json",
+		Doc:  "one JSON object a line (or an array of them), fields by name",
+		Options: []connect.Option{
+			{Name: "json.ignore-parse-errors", Doc: "NULL for a value that cannot be read, no row for a line that is not JSON", Default: "false", Values: []string{"true", "false"}},
+			{Name: "json.fail-on-missing-field", Doc: "an object must have every field that is read", Default: "false", Values: []string{"true", "false"}},
+			{Name: "json.timestamp-format.standard", Doc: "how timestamps are spelled", Default: "SQL", Values: []string{"SQL", "ISO-8601"}},
+			{Name: "json.map-null-key.mode", Doc: "what to write for a NULL key of a MAP", Default: "FAIL", Values: []string{"FAIL", "DROP", "LITERAL"}},
+			{Name: "json.map-null-key.literal", Doc: "the key written for NULL in mode LITERAL", Default: "null"},
+			{Name: "json.encode.decimal-as-plain-number", Doc: "accepted for Flink's sake; DECIMAL is always written in full", Default: "true", Values: []string{"true", "false"}},
+			{Name: "json.encode.ignore-null-fields", Doc: "leave NULL fields out", Default: "false", Values: []string{"true", "false"}},
+			{Name: "json.decode.json-parser.enabled", Doc: "accepted for Flink's sake; there is one parser", Default: "true", Values: []string{"true", "false"}},
+		},
+		NewDecoder: func(columns []Column, _ int, options map[string]string) (Decoder, error) {
+			o, err := jsonOptions(options)
+			if err != nil {
+				return nil, err
+			}
+			return NewJSONDecoder(columns, o), nil
+		},
+		NewEncoder:  newJSONEncoder,
+		NewSplitter: func(map[string]string) (Splitter, error) { return lineSplitter{}, nil },
+	}
+}
+
+// JSONOptions says how a JSON decoder takes values.
+type JSONOptions struct {
+	IgnoreErrors  bool // a value that cannot be read is NULL
+	FailOnMissing bool // a missing field is an error, not NULL
+	ISO           bool // timestamps have a T and may lack seconds
+	// Strict is how our own doors take events: a value must have the type of
+	// its column (no numbers in text, except DECIMAL's), an overflow is an error,
+	// NOT NULL is kept, nothing may follow the object, and timestamps may be in
+	// either form, TIMESTAMP_LTZ with any offset.
+	Strict bool
+}
+
+func jsonOptions(options map[string]string) (JSONOptions, error) {
+	var o JSONOptions
+	var err error
+	if o.IgnoreErrors, err = booleanOption(options, "json.ignore-parse-errors"); err != nil {
+		return o, err
+	}
+	if o.FailOnMissing, err = booleanOption(options, "json.fail-on-missing-field"); err != nil {
+		return o, err
+	}
+	if o.IgnoreErrors && o.FailOnMissing {
+		return o, problem.New(problem.InvalidOption, "json.fail-on-missing-field and json.ignore-parse-errors contradict each other").About("json.fail-on-missing-field").WithHint("set one of them")
+	}
+	switch standard := options["json.timestamp-format.standard"]; standard {
+	case "", "SQL":
+	case "ISO-8601":
+		o.ISO = true
+	default:
+		return o, problem.New(problem.InvalidOption, "option %q cannot be %q", "json.timestamp-format.standard", standard).WithHint("allowed: SQL, ISO-8601")
+	}
+	return o, nil
+}
+
+// JSONDecoder reads JSON objects. It walks each record once. Records of one
+// source mostly have the same keys in the same order, so the text between two
+// values ("ad_id": ) is nearly constant: the decoder keeps the gaps it has met
+// in a tree and compares bytes where a parser would parse. Whatever matches no
+// gap is parsed and becomes one, up to a limit.
+type JSONDecoder struct {
+	options JSONOptions
+	columns []Column
+	top     *objectShape
+	kinds   []value.Type
+
+	// Of the record under way.
+	block []byte // up to the end of the record
+	heap  []byte // the whole block, and behind it texts that had escapes
+	where string // field of the first error
+	bad   int    // place of a syntax error
+	fault fault  // of the first value that could not be taken
+	wrong string // that value
+	depth int
+}
+
+// fault says why a value cannot be taken. The zero fault is none.
+type fault uint8
+
+const (
+	noFault      fault = iota
+	malformed          // the record is not JSON
+	wrongType          // a JSON value of another type
+	unreadable         // of the right type, but not a value of the column
+	missing            // fail-on-missing-field
+	nullRefused        // NULL for NOT NULL
+	trailingText       // something behind the object
+)
+
+// objectShape is how objects at one place of the schema look: their fields and
+// the gaps met so far.
+type objectShape struct {
+	fields []*fieldShape
+	byName map[string]*fieldShape
+	root   *gap
+	gaps   int
+	object int // number of the object under way, to tell which fields it had
+}
+
+// gap is the constant text before a value, or before the end of an object.
+type gap struct {
+	text  string
+	field *fieldShape // of the value behind the gap; nil when it is not read
+	ends  bool        // the object ends with this gap
+	next  []*gap      // those met behind the value
+}
+
+// fieldShape is a field that is read.
+type fieldShape struct {
+	path   string // for messages: geo.at.lat
+	typ    value.Type
+	column *batch.Column
+	seen   int           // the last object that had it
+	plain  bool          // a text column: JSON strings go in as they are
+	row    *objectShape  // of ROW
+	parts  []*fieldShape // element of ARRAY; key and value of MAP
+}
+
+// NewJSONDecoder returns a decoder of the columns, found by name.
+func NewJSONDecoder(columns []Column, options JSONOptions) *JSONDecoder {
+	fields := make([]value.Field, len(columns))
+	for i, c := range columns {
+		fields[i] = value.Field{Name: c.Name, Type: c.Type}
+	}
+	return &JSONDecoder{options: options, columns: columns, top: newObjectShape("", fields)}
+}
+
+func newObjectShape(path string, fields []value.Field) *objectShape {
+	o := &objectShape{byName: make(map[string]*fieldShape, len(fields)), root: &gap{}}
+	for _, f := range fields {
+		shape := newFieldShape(path+f.Name, f.Type)
+		o.fields = append(o.fields, shape)
+		o.byName[f.Name] = shape
+	}
+	return o
+}
+
+func newFieldShape(path string, t value.Type) *fieldShape {
+	f := &fieldShape{path: path, typ: t, plain: t.IsText()}
+	switch t.Kind {
+	case value.Row:
+		f.row = newObjectShape(path+".", t.Fields)
+	case value.Array:
+		f.parts = []*fieldShape{newFieldShape(path+"[]", *t.Elem)}
+	case value.Map:
+		f.parts = []*fieldShape{newFieldShape(path+" key", *t.Key), newFieldShape(path+"[]", *t.Elem)}
+	}
+	return f
+}
+
+// bind points the shapes at the columns of a new batch.
+func (o *objectShape) bind(columns []*batch.Column) {
+	for i, f := range o.fields {
+		f.bind(columns[i])
+	}
+}
+
+func (f *fieldShape) bind(c *batch.Column) {
+	f.column = c
+	if f.row != nil {
+		f.row.bind(c.Children)
+	}
+	for i, part := range f.parts {
+		part.bind(c.Children[i])
+	}
+}
+
+// Tolerant reports json.ignore-parse-errors.
+func (d *JSONDecoder) Tolerant() bool { return d.options.IgnoreErrors }
+
+// Decode reads records, one object each. A record that is an array must have
+// been cut into its elements by SplitArray before.
+func (d *JSONDecoder) Decode(block []byte, records []batch.View) (*batch.Batch, []Rejected) {
+	b := &batch.Batch{Columns: make([]*batch.Column, len(d.columns))}
+	for i, c := range d.columns {
+		b.Columns[i] = batch.NewColumn(c.Type, len(records))
+		b.Columns[i].Resize(len(records))
+	}
+	d.top.bind(b.Columns)
+	d.heap = block[:len(block):len(block)]
+	var rejected []Rejected
+	for i, record := range records {
+		d.block = block[:record.Offset+record.Length]
+		if d.record(int(record.Offset), b.Rows) {
+			b.Rows++
+		} else {
+			rejected = append(rejected, Rejected{Record: i, Problem: d.problem(record)})
+		}
+	}
+	for _, c := range b.Columns {
+		c.Resize(b.Rows)
+		shareHeap(c, d.heap)
+	}
+	d.block, d.heap = nil, nil
+	return b, rejected
+}
+
+// shareHeap makes heap the heap of every text below c.
+func shareHeap(c *batch.Column, heap []byte) {
+	if c.Type.Class() == value.Strings {
+		c.Heap = heap
+	}
+	for _, child := range c.Children {
+		shareHeap(child, heap)
+	}
+}
+
+// record reads the object that starts at i into row, and reports whether it is
+// to stay.
+func (d *JSONDecoder) record(i, row int) bool {
+	d.fault, d.where = noFault, ""
+	const byteOrderMark = "\xef\xbb\xbf"
+	if len(d.block)-i >= 3 && string(d.block[i:i+3]) == byteOrderMark {
+		i += 3
+	}
+	end := d.objectAt(d.top, skipBlanks(d.block, i), row)
+	if end < 0 {
+		return false
+	}
+	if d.options.Strict && skipBlanks(d.block, end) < len(d.block) {
+		d.bad, d.fault = end, trailingText
+	}
+	return d.fault == noFault
+}
+
+// objectAt reads the object at i into row of the shape's columns and returns
+// the index behind it, or -1 when it is malformed.
+func (d *JSONDecoder) objectAt(o *objectShape, i, row int) int {
+	o.object++
+	had := 0
+	at := o.root
+	for {
+		at, i = d.step(o, at, i)
+		if i < 0 {
+			return -1
+		}
+		if at.ends {
+			break
+		}
+		f := at.field
+		if f == nil {
+			if i = d.skip(i); i < 0 {
+				return -1
+			}
+			continue
+		}
+		if f.seen != o.object {
+			f.seen = o.object
+			had++
+		}
+		if i = d.valueAt(f, i, row); i < 0 {
+			return -1
+		}
+	}
+	if had < len(o.fields) {
+		d.missingFields(o, row)
+	}
+	return i
+}
+
+// step passes the gap at i that comes after the value behind from.
+func (d *JSONDecoder) step(o *objectShape, from *gap, i int) (*gap, int) {
+	rest := d.block[i:]
+	for _, g := range from.next {
+		if len(rest) >= len(g.text) && string(rest[:len(g.text)]) == g.text {
+			return g, i + len(g.text)
+		}
+	}
+	return d.learn(o, from, i)
+}
+
+// learn parses the gap at i and remembers it.
+func (d *JSONDecoder) learn(o *objectShape, from *gap, start int) (*gap, int) {
+	b, i := d.block, start
+	if from == o.root {
+		if i >= len(b) || b[i] != '{' {
+			return nil, d.malformedAt(i)
+		}
+		i++
+	}
+	i = skipBlanks(b, i)
+	if i < len(b) && b[i] == '}' {
+		return o.remember(from, &gap{text: string(b[start : i+1]), ends: true}), i + 1
+	}
+	if from != o.root {
+		if i >= len(b) || b[i] != ',' {
+			return nil, d.malformedAt(i)
+		}
+		i = skipBlanks(b, i+1)
+	}
+	key := i + 1
+	next, bad := skipKey(b, i)
+	if next < 0 {
+		return nil, d.malformedAt(bad)
+	}
+	end, escaped, _ := scanText(b, key)
+	name := b[key:end]
+	if escaped {
+		name = appendUnescaped(nil, name)
+	}
+	return o.remember(from, &gap{text: string(b[start:next]), field: o.byName[string(name)]}), next
+}
+
+// remember adds g behind from, unless there are many already: keys that are
+// data would fill the memory and be slow to try.
+func (o *objectShape) remember(from, g *gap) *gap {
+	if o.gaps < gapsMax && len(from.next) < alternatives {
+		o.gaps++
+		from.next = append(from.next, g)
+	} else {
+		// Not remembered, so the gaps behind it are not either.
+		g.next = nil
+	}
+	return g
+}
+
+func (d *JSONDecoder) malformedAt(i int) int {
+	d.fault, d.bad, d.where = malformed, i, ""
+	return -1
+}
+
+// skip passes a value that is not read.
+func (d *JSONDecoder) skip(i int) int {
+	b := d.block
+	if i < len(b) && b[i] == '"' {
+		if end := plainEnd(b, i+1); end < len(b) && b[end] == '"' {
+			return end + 1
+		}
+	}
+	_, next, bad := scanValue(b, skipBlanks(b, i), d.depth+1)
+	if next < 0 {
+		return d.malformedAt(bad)
+	}
+	return next
+}
+
+// valueAt reads the value at i into row of the field's column and returns the
+// index behind it, or -1 when it is malformed.
+func (d *JSONDecoder) valueAt(f *fieldShape, i, row int) int {
+	b := d.block
+	if i < len(b) && b[i] == '"' {
+		if end := plainEnd(b, i+1); end < len(b) && b[end] == '"' {
+			if f.plain {
+				f.column.Views[row] = batch.View{Offset: uint32(i + 1), Length: uint32(end - i - 1)}
+				f.column.Nulls.Clear(row)
+			} else {
+				d.take(f, token{kind: textToken, start: i + 1, end: end}, row)
+			}
+			return end + 1
+		}
+	}
+	i = skipBlanks(b, i)
+	if i < len(b) && (b[i] == '{' || b[i] == '[') && (f.row != nil || f.parts != nil) {
+		return d.nested(f, i, row)
+	}
+	t, next, bad := scanValue(b, i, d.depth+1)
+	if next < 0 {
+		return d.malformedAt(bad)
+	}
+	d.take(f, t, row)
+	return next
+}
+
+// take converts a token into row of the field's column.
+func (d *JSONDecoder) take(f *fieldShape, t token, row int) {
+	if t.kind == nullToken {
+		d.null(f, row)
+		return
+	}
+	f.column.Nulls.Clear(row)
+	if why := d.convert(f, t, row); why != noFault {
+		d.refuse(f, t, row, why)
+	}
+}
+
+func (d *JSONDecoder) null(f *fieldShape, row int) {
+	f.column.SetNull(row)
+	if d.options.Strict && f.typ.NotNull {
+		d.note(f.path, nullRefused)
+	}
+}
+
+// refuse makes the value NULL or, unless errors are ignored, the record wrong.
+func (d *JSONDecoder) refuse(f *fieldShape, t token, row int, why fault) {
+	f.column.SetNull(row)
+	if !d.options.IgnoreErrors && d.fault == noFault {
+		d.note(f.path, why)
+		d.wrong = string(d.block[t.start:min(t.end, t.start+quotedTextMax+1)])
+	}
+}
+
+func (d *JSONDecoder) note(path string, why fault) {
+	if d.fault == noFault {
+		d.fault, d.where, d.wrong = why, path, ""
+	}
+}
+
+func (d *JSONDecoder) missingFields(o *objectShape, row int) {
+	for _, f := range o.fields {
+		if f.seen == o.object {
+			continue
+		}
+		f.column.SetNull(row)
+		switch {
+		case d.options.FailOnMissing:
+			d.note(f.path, missing)
+		case d.options.Strict && f.typ.NotNull:
+			d.note(f.path, nullRefused)
+		}
+	}
+}
+
+// nested reads the object or array at i into a ROW, MAP or ARRAY.
+func (d *JSONDecoder) nested(f *fieldShape, i, row int) int {
+	isArray := d.block[i] == '['
+	if isArray != (f.typ.Kind == value.Array) {
+		t, next, bad := scanValue(d.block, i, d.depth+1)
+		if next < 0 {
+			return d.malformedAt(bad)
+		}
+		d.refuse(f, t, row, wrongType)
+		return next
+	}
+	if d.depth++; d.depth == depthMax {
+		d.depth = 0
+		return d.malformedAt(i)
+	}
+	f.column.Nulls.Clear(row)
+	switch f.typ.Kind {
+	case value.Row:
+		i = d.objectAt(f.row, i, row)
+	case value.Array:
+		i = d.array(f, i, row)
+	default:
+		i = d.mapping(f, i, row)
+	}
+	if i >= 0 {
+		d.depth--
+	} else {
+		d.depth = 0
+	}
+	return i
+}
+
+func (d *JSONDecoder) array(f *fieldShape, i, row int) int {
+	b, elem := d.block, f.parts[0]
+	first := elem.column.Len()
+	i = skipBlanks(b, i+1)
+	if i < len(b) && b[i] == ']' {
+		i++
+	} else {
+		for {
+			n := elem.column.Len()
+			elem.column.Resize(n + 1)
+			if i = d.valueAt(elem, i, n); i < 0 {
+				return -1
+			}
+			i = skipBlanks(b, i)
+			if i < len(b) && b[i] == ']' {
+				i++
+				break
+			}
+			if i == len(b) || b[i] != ',' {
+				return d.malformedAt(i)
+			}
+			i = skipBlanks(b, i+1)
+		}
+	}
+	f.column.Spans[row] = batch.View{Offset: uint32(first), Length: uint32(elem.column.Len() - first)}
+	return i
+}
+
+// mapping reads an object as a MAP; of a key that comes again the last value
+// stays.
+func (d *JSONDecoder) mapping(f *fieldShape, i, row int) int {
+	b, keys, values := d.block, f.parts[0], f.parts[1]
+	first := keys.column.Len()
+	i = skipBlanks(b, i+1)
+	if i < len(b) && b[i] == '}' {
+		i++
+	} else {
+		for {
+			next, bad := skipKey(b, i)
+			if next < 0 {
+				return d.malformedAt(bad)
+			}
+			n := d.mapKey(keys, i+1, first)
+			if n == values.column.Len() {
+				values.column.Resize(n + 1)
+			}
+			if i = d.valueAt(values, next, n); i < 0 {
+				return -1
+			}
+			i = skipBlanks(b, i)
+			if i < len(b) && b[i] == '}' {
+				i++
+				break
+			}
+			if i == len(b) || b[i] != ',' {
+				return d.malformedAt(i)
+			}
+			i = skipBlanks(b, i+1)
+		}
+	}
+	f.column.Spans[row] = batch.View{Offset: uint32(first), Length: uint32(keys.column.Len() - first)}
+	return i
+}
+
+// mapKey adds the key whose inside starts at i, unless the map, which starts at
+// entry first, has it; it returns the entry.
+func (d *JSONDecoder) mapKey(keys *fieldShape, i, first int) int {
+	end, escaped, _ := scanText(d.block, i)
+	n := keys.column.Len()
+	keys.column.Resize(n + 1)
+	d.take(keys, token{kind: textToken, start: i, end: end, escaped: escaped}, n)
+	if keys.column.Type.Class() != value.Strings || keys.column.IsNull(n) {
+		return n
+	}
+	added := d.text(keys.column.Views[n])
+	for earlier := first; earlier < n; earlier++ {
+		if string(d.text(keys.column.Views[earlier])) == string(added) {
+			keys.column.Resize(n)
+			return earlier
+		}
+	}
+	return n
+}
+
+func (d *JSONDecoder) text(v batch.View) []byte { return d.heap[v.Offset : v.Offset+v.Length] }
+
+// problem describes why the record gave no row.
+func (d *JSONDecoder) problem(record batch.View) *problem.Problem {
+	switch d.fault {
+	case malformed:
+		at := d.bad - int(record.Offset)
+		if at >= int(record.Length) {
+			return problem.New(problem.Syntax, "the JSON ends too early")
+		}
+		return problem.New(problem.Syntax, "not JSON at character %d: %s", at+1, quoted(d.block[d.bad:]))
+	case trailingText:
+		return problem.New(problem.Syntax, "text after the object at character %d", d.bad-int(record.Offset)+1).WithHint("one object a line")
+	case missing:
+		return problem.New(problem.InvalidValue, "the field %s is missing", d.where).About(d.where)
+	case nullRefused:
+		return problem.New(problem.InvalidValue, "the field %s must not be null", d.where).About(d.where)
+	case wrongType:
+		return problem.New(problem.TypeMismatch, "%s is not of type %s", quoted(d.wrong), d.typeOf(d.where)).About(d.where)
+	}
+	return problem.New(problem.InvalidValue, "cannot read %s as %s", quoted(d.wrong), d.typeOf(d.where)).About(d.where)
+}
+
+func (d *JSONDecoder) typeOf(path string) string {
+	found := "?"
+	var walk func(f *fieldShape)
+	walk = func(f *fieldShape) {
+		if f.path == path {
+			found = fmt.Sprint(f.typ.Optional())
+		}
+		for _, part := range f.parts {
+			walk(part)
+		}
+		if f.row != nil {
+			for _, child := range f.row.fields {
+				walk(child)
+			}
+		}
+	}
+	for _, f := range d.top.fields {
+		walk(f)
+	}
+	return found
+}
+
+// SplitArray appends the elements of the JSON array that record is to elements.
+// What follows the array is not looked at.
+func SplitArray(elements []batch.View, block []byte, record batch.View) ([]batch.View, error) {
+	b := block[:record.Offset+record.Length]
+	i := skipBlanks(b, int(record.Offset))
+	notArray := func(at int) error {
+		return problem.New(problem.Syntax, "not a JSON array at character %d", at-int(record.Offset)+1)
+	}
+	if i == len(b) || b[i] != '[' {
+		return elements, notArray(i)
+	}
+	i = skipBlanks(b, i+1)
+	if i < len(b) && b[i] == ']' {
+		return elements, nil
+	}
+	for {
+		_, next, bad := scanValue(b, i, 1)
+		if next < 0 {
+			return elements, notArray(bad)
+		}
+		elements = append(elements, batch.View{Offset: uint32(i), Length: uint32(next - i)})
+		i = skipBlanks(b, next)
+		switch {
+		case i < len(b) && b[i] == ']':
+			return elements, nil
+		case i == len(b) || b[i] != ',':
+			return elements, notArray(i)
+		}
+		i = skipBlanks(b, i+1)
+	}
+}
+
+// IsArray reports whether a record is a JSON array rather than an object.
+func IsArray(block []byte, record batch.View) bool {
+	b := block[:record.Offset+record.Length]
+	i := skipBlanks(b, int(record.Offset))
+	return i < len(b) && b[i] == '['
+}
