@@ -95,6 +95,8 @@ type Sink interface {
 type Request struct {
 	Table      string
 	Columns    []Column // what is read or written, in this order; for sources only those the plan needs
+	Schema     []Column // all physical columns as declared: formats without names count positions in it; nil means Columns
+	Partitions []string // names of the columns of PARTITIONED BY
 	PrimaryKey []int    // positions in Columns
 	Options    map[string]string
 	Zone       *time.Location
