@@ -1,0 +1,284 @@
+package native
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"tidemark/base/batch"
+	"tidemark/base/problem"
+	"tidemark/base/value"
+	"tidemark/connect/format"
+	"tidemark/store/eventlog"
+)
+
+// Limits of an intake.
+const (
+	bodyBytesMax     = 16 << 20 // of one body, decompressed
+	eventBytesMax    = 1 << 20
+	rejectionsShown  = 100      // in a receipt; all are in the quarantine
+	quarantinedBytes = 16 << 10 // of a raw event that is kept in the quarantine
+)
+
+// QuarantineColumns are the columns of every t$quarantine.
+var QuarantineColumns = []value.Field{
+	{Name: "received_at", Type: value.TimestampLTZOf(3)}, // when it came
+	{Name: "line", Type: value.BigIntType},               // which of its body, from 1
+	{Name: "code", Type: value.StringType},
+	{Name: "field", Type: value.StringType}, // the column, NULL when the event as a whole is wrong
+	{Name: "message", Type: value.StringType},
+	{Name: "raw", Type: value.StringType}, // the event as it came, cut when very long
+}
+
+// Rejection says why an event was not accepted.
+type Rejection struct {
+	Line    int          `json:"line"`
+	Code    problem.Code `json:"code"`
+	Field   string       `json:"field,omitempty"`
+	Message string       `json:"message"`
+}
+
+// Receipt is the answer to a body of events. It is given when they are durable.
+type Receipt struct {
+	Accepted    int         `json:"accepted"`
+	Quarantined []Rejection `json:"quarantined"`
+	Rejected    int         `json:"rejected"` // how many were quarantined, when the list is cut
+	Duplicates  int         `json:"duplicates"`
+	Position    string      `json:"position"` // partition and the offset behind the last event
+
+	Partition eventlog.Partition `json:"-"`
+	Next      eventlog.Offset    `json:"-"` // behind the last event
+}
+
+// Intake takes events for one table. It is safe for concurrent use.
+type Intake struct {
+	topic      *eventlog.Topic
+	quarantine *eventlog.Topic // nil: a bad event makes the whole body fail
+	decoders   sync.Pool
+	seed       maphash.Seed
+	turn       atomic.Uint32
+	accepted   atomic.Int64
+}
+
+// NewIntake makes the intake of a native table with the given stored columns.
+func NewIntake(topic, quarantine *eventlog.Topic, columns []value.Field) *Intake {
+	in := &Intake{topic: topic, quarantine: quarantine, seed: maphash.MakeSeed()}
+	fields := make([]format.Column, len(columns))
+	for i, c := range columns {
+		fields[i] = format.Column{Name: c.Name, Type: c.Type, Position: i}
+	}
+	in.decoders.New = func() any { return format.NewJSONDecoder(fields, format.JSONOptions{Strict: true}) }
+	return in
+}
+
+// Body is what a door received.
+type Body struct {
+	Text      []byte // NDJSON, or a JSON array; the intake keeps nothing of it
+	Key       string // idempotency key, "" for none
+	Partition int    // where to; negative for any
+}
+
+// Accepted is how many events this intake has taken since it was made.
+func (in *Intake) Accepted() int64 { return in.accepted.Load() }
+
+// Accept stores the events of a body durably. One bad event never rejects the
+// good ones.
+func (in *Intake) Accept(ctx context.Context, body Body) (Receipt, error) {
+	if len(body.Text) > bodyBytesMax {
+		return Receipt{}, problem.New(problem.TooLarge, "the body has %d bytes, more than %d", len(body.Text), bodyBytesMax).WithHint("send the events in several bodies")
+	}
+	partition, err := in.partition(body)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if body.Key != "" {
+		if before, found, err := in.topic.Answer(body.Key); found || err != nil {
+			return repeated(before), err
+		}
+	}
+	body.Text = bytes.TrimPrefix(body.Text, []byte("\ufeff"))
+	events, err := cut(body.Text)
+	if err != nil {
+		return Receipt{}, err
+	}
+	good, bad := in.check(body.Text, events)
+	receipt := Receipt{Accepted: len(good), Quarantined: []Rejection{}, Rejected: len(bad), Partition: partition}
+	for _, r := range bad[:min(len(bad), rejectionsShown)] {
+		receipt.Quarantined = append(receipt.Quarantined, rejection(r))
+	}
+	if len(bad) > 0 {
+		if err := in.keep(ctx, partition, body, events, bad); err != nil {
+			return Receipt{}, err
+		}
+	}
+	if len(good) == 0 {
+		return receipt, nil
+	}
+	store := eventlog.Events{Block: body.Text, Values: good, Key: body.Key}
+	if body.Key != "" {
+		if store.Result, err = json.Marshal(receipt); err != nil {
+			return Receipt{}, fmt.Errorf("write receipt: %w", err)
+		}
+	}
+	appended, err := in.topic.Append(ctx, partition, store)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if appended.Duplicate {
+		return repeated(appended), nil
+	}
+	in.accepted.Add(int64(len(good)))
+	receipt.place(appended)
+	return receipt, nil
+}
+
+func (r *Receipt) place(a eventlog.Appended) {
+	r.Partition, r.Next = a.Partition, a.First+eventlog.Offset(a.Count)
+	r.Position = fmt.Sprintf("%d:%d", r.Partition, r.Next)
+}
+
+// repeated is the receipt of a body whose key had been seen before.
+func repeated(a eventlog.Appended) Receipt {
+	var r Receipt
+	if err := json.Unmarshal(a.Result, &r); err != nil {
+		r = Receipt{Quarantined: []Rejection{}}
+	}
+	r.Duplicates, r.Accepted = a.Count, 0
+	r.place(a)
+	return r
+}
+
+// partition chooses where a body goes: where it asks to, where its key belongs,
+// or in turn.
+func (in *Intake) partition(body Body) (eventlog.Partition, error) {
+	n := in.topic.Partitions()
+	switch {
+	case body.Partition >= n:
+		return 0, problem.New(problem.InvalidRequest, "%s has no partition %d", in.topic.Name(), body.Partition).WithHint("its partitions are 0 to %d", n-1)
+	case body.Partition >= 0:
+		return eventlog.Partition(body.Partition), nil
+	case body.Key != "":
+		return eventlog.Partition(maphash.String(in.seed, body.Key) % uint64(n)), nil
+	}
+	return eventlog.Partition(int(in.turn.Add(1)) % n), nil
+}
+
+// cut finds the events of a body: the lines of NDJSON, or the elements of an
+// array. Blank lines are no events.
+func cut(text []byte) ([]batch.View, error) {
+	if trimmed := bytes.TrimLeft(text, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '[' {
+		return elements(text)
+	}
+	events := make([]batch.View, 0, bytes.Count(text, []byte{'\n'})+1)
+	for start := 0; start < len(text); {
+		end, next := len(text), len(text)
+		if i := bytes.IndexByte(text[start:], '\n'); i >= 0 {
+			end, next = start+i, start+i+1
+		}
+		if end > start && text[end-1] == '\r' {
+			end--
+		}
+		events = append(events, batch.View{Offset: uint32(start), Length: uint32(end - start)})
+		start = next
+	}
+	return events, nil
+}
+
+// elements finds the elements of a JSON array.
+func elements(text []byte) ([]batch.View, error) {
+	d := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true))
+	if _, err := d.ReadToken(); err != nil {
+		return nil, wrongArray(d, err)
+	}
+	var events []batch.View
+	for d.PeekKind() != ']' {
+		element, err := d.ReadValue()
+		if err != nil {
+			return nil, wrongArray(d, err)
+		}
+		end := d.InputOffset()
+		events = append(events, batch.View{Offset: uint32(end - int64(len(element))), Length: uint32(len(element))})
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, wrongArray(d, err)
+	}
+	if _, err := d.ReadToken(); err != io.EOF {
+		return nil, problem.New(problem.InvalidRequest, "something follows the JSON array").WithHint("send one array, or one object a line")
+	}
+	return events, nil
+}
+
+func wrongArray(d *jsontext.Decoder, err error) error {
+	return problem.New(problem.InvalidRequest, "the body is not a JSON array: %v at byte %d", err, d.InputOffset()).WithHint("send an array of objects, or one object a line")
+}
+
+// bad is an event that cannot be accepted.
+type bad struct {
+	event   int
+	problem *problem.Problem
+}
+
+// check reads every event as the table's columns.
+func (in *Intake) check(text []byte, events []batch.View) (good []batch.View, wrong []bad) {
+	decoder := in.decoders.Get().(*format.JSONDecoder)
+	defer in.decoders.Put(decoder)
+	good = make([]batch.View, 0, len(events))
+	for from := 0; from < len(events); from += batch.MaxRows {
+		part := events[from:min(from+batch.MaxRows, len(events))]
+		_, rejected := decoder.Decode(text, part)
+		for i, e := range part {
+			var why *problem.Problem
+			if len(rejected) > 0 && rejected[0].Record == i {
+				why, rejected = rejected[0].Problem, rejected[1:]
+			}
+			switch {
+			case len(bytes.TrimSpace(text[e.Offset:e.Offset+e.Length])) == 0:
+			case e.Length > eventBytesMax:
+				wrong = append(wrong, bad{from + i, problem.New(problem.TooLarge, "the event has %d bytes, more than %d", e.Length, eventBytesMax)})
+			case why != nil:
+				wrong = append(wrong, bad{from + i, why})
+			default:
+				good = append(good, e)
+			}
+		}
+	}
+	return good, wrong
+}
+
+func rejection(b bad) Rejection {
+	return Rejection{Line: b.event + 1, Code: b.problem.Code, Field: b.problem.Field, Message: b.problem.Message}
+}
+
+// keep stores bad events in the quarantine. It happens before the good ones are
+// stored, so that a body is acknowledged only when both are.
+func (in *Intake) keep(ctx context.Context, partition eventlog.Partition, body Body, events []batch.View, all []bad) error {
+	if in.quarantine == nil {
+		first := rejection(all[0])
+		return problem.New(first.Code, "line %d: %s", first.Line, first.Message).About(first.Field).WithHint("correct it and send the whole body again: this table has no quarantine")
+	}
+	now := time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
+	records := make([]eventlog.Record, len(all))
+	for i, b := range all {
+		view := events[b.event]
+		raw := body.Text[view.Offset : view.Offset+min(view.Length, quarantinedBytes)]
+		row := map[string]any{"received_at": now, "line": b.event + 1, "code": b.problem.Code, "message": b.problem.Message, "raw": string(bytes.ToValidUTF8(raw, []byte("\ufffd")))}
+		if b.problem.Field != "" {
+			row["field"] = b.problem.Field
+		}
+		text, err := json.Marshal(row)
+		if err != nil {
+			return fmt.Errorf("write quarantine: %w", err)
+		}
+		records[i].Value = text
+	}
+	_, err := in.quarantine.Append(ctx, eventlog.Partition(int(partition)%in.quarantine.Partitions()), eventlog.Events{Records: records, Key: body.Key})
+	return err
+}

@@ -1,0 +1,125 @@
+package native
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"tidemark/base/batch"
+	"tidemark/base/value"
+	"tidemark/connect"
+	"tidemark/connect/format"
+	"tidemark/store/eventlog"
+)
+
+// reader reads one partition.
+type reader struct {
+	source    *Source
+	partition eventlog.Partition
+	log       *eventlog.Reader
+	decoder   *format.JSONDecoder
+	lenient   *format.JSONDecoder
+	fields    []int           // positions in the request of what the decoder gives
+	end       eventlog.Offset // where a bounded read stops
+	next      eventlog.Offset // behind the last batch
+	block     *eventlog.Block // under way, nil between blocks
+	taken     int             // records of block already given
+	at        atomic.Int64    // next, for Lag
+	newest    atomic.Int64    // when the last record that was read came, ms
+}
+
+// Read decodes up to a batch of the block under way, or waits for the next.
+func (r *reader) Read(ctx context.Context) (*batch.Batch, error) {
+	if r.block == nil {
+		if r.source.request.Bounded && r.next >= r.end {
+			return nil, io.EOF
+		}
+		var err error
+		if r.block, err = r.log.Next(ctx); err != nil {
+			return nil, err
+		}
+		r.taken = 0
+	}
+	n := min(batch.MaxRows, r.block.Len()-r.taken)
+	if r.source.request.Bounded {
+		n = min(n, int(r.end-r.block.First())-r.taken)
+	}
+	views := r.block.Values()[r.taken : r.taken+n]
+	b := r.decode(views)
+	r.newest.Store(r.block.Times()[r.taken+n-1])
+	r.taken += n
+	r.next = r.block.First() + eventlog.Offset(r.taken)
+	if r.taken == r.block.Len() {
+		// The batch has views into the block, so its memory is the collector's.
+		r.next, r.block = r.block.Next(), nil
+	}
+	r.at.Store(int64(r.next))
+	return b, nil
+}
+
+// decode reads records of the block under way as the request's columns.
+func (r *reader) decode(views []batch.View) *batch.Batch {
+	decoded, rejected := r.decoder.Decode(r.block.Buffer(), views)
+	if len(rejected) > 0 {
+		decoded, rejected = r.lenient.Decode(r.block.Buffer(), views)
+	}
+	if len(r.fields) == len(r.source.request.Columns) {
+		return decoded
+	}
+	b := &batch.Batch{Rows: decoded.Rows, Columns: make([]*batch.Column, len(r.source.request.Columns))}
+	for i, at := range r.fields {
+		b.Columns[at] = decoded.Columns[i]
+	}
+	for i, c := range r.source.request.Columns {
+		if c.Metadata != "" {
+			b.Columns[i] = r.metadata(c, len(views), rejected)
+		}
+	}
+	return b
+}
+
+// metadata names what a record is besides its value.
+var metadata = map[string]func(r *reader, record int) int64{
+	"timestamp": func(r *reader, i int) int64 { return r.block.Times()[i] * 1000 },
+	"partition": func(r *reader, _ int) int64 { return int64(r.partition) },
+	"offset":    func(r *reader, i int) int64 { return int64(r.block.First()) + int64(i) },
+}
+
+func (r *reader) metadata(c connect.Column, records int, rejected []format.Rejected) *batch.Column {
+	column := batch.NewColumn(c.Type, records)
+	give := metadata[c.Metadata]
+	for i := range records {
+		if len(rejected) > 0 && rejected[0].Record == i {
+			rejected = rejected[1:]
+			continue
+		}
+		column.AppendValue(value.Value{Int: give(r, r.taken+i)})
+	}
+	return column
+}
+
+// Offset is the position behind the last batch.
+func (r *reader) Offset() connect.Offset {
+	return binary.BigEndian.AppendUint64(nil, uint64(r.next))
+}
+
+// Watermark is unknown here: the table's WATERMARK clause decides.
+func (r *reader) Watermark() int64 { return batch.NoMark }
+
+// Lag tells how far the reader is behind the log.
+func (r *reader) Lag() (rows int64, age time.Duration) {
+	high, err := r.source.topic.HighWater(r.partition)
+	if err != nil {
+		return -1, -1
+	}
+	rows = int64(high) - r.at.Load()
+	if newest := r.newest.Load(); rows > 0 && newest > 0 {
+		age = time.Since(time.UnixMilli(newest))
+	}
+	return max(rows, 0), age
+}
+
+// Close ends the reader and a Read under way.
+func (r *reader) Close() error { return r.log.Close() }
