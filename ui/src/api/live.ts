@@ -64,7 +64,10 @@ export interface Ingest {
 export interface Dashboard {
   /** The server's clock when it made this answer. */
   now: string;
-  /** Everything with an event time before this will not change; null while nothing is final yet. */
+  /**
+   * Everything with an event time before this will not change; null while nothing is final yet. It moves with the
+   * watermark, so every second or so, and not only when a minute becomes final.
+   */
   final_until: string | null;
   /** Event time the slowest job of the page has passed; null before its first event. */
   watermark: string | null;

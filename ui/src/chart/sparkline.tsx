@@ -5,6 +5,8 @@ import type { Column } from './steps';
 const WIDTH = 120;
 const HEIGHT = 32;
 const MARGIN = 2;
+/** Fewer values have no shape, only a slope by chance. */
+const VALUES_MIN = 5;
 
 interface SparklineProps {
   values: Column;
