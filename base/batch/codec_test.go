@@ -160,7 +160,7 @@ func TestKeysAreEqualExactlyWhenRowsAre(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := drawBatch(t).Compact()
 		var keys Keys
-		keys.Encode(b.Columns, nil, b.Rows)
+		keys.Encode(nil, b.Columns, b.Rows)
 		back := make([]*Column, len(b.Columns))
 		for i, c := range b.Columns {
 			back[i] = NewColumn(c.Type, b.Rows)
@@ -182,7 +182,7 @@ func TestKeysOfOneStringColumn(t *testing.T) {
 	c.AppendValue(value.OfString("a"))
 	c.AppendValue(value.OfString(string(make([]byte, 300))))
 	var fast Keys
-	fast.Encode([]*Column{c}, nil, 2)
+	fast.Encode(nil, []*Column{c}, 2)
 	for i := range 2 {
 		if want := AppendKey(nil, []*Column{c}, i); string(fast.At(i)) != string(want) {
 			t.Errorf("key %d differs from its general form", i)

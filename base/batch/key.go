@@ -162,30 +162,29 @@ type Keys struct {
 	ends  []uint32 // where each key ends
 }
 
-// Encode replaces the keys by those of the given rows of the columns: all of
-// the first count rows when rows is nil.
-func (k *Keys) Encode(columns []*Column, rows []uint16, count int) {
+// Encode replaces the keys by those of the first count rows of the columns.
+// With prefixes, one a row, each key begins with its prefix in 4 bytes.
+func (k *Keys) Encode(prefixes []uint32, columns []*Column, count int) {
 	k.bytes, k.ends = k.bytes[:0], k.ends[:0]
-	if rows != nil {
-		for _, i := range rows {
-			k.bytes = AppendKey(k.bytes, columns, int(i))
-			k.ends = append(k.ends, uint32(len(k.bytes)))
-		}
-		return
-	}
 	if len(columns) == 1 && columns[0].Type.Class() == value.Strings && columns[0].Nulls == nil {
-		k.encodeStrings(columns[0], count)
+		k.encodeStrings(prefixes, columns[0], count)
 		return
 	}
 	for i := range count {
+		if prefixes != nil {
+			k.bytes = binary.LittleEndian.AppendUint32(k.bytes, prefixes[i])
+		}
 		k.bytes = AppendKey(k.bytes, columns, i)
 		k.ends = append(k.ends, uint32(len(k.bytes)))
 	}
 }
 
 // encodeStrings is Encode for the commonest key: one string, never NULL.
-func (k *Keys) encodeStrings(c *Column, count int) {
-	for _, v := range c.Views[:count] {
+func (k *Keys) encodeStrings(prefixes []uint32, c *Column, count int) {
+	for i, v := range c.Views[:count] {
+		if prefixes != nil {
+			k.bytes = binary.LittleEndian.AppendUint32(k.bytes, prefixes[i])
+		}
 		if v.Length < 0x7f {
 			k.bytes = append(k.bytes, byte(v.Length)+1)
 		} else {
@@ -195,6 +194,9 @@ func (k *Keys) encodeStrings(c *Column, count int) {
 		k.ends = append(k.ends, uint32(len(k.bytes)))
 	}
 }
+
+// PrefixBytes is the size of a prefix that Encode was given.
+const PrefixBytes = 4
 
 // Len is the number of keys.
 func (k *Keys) Len() int { return len(k.ends) }

@@ -1,0 +1,6 @@
+package expr
+
+import "tidemark/plan/function"
+
+// castKernel is the code of casts.
+var castKernel = function.Cast

@@ -1,0 +1,327 @@
+package expr
+
+import (
+	"tidemark/base/batch"
+	"tidemark/base/value"
+	"tidemark/plan"
+)
+
+// frame is a set of rows that steps are evaluated for: the rows of a batch, or
+// those of them that a branch is taken for.
+type frame struct {
+	columns []*batch.Column // of the outermost frame
+	parent  *frame
+	sel     []uint16 // rows of parent that this frame consists of
+	rows    int
+	marks   []int64
+	done    []*batch.Column // result of each step, nil until it is evaluated
+}
+
+// Eval computes the expressions for the live rows of in. Result columns that
+// are plain references to input columns may share them; all others are new.
+func (p *Program) Eval(ctx *plan.Context, in *batch.Batch) ([]*batch.Column, error) {
+	for _, c := range in.Columns {
+		// Kernels may share this heap and append to it: without spare room
+		// behind it, two of them cannot write to the same bytes.
+		c.Heap = c.Heap[:len(c.Heap):len(c.Heap)]
+	}
+	f := p.outermost(in)
+	defer p.release(f)
+	if in.Sel != nil {
+		f = p.within(f, in.Sel)
+		defer p.release(f)
+	}
+	results := make([]*batch.Column, len(p.results))
+	for i, s := range p.results {
+		var err error
+		if results[i], err = p.eval(ctx, f, s); err != nil {
+			return nil, err
+		}
+	}
+	return results, nil
+}
+
+func (p *Program) outermost(in *batch.Batch) *frame {
+	f := p.take()
+	f.columns, f.rows, f.marks = in.Columns, in.Rows, in.Marks
+	return f
+}
+
+// within is the frame of the given rows of f.
+func (p *Program) within(f *frame, sel []uint16) *frame {
+	inner := p.take()
+	inner.parent, inner.sel, inner.rows = f, sel, len(sel)
+	if f.marks != nil {
+		inner.marks = make([]int64, len(sel))
+		for i, row := range sel {
+			inner.marks[i] = f.marks[row]
+		}
+	}
+	return inner
+}
+
+func (p *Program) take() *frame {
+	if n := len(p.frames); n > 0 {
+		f := p.frames[n-1]
+		p.frames = p.frames[:n-1]
+		return f
+	}
+	return &frame{done: make([]*batch.Column, len(p.steps))}
+}
+
+func (p *Program) release(f *frame) {
+	clear(f.done)
+	*f = frame{done: f.done}
+	p.frames = append(p.frames, f)
+}
+
+// eval gives the column of step s for the rows of f.
+func (p *Program) eval(ctx *plan.Context, f *frame, s int) (*batch.Column, error) {
+	if c := f.done[s]; c != nil {
+		return c, nil
+	}
+	if f.parent != nil {
+		if p.steps[s].kind == columnStep {
+			// Gathered from wherever an outer frame has it; the outermost has all.
+			outer, err := p.eval(ctx, f.parent, s)
+			if err != nil {
+				return nil, err
+			}
+			f.done[s] = outer.Gather(f.sel)
+			return f.done[s], nil
+		}
+		if c := f.parent.done[s]; c != nil {
+			f.done[s] = c.Gather(f.sel)
+			return f.done[s], nil
+		}
+	}
+	c, err := p.compute(ctx, f, s)
+	if err != nil {
+		return nil, err
+	}
+	c.Heap = c.Heap[:len(c.Heap):len(c.Heap)]
+	f.done[s] = c
+	return c, nil
+}
+
+func (p *Program) compute(ctx *plan.Context, f *frame, s int) (*batch.Column, error) {
+	st := &p.steps[s]
+	switch st.kind {
+	case columnStep:
+		return f.columns[st.column], nil
+	case literalStep:
+		return st.literal.column(f.rows), nil
+	case callStep:
+		return p.call(ctx, f, st)
+	case connectiveStep:
+		return p.connective(ctx, f, st)
+	case caseStep:
+		return p.choose(ctx, f, st)
+	case lookupStep:
+		input, err := p.eval(ctx, f, st.args[0])
+		if err != nil {
+			return nil, err
+		}
+		return st.lookup.find(input, f.rows), nil
+	case renameStep:
+		input, err := p.eval(ctx, f, st.args[0])
+		if err != nil {
+			return nil, err
+		}
+		renamed := *input
+		renamed.Type = st.of
+		return &renamed, nil
+	case fieldStep:
+		return p.field(ctx, f, st)
+	}
+	panic("unreachable")
+}
+
+// output is an empty result column for rows rows, in memory of an earlier batch
+// where that is safe.
+func (st *step) output(rows int) *batch.Column {
+	switch st.of.Class() {
+	case value.Bools, value.Ints, value.Floats, value.Wides:
+		if !st.escapes {
+			if st.scratch == nil {
+				st.scratch = batch.NewColumn(st.of, rows)
+			}
+			st.scratch.Nulls = nil
+			st.scratch.Resize(0)
+			st.scratch.Resize(rows)
+			return st.scratch
+		}
+	default:
+	}
+	out := batch.NewColumn(st.of, rows)
+	out.Resize(rows)
+	return out
+}
+
+func (p *Program) call(ctx *plan.Context, f *frame, st *step) (*batch.Column, error) {
+	args := make([]*batch.Column, len(st.args))
+	for i, a := range st.args {
+		var err error
+		if args[i], err = p.eval(ctx, f, a); err != nil {
+			return nil, err
+		}
+	}
+	return st.run(ctx, f, args)
+}
+
+// run calls the kernel.
+func (st *step) run(ctx *plan.Context, f *frame, args []*batch.Column) (*batch.Column, error) {
+	out := st.output(f.rows)
+	if st.strict {
+		for _, a := range args {
+			if a.Nulls == nil {
+				continue
+			}
+			if out.Nulls == nil {
+				out.Nulls = batch.NewBitmap(f.rows)
+			}
+			for w := range out.Nulls {
+				out.Nulls[w] |= a.Nulls[w]
+			}
+		}
+	}
+	ctx.Marks = f.marks
+	if err := st.kernel(ctx, args, out); err != nil {
+		return nil, placed(err, st.position)
+	}
+	return out, nil
+}
+
+// connective evaluates AND and OR from left to right, each argument only for
+// the rows that those before it have not decided; for the others it takes the
+// deciding value, so that the kernel sees what SQL would.
+func (p *Program) connective(ctx *plan.Context, f *frame, st *step) (*batch.Column, error) {
+	args := make([]*batch.Column, len(st.args))
+	var err error
+	if args[0], err = p.eval(ctx, f, st.args[0]); err != nil {
+		return nil, err
+	}
+	open := make([]uint16, 0, f.rows)
+	for i := range f.rows {
+		if args[0].IsNull(i) || args[0].Bools[i] != st.decisive {
+			open = append(open, uint16(i))
+		}
+	}
+	for k := 1; k < len(st.args); k++ {
+		if len(open) == f.rows {
+			if args[k], err = p.eval(ctx, f, st.args[k]); err != nil {
+				return nil, err
+			}
+			open = stillOpen(open, args[k], st.decisive)
+			continue
+		}
+		spread := batch.NewColumn(value.BooleanType, f.rows)
+		spread.Resize(f.rows)
+		for i := range spread.Bools {
+			spread.Bools[i] = st.decisive
+		}
+		if len(open) > 0 {
+			if err := p.evalWithin(ctx, f, open, st.args[k], spread); err != nil {
+				return nil, err
+			}
+		}
+		args[k] = spread
+		open = stillOpen(open, spread, st.decisive)
+	}
+	return st.run(ctx, f, args)
+}
+
+func stillOpen(open []uint16, c *batch.Column, decisive bool) []uint16 {
+	still := open[:0:0]
+	for _, i := range open {
+		if c.IsNull(int(i)) || c.Bools[i] != decisive {
+			still = append(still, i)
+		}
+	}
+	return still
+}
+
+// evalWithin evaluates step s for some rows of f and puts the values into those
+// rows of out.
+func (p *Program) evalWithin(ctx *plan.Context, f *frame, rows []uint16, s int, out *batch.Column) error {
+	inner := p.within(f, rows)
+	defer p.release(inner)
+	c, err := p.eval(ctx, inner, s)
+	if err != nil {
+		return err
+	}
+	for i, row := range rows {
+		out.Set(int(row), c, i)
+	}
+	return nil
+}
+
+// choose evaluates a CASE: each condition for the rows that no branch was taken
+// for yet, each branch for the rows that take it.
+func (p *Program) choose(ctx *plan.Context, f *frame, st *step) (*batch.Column, error) {
+	out := batch.NewColumn(st.of, f.rows)
+	out.Resize(f.rows)
+	left := make([]uint16, f.rows)
+	for i := range left {
+		left[i] = uint16(i)
+	}
+	branches := len(st.args) / 2
+	for b := 0; b < branches && len(left) > 0; b++ {
+		taken, rest, err := p.split(ctx, f, left, st.args[2*b])
+		if err != nil {
+			return nil, err
+		}
+		if len(taken) == f.rows {
+			return p.eval(ctx, f, st.args[2*b+1])
+		}
+		if len(taken) > 0 {
+			if err := p.evalWithin(ctx, f, taken, st.args[2*b+1], out); err != nil {
+				return nil, err
+			}
+		}
+		left = rest
+	}
+	otherwise := st.args[len(st.args)-1]
+	if len(left) == f.rows {
+		return p.eval(ctx, f, otherwise)
+	}
+	if len(left) > 0 {
+		if err := p.evalWithin(ctx, f, left, otherwise, out); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// split divides rows by whether the condition is TRUE.
+func (p *Program) split(ctx *plan.Context, f *frame, rows []uint16, condition int) (taken, rest []uint16, err error) {
+	var c *batch.Column
+	if len(rows) == f.rows {
+		c, err = p.eval(ctx, f, condition)
+	} else {
+		inner := p.within(f, rows)
+		defer p.release(inner)
+		c, err = p.eval(ctx, inner, condition)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, row := range rows {
+		if c.Bools[i] && !c.IsNull(i) {
+			taken = append(taken, row)
+		} else {
+			rest = append(rest, row)
+		}
+	}
+	return taken, rest, nil
+}
+
+func (p *Program) field(ctx *plan.Context, f *frame, st *step) (*batch.Column, error) {
+	input, err := p.eval(ctx, f, st.args[0])
+	if err != nil {
+		return nil, err
+	}
+	field := *input.Children[st.column]
+	field.Nulls = batch.Union(field.Nulls, input.Nulls)
+	return &field, nil
+}

@@ -1,0 +1,244 @@
+// Package expr evaluates plan expressions over batches, a column at a time.
+//
+// It is not the functions: those are kernels in plan/function, which an
+// expression carries with it. It makes no plans and folds no constants.
+//
+// Flow: Compile turns expressions into a Program, a list of steps in which
+// equal sub-expressions are one; Eval runs it over the live rows of a batch and
+// gives one column per expression. A Filter does the same for a condition and
+// gives the rows that pass.
+//
+// Invariants:
+//  1. A sub-expression is evaluated for a row only where SQL needs it: in the
+//     branch of a CASE that is taken, right of AND or OR where the left side
+//     does not decide. So it fails only for rows that it is asked about.
+//  2. Result columns have one row per live row of the input, in order.
+//  3. Memory is used again for the next batch only where nobody can still see
+//     it: for values of fixed width that are no result themselves.
+//  4. A Program belongs to one goroutine.
+package expr
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"tidemark/base/batch"
+	"tidemark/base/problem"
+	"tidemark/base/value"
+	"tidemark/plan"
+)
+
+// Program evaluates a list of expressions.
+type Program struct {
+	steps   []step
+	results []int // step of each expression
+	frames  []*frame
+}
+
+// step computes one distinct sub-expression.
+type step struct {
+	kind     stepKind
+	of       value.Type
+	args     []int // steps: arguments; of a CASE conditions and thens in turn, then the else
+	column   int   // of columnStep the input column, of fieldStep the field
+	literal  *literal
+	lookup   *lookup // of lookupStep
+	kernel   plan.Kernel
+	strict   bool
+	decisive bool // of connectiveStep: the left value that makes the right side superfluous
+	canFail  bool
+	position problem.Position
+	scratch  *batch.Column // memory to use again, nil where it may escape
+	escapes  bool
+}
+
+type stepKind uint8
+
+const (
+	columnStep stepKind = iota
+	literalStep
+	callStep
+	connectiveStep // AND or OR whose right side can fail
+	caseStep
+	lookupStep // CASE over one operand with constants only
+	fieldStep
+	renameStep // a cast that changes only the declared type
+)
+
+// Compile makes a program of the expressions.
+func Compile(exprs []plan.Expr) (*Program, error) {
+	c := compiler{known: map[string]int{}}
+	p := &Program{}
+	for _, e := range exprs {
+		s, err := c.compile(e)
+		if err != nil {
+			return nil, err
+		}
+		p.results = append(p.results, s)
+	}
+	p.steps = c.steps
+	for _, s := range p.results {
+		p.markEscape(s)
+	}
+	return p, nil
+}
+
+// markEscape keeps the memory of step s, and of steps that hand it on as their
+// own, from being used again.
+func (p *Program) markEscape(s int) {
+	p.steps[s].escapes = true
+	switch p.steps[s].kind {
+	case renameStep, fieldStep:
+		p.markEscape(p.steps[s].args[0])
+	case caseStep:
+		// A branch that every row takes is handed on whole.
+		for _, arg := range p.steps[s].args {
+			p.markEscape(arg)
+		}
+	default:
+	}
+}
+
+type compiler struct {
+	steps []step
+	known map[string]int // structural key of a step → its number
+}
+
+// add appends the step unless an equal one is there.
+func (c *compiler) add(key string, s step) int {
+	if n, ok := c.known[key]; ok {
+		return n
+	}
+	for _, a := range s.args {
+		s.canFail = s.canFail || c.steps[a].canFail
+	}
+	c.steps = append(c.steps, s)
+	c.known[key] = len(c.steps) - 1
+	return len(c.steps) - 1
+}
+
+func (c *compiler) compile(e plan.Expr) (int, error) {
+	switch e := e.(type) {
+	case *plan.Column:
+		return c.add(fmt.Sprintf("column %d", e.Index), step{kind: columnStep, of: e.Of, column: e.Index, position: e.Pos()}), nil
+	case *plan.Literal:
+		return c.add(fmt.Sprintf("literal %s %v", e.Value.Type, e.Value), step{kind: literalStep, of: e.Value.Type, literal: newLiteral(e.Value), position: e.Pos()}), nil
+	case *plan.Call:
+		return c.compileCall(e)
+	case *plan.Cast:
+		return c.compileCast(e)
+	case *plan.Case:
+		return c.compileCase(e)
+	case *plan.Field:
+		input, err := c.compile(e.Input)
+		if err != nil {
+			return 0, err
+		}
+		return c.add(fmt.Sprintf("field %d %d", e.Index, input), step{kind: fieldStep, of: e.Of, args: []int{input}, column: e.Index, position: e.Pos()}), nil
+	}
+	return 0, fmt.Errorf("compile expression: unknown kind %T", e)
+}
+
+func (c *compiler) compileAll(exprs []plan.Expr) ([]int, error) {
+	steps := make([]int, len(exprs))
+	for i, e := range exprs {
+		var err error
+		if steps[i], err = c.compile(e); err != nil {
+			return nil, err
+		}
+	}
+	return steps, nil
+}
+
+// neverFails lists functions that give a value or NULL whatever they are given.
+// It decides only whether a right side of AND and OR may be evaluated for all
+// rows at once, which is quicker.
+var neverFails = map[string]bool{
+	"=": true, "<>": true, "<": true, "<=": true, ">": true, ">=": true, "AND": true, "OR": true, "NOT": true,
+	"IS NULL": true, "IS NOT NULL": true, "IS TRUE": true, "IS FALSE": true, "IS NOT TRUE": true, "IS NOT FALSE": true,
+	"IS DISTINCT FROM": true, "IS NOT DISTINCT FROM": true, "BETWEEN": true, "IN": true, "NOT IN": true, "LIKE": true,
+}
+
+func (c *compiler) compileCall(e *plan.Call) (int, error) {
+	if e.Overload.Eval == nil {
+		return 0, fmt.Errorf("compile expression: %s is an aggregate function", e.Function.Name)
+	}
+	args, err := c.compileAll(e.Args)
+	if err != nil {
+		return 0, err
+	}
+	s := step{
+		kind: callStep, of: e.Overload.Result, args: args, kernel: e.Overload.Eval, strict: e.Overload.Strict,
+		canFail: !neverFails[e.Function.Name], position: e.Pos(),
+	}
+	if name := e.Function.Name; name == "AND" || name == "OR" {
+		for _, right := range args[1:] {
+			if c.steps[right].canFail {
+				s.kind, s.decisive = connectiveStep, name == "OR"
+			}
+		}
+	}
+	key := fmt.Sprintf("call %s %s %v", e.Function.Name, s.of, args)
+	if e.Function.Volatile {
+		// Two calls of RAND() are two values.
+		key = fmt.Sprintf("volatile %p", e)
+	}
+	return c.add(key, s), nil
+}
+
+func (c *compiler) compileCast(e *plan.Cast) (int, error) {
+	input, err := c.compile(e.Input)
+	if err != nil {
+		return 0, err
+	}
+	key := fmt.Sprintf("cast %s %t %d", e.To, e.Try, input)
+	from := e.Input.Type()
+	if from.Optional().Equal(e.To.Optional()) {
+		return c.add(key, step{kind: renameStep, of: e.To, args: []int{input}, position: e.Pos()}), nil
+	}
+	return c.add(key, step{kind: callStep, of: e.To, args: []int{input}, kernel: castKernel(from, e.To, e.Try), strict: true, canFail: !e.Try, position: e.Pos()}), nil
+}
+
+func (c *compiler) compileCase(e *plan.Case) (int, error) {
+	if operand, table := asLookup(e); table != nil {
+		input, err := c.compile(operand)
+		if err != nil {
+			return 0, err
+		}
+		return c.add(fmt.Sprintf("lookup %p", e), step{kind: lookupStep, of: e.Of, args: []int{input}, lookup: table, position: e.Pos()}), nil
+	}
+	var parts []plan.Expr
+	for _, w := range e.Whens {
+		parts = append(parts, w.Condition, w.Then)
+	}
+	otherwise := e.Else
+	if otherwise == nil {
+		otherwise = &plan.Literal{Value: value.NullOf(e.Of)}
+	}
+	args, err := c.compileAll(append(parts, otherwise))
+	if err != nil {
+		return 0, err
+	}
+	return c.add(fmt.Sprintf("case %s %v", e.Of, args), step{kind: caseStep, of: e.Of, args: args, position: e.Pos()}), nil
+}
+
+// placed gives a problem that does not know where it is a position.
+func placed(err error, at problem.Position) error {
+	var p *problem.Problem
+	if errors.As(err, &p) && p.Position.IsZero() && !at.IsZero() {
+		moved := *p
+		return moved.At(at)
+	}
+	return err
+}
+
+// String prints the steps, for tests.
+func (p *Program) String() string {
+	var b strings.Builder
+	names := [...]string{"column", "literal", "call", "connective", "case", "lookup", "field", "rename"}
+	for i, s := range p.steps {
+		fmt.Fprintf(&b, "%d %s %s %v\n", i, names[s.kind], s.of, s.args)
+	}
+	return b.String()
+}

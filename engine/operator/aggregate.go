@@ -1,0 +1,272 @@
+package operator
+
+import (
+	"bytes"
+	"fmt"
+
+	"tidemark/base/batch"
+	"tidemark/base/value"
+	"tidemark/engine"
+	"tidemark/plan"
+)
+
+// Aggregate is GROUP BY without windows. Its input are rows in the Layout of
+// the plan node. In streaming mode it gives a changelog, compacted between two
+// flushes and without updates that change nothing; in batch mode the groups,
+// once, at the end.
+//
+// State, in the worker's key groups: key of the group → stored form of the
+// group (groups.appendState). The rows shown last are not stored: as every Save
+// follows a Flush, they are the results of the states.
+type Aggregate struct {
+	env     Environment
+	node    *plan.Aggregate
+	layout  *Layout
+	groups  *groups
+	shown   rowStore // of each group: the values shown last
+	pending []uint32 // groups with changes since the last Flush, in order of the first
+	unsaved []uint32 // groups with changes since the last Save
+	deleted [][]byte // keys of stored groups that are gone
+	now     engine.Watermark
+}
+
+// NewAggregate makes the operator for rows prepared by NewPrepare.
+func NewAggregate(env Environment, n *plan.Aggregate) (*Aggregate, error) {
+	l := LayoutOf(n)
+	return &Aggregate{env: env, node: n, layout: l, groups: newGroups(env, l), now: batch.NoMark}, nil
+}
+
+// Process takes rows into their groups, or out of them.
+func (a *Aggregate) Process(_ int, rows *batch.Batch, _ engine.Emit) error {
+	rows = rows.Compact()
+	codes, _ := a.groups.locate(nil, rows)
+	a.groups.update(codes, rows)
+	for _, code := range codes {
+		a.touch(code)
+	}
+	return nil
+}
+
+// touch notes that a group has changed.
+func (a *Aggregate) touch(code uint32) {
+	flags := a.groups.flags[code]
+	if flags&changed == 0 {
+		a.pending = append(a.pending, code)
+	}
+	if flags&unsaved == 0 {
+		a.unsaved = append(a.unsaved, code)
+	}
+	a.groups.flags[code] = flags | changed | unsaved
+}
+
+// global reports whether the aggregation has one row even over no rows.
+func (a *Aggregate) global() bool {
+	return len(a.node.Keys) == 0 && a.node.Sets == nil || len(a.node.Sets) == 1 && len(a.node.Sets[0]) == 0
+}
+
+// Advance notes the watermark. At the end of the input it shows what batch mode
+// has held back, and the row of a global aggregation that had none.
+func (a *Aggregate) Advance(w engine.Watermark, emit engine.Emit) error {
+	a.now = w
+	if w != batch.Final {
+		return nil
+	}
+	if a.global() {
+		var key []byte
+		if a.layout.Sets != nil {
+			key = a.emptySetKey()
+		}
+		if a.env.Worker.Has(engine.GroupOf(key)) {
+			code := a.groups.table.put(key)
+			a.groups.resize()
+			a.touch(code)
+		}
+	}
+	return a.show(emit)
+}
+
+// emptySetKey is the key of the only group of GROUPING SETS (()).
+func (a *Aggregate) emptySetKey() []byte {
+	columns := columnsOf(a.layout.Keys, 1)
+	for _, c := range columns[:len(columns)-1] {
+		c.AppendNull()
+	}
+	columns[len(columns)-1].AppendValue(value.Value{Type: setType})
+	return batch.AppendKey(nil, columns, 0)
+}
+
+// Flush shows the groups that have changed.
+func (a *Aggregate) Flush(emit engine.Emit) error {
+	if !a.env.Context.Streaming {
+		return nil
+	}
+	return a.show(emit)
+}
+
+func (a *Aggregate) show(emit engine.Emit) error {
+	out := newChangelog(a.layout, a.node.Groupings, a.now)
+	for start := 0; start < len(a.pending); start += batch.MaxRows / 2 {
+		codes := a.pending[start:min(start+batch.MaxRows/2, len(a.pending))]
+		if err := a.showGroups(codes, out); err != nil {
+			return err
+		}
+		if err := out.emit(emit); err != nil {
+			return err
+		}
+	}
+	a.pending = a.pending[:0]
+	return nil
+}
+
+func (a *Aggregate) showGroups(codes []uint32, out *changelog) error {
+	results := a.groups.results(codes)
+	var row []byte
+	for i, code := range codes {
+		a.groups.flags[code] &^= changed
+		before := a.shown.get(code)
+		if a.groups.rows[code] <= 0 && !a.global() {
+			if before != nil {
+				if err := out.add(batch.Delete, a.groups.table.key(code), before); err != nil {
+					return err
+				}
+			}
+			a.forget(code)
+			continue
+		}
+		row = append(batch.AppendKey(row[:0], results, i), 0) // never empty
+		switch {
+		case before == nil:
+			if err := out.add(batch.Insert, a.groups.table.key(code), row); err != nil {
+				return err
+			}
+		case bytes.Equal(before, row):
+			continue
+		default:
+			if err := out.add(batch.UpdateBefore, a.groups.table.key(code), before); err != nil {
+				return err
+			}
+			if err := out.add(batch.UpdateAfter, a.groups.table.key(code), row); err != nil {
+				return err
+			}
+		}
+		a.shown.put(code, row)
+	}
+	return nil
+}
+
+// forget removes a group that has no rows.
+func (a *Aggregate) forget(code uint32) {
+	if a.groups.flags[code]&saved != 0 {
+		a.deleted = append(a.deleted, append([]byte(nil), a.groups.table.key(code)...))
+	}
+	a.shown.drop(code)
+	// The code may be given out again before the next Save: a second entry in
+	// the list does no harm, as only flagged groups are written.
+	a.groups.remove(code)
+}
+
+// Save writes the groups that have changed.
+func (a *Aggregate) Save(to engine.Changes) error {
+	for _, key := range a.deleted {
+		to.Delete(engine.GroupOf(key), key)
+	}
+	a.deleted = a.deleted[:0]
+	var state []byte
+	for _, code := range a.unsaved {
+		if a.groups.flags[code]&unsaved == 0 {
+			continue
+		}
+		a.groups.flags[code] = a.groups.flags[code]&^unsaved | saved
+		key := a.groups.table.key(code)
+		state = a.groups.appendState(state[:0], code)
+		to.Put(engine.GroupOf(key), key, state)
+	}
+	a.unsaved = a.unsaved[:0]
+	return nil
+}
+
+// Load reads the groups of this worker.
+func (a *Aggregate) Load(from engine.Saved) error {
+	err := from.Each(a.env.Worker, func(_ engine.KeyGroup, key, val []byte) error {
+		code := a.groups.table.put(key)
+		a.groups.resize()
+		a.groups.flags[code] |= saved
+		return a.groups.readState(code, val)
+	})
+	if err != nil {
+		return fmt.Errorf("load aggregation: %w", err)
+	}
+	all := make([]uint32, a.groups.table.size())
+	for i := range all {
+		all[i] = uint32(i)
+	}
+	if !a.env.Context.Streaming {
+		a.pending = all
+		for _, code := range all {
+			a.groups.flags[code] |= changed
+		}
+		return nil
+	}
+	var row []byte
+	for start := 0; start < len(all); start += batch.MaxRows {
+		codes := all[start:min(start+batch.MaxRows, len(all))]
+		results := a.groups.results(codes)
+		for i, code := range codes {
+			row = append(batch.AppendKey(row[:0], results, i), 0)
+			a.shown.put(code, row)
+		}
+	}
+	return nil
+}
+
+// changelog collects output rows given as key forms.
+type changelog struct {
+	layout    *Layout
+	groupings [][]int
+	mark      engine.Watermark
+	keys      []*batch.Column
+	results   []*batch.Column
+	kinds     []batch.Kind
+}
+
+func newChangelog(l *Layout, groupings [][]int, mark engine.Watermark) *changelog {
+	c := &changelog{layout: l, groupings: groupings, mark: mark}
+	c.clear()
+	return c
+}
+
+func (c *changelog) clear() {
+	c.keys, c.results, c.kinds = columnsOf(c.layout.Keys, 0), columnsOf(c.layout.resultTypes(), 0), nil
+}
+
+// add appends a row with the group's key and the results, both in key form.
+func (c *changelog) add(kind batch.Kind, key, results []byte) error {
+	if _, err := batch.AppendRow(c.keys, key); err != nil {
+		return fmt.Errorf("show group: %w", err)
+	}
+	if _, err := batch.AppendRow(c.results, results); err != nil {
+		return fmt.Errorf("show group: %w", err)
+	}
+	c.kinds = append(c.kinds, kind)
+	return nil
+}
+
+// batch is what was collected, with further columns behind; nil when nothing was.
+func (c *changelog) batch(more ...*batch.Column) *batch.Batch {
+	rows := len(c.kinds)
+	if rows == 0 {
+		return nil
+	}
+	b := &batch.Batch{Rows: rows, Kinds: c.kinds, Marks: constantMarks(c.mark, rows)}
+	b.Columns = append(append(b.Columns, c.layout.shownKeys(c.keys)...), c.results...)
+	b.Columns = append(append(b.Columns, c.layout.groupings(c.groupings, c.keys, rows)...), more...)
+	c.clear()
+	return b
+}
+
+func (c *changelog) emit(emit engine.Emit) error {
+	if b := c.batch(); b != nil {
+		return emit(b)
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package operator
+
+import (
+	"fmt"
+
+	"tidemark/base/batch"
+	"tidemark/engine"
+	"tidemark/engine/expr"
+	"tidemark/plan"
+)
+
+// Calc runs filters and projections that follow each other as one operator.
+type Calc struct {
+	stateless
+	context *plan.Context
+	steps   []calcStep
+}
+
+// calcStep is a filter or a projection.
+type calcStep struct {
+	filter  *expr.Filter
+	project *expr.Program
+	pick    []int // instead of project, when it only picks columns: no row is copied
+}
+
+// NewCalc compiles Filter and Project nodes, given in the order in which rows
+// pass them.
+func NewCalc(env Environment, nodes []plan.Node) (*Calc, error) {
+	c := &Calc{context: env.Context}
+	for _, n := range nodes {
+		switch n := n.(type) {
+		case *plan.Filter:
+			filter, err := expr.CompileFilter(n.Condition)
+			if err != nil {
+				return nil, err
+			}
+			c.steps = append(c.steps, calcStep{filter: filter})
+		case *plan.Project:
+			if pick, ok := picks(n.Exprs); ok {
+				c.steps = append(c.steps, calcStep{pick: pick})
+				continue
+			}
+			program, err := expr.Compile(n.Exprs)
+			if err != nil {
+				return nil, err
+			}
+			c.steps = append(c.steps, calcStep{project: program})
+		default:
+			return nil, fmt.Errorf("compile calc: %T is neither filter nor projection", n)
+		}
+	}
+	return c, nil
+}
+
+// picks gives the columns of a projection that is nothing but column references.
+func picks(exprs []plan.Expr) ([]int, bool) {
+	pick := make([]int, len(exprs))
+	for i, e := range exprs {
+		c, ok := e.(*plan.Column)
+		if !ok {
+			return nil, false
+		}
+		pick[i] = c.Index
+	}
+	return pick, true
+}
+
+// Process filters and projects.
+func (c *Calc) Process(_ int, rows *batch.Batch, emit engine.Emit) error {
+	for _, s := range c.steps {
+		switch {
+		case s.filter != nil:
+			sel, err := s.filter.Select(c.context, rows)
+			if err != nil {
+				return err
+			}
+			rows.Sel = sel
+			if rows.Live() == 0 {
+				return nil
+			}
+		case s.project != nil:
+			columns, err := s.project.Eval(c.context, rows)
+			if err != nil {
+				return err
+			}
+			rows = withColumns(rows, columns)
+		default:
+			columns := make([]*batch.Column, len(s.pick))
+			for i, from := range s.pick {
+				columns[i] = rows.Columns[from]
+			}
+			rows = &batch.Batch{Columns: columns, Rows: rows.Rows, Sel: rows.Sel, Kinds: rows.Kinds, Marks: rows.Marks}
+		}
+	}
+	return emit(rows)
+}
+
+// withColumns is the live rows of b with other columns, which have a row for
+// each of them.
+func withColumns(b *batch.Batch, columns []*batch.Column) *batch.Batch {
+	meta := (&batch.Batch{Rows: b.Rows, Sel: b.Sel, Kinds: b.Kinds, Marks: b.Marks}).Compact()
+	return &batch.Batch{Columns: columns, Rows: meta.Rows, Kinds: meta.Kinds, Marks: meta.Marks}
+}

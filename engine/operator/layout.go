@@ -1,0 +1,138 @@
+package operator
+
+import (
+	"tidemark/base/batch"
+	"tidemark/base/value"
+	"tidemark/plan"
+)
+
+// Layout says what the columns of prepared rows are: the keys, the number of
+// the grouping set where there are several, the time column of windows, and
+// then the arguments and FILTER of each call.
+type Layout struct {
+	Keys  []value.Type // of the group, with the set's number at the end when Sets is not nil
+	Sets  [][]int
+	Types []value.Type // of all columns
+	time  int          // -1 without windows
+	calls []callLayout
+}
+
+type callLayout struct {
+	call   plan.AggregateCall
+	args   []int
+	filter int // -1 for all rows
+}
+
+// setType is that of the column with the number of the grouping set.
+var setType = value.IntType.Required()
+
+// newLayout lays out an aggregation over keys.
+func newLayout(keys []plan.Expr, sets [][]int, calls []plan.AggregateCall) *Layout {
+	l := &Layout{time: -1}
+	for i, k := range keys {
+		t := k.Type()
+		for _, set := range sets {
+			if !inSet(set, i) {
+				t = t.Optional()
+			}
+		}
+		l.Keys = append(l.Keys, t)
+	}
+	if sets != nil {
+		l.Sets = sets
+		l.Keys = append(l.Keys, setType)
+	}
+	l.Types = append(l.Types, l.Keys...)
+	for _, c := range calls {
+		l.calls = append(l.calls, callLayout{call: c, filter: -1})
+	}
+	return l
+}
+
+// addTime adds the time column of windows.
+func (l *Layout) addTime(t value.Type) {
+	l.time = len(l.Types)
+	l.Types = append(l.Types, t)
+}
+
+// addArguments adds the columns of the calls and returns their expressions.
+func (l *Layout) addArguments() []plan.Expr {
+	var exprs []plan.Expr
+	add := func(e plan.Expr) int {
+		exprs = append(exprs, e)
+		l.Types = append(l.Types, e.Type())
+		return len(l.Types) - 1
+	}
+	for i := range l.calls {
+		c := &l.calls[i]
+		for _, arg := range c.call.Args {
+			c.args = append(c.args, add(arg))
+		}
+		if c.call.Filter != nil {
+			c.filter = add(c.call.Filter)
+		}
+	}
+	return exprs
+}
+
+// LayoutOf is the layout of an Aggregate.
+func LayoutOf(n *plan.Aggregate) *Layout {
+	l := newLayout(n.Keys, n.Sets, n.Calls)
+	l.addArguments()
+	return l
+}
+
+// WindowLayoutOf is the layout of a WindowAggregate.
+func WindowLayoutOf(n *plan.WindowAggregate) *Layout {
+	l := newLayout(n.Keys, n.Sets, n.Calls)
+	l.addTime(n.Input.Schema()[n.Spec.Time].Type)
+	l.addArguments()
+	return l
+}
+
+func inSet(set []int, i int) bool {
+	for _, x := range set {
+		if x == i {
+			return true
+		}
+	}
+	return false
+}
+
+// resultTypes are the types of the calls.
+func (l *Layout) resultTypes() []value.Type {
+	types := make([]value.Type, len(l.calls))
+	for i, c := range l.calls {
+		types[i] = c.call.Overload.Result
+	}
+	return types
+}
+
+// groupings gives the GROUPING_ID columns for rows whose group keys are keys:
+// for each argument, from the left, a bit that is set where the argument is not
+// in the row's grouping set.
+func (l *Layout) groupings(of [][]int, keys []*batch.Column, rows int) []*batch.Column {
+	columns := make([]*batch.Column, len(of))
+	for g, args := range of {
+		c := batch.NewColumn(value.BigIntType.Required(), rows)
+		c.Resize(rows)
+		for i := range rows {
+			for _, arg := range args {
+				c.Ints[i] <<= 1
+				if l.Sets != nil && !inSet(l.Sets[keys[len(keys)-1].Ints[i]], arg) {
+					c.Ints[i] |= 1
+				}
+			}
+		}
+		columns[g] = c
+	}
+	return columns
+}
+
+// shownKeys are the key columns that the query sees: without the set's number.
+func (l *Layout) shownKeys(keys []*batch.Column) []*batch.Column {
+	if l.Sets != nil {
+		return keys[:len(keys)-1]
+	}
+	return keys
+}

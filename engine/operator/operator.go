@@ -1,0 +1,92 @@
+// Package operator holds the relational operators that run: filters and
+// projections, event time, aggregations with and without windows, sorting.
+//
+// It does not move batches between workers (engine/exchange), keep anything on
+// disk (engine/state) or decide when what happens (engine/job).
+//
+// Flow: the job calls the constructor of an operator with a plan node and an
+// Environment, once per worker, and then drives it by the engine.Operator
+// contract. A constructor refuses by name what is not built; afterwards nothing
+// is refused.
+//
+// An aggregation is three operators: Prepare computes keys and arguments as
+// columns (Layout says where), before the exchange; Aggregate or
+// WindowAggregate keeps the groups, after it; PartialWindows, where it pays,
+// sums up windows before the exchange.
+//
+// Invariants:
+//  1. Whether a row is late depends on its time and its mark alone; the
+//     watermark of the operator only decides when results are shown.
+//  2. Output carries marks that are not above the watermark downstream, so that
+//     a result is never late for the operator that comes next.
+//  3. In batch mode nothing is shown before the watermark batch.Final.
+//  4. The order of results is: windows by their end, then groups by their
+//     first row.
+package operator
+
+import (
+	"tidemark/base/batch"
+	"tidemark/base/problem"
+	"tidemark/base/value"
+	"tidemark/engine"
+	"tidemark/plan"
+)
+
+// Environment is what an operator knows of the task it is part of.
+type Environment struct {
+	Context *plan.Context // of this task alone
+	Worker  engine.Worker // the key groups it looks after
+	// Late is given rows that came too late for all their windows, in the
+	// layout of the aggregation's input; nil forgets them. Dropped is told how
+	// many rows came too late, whatever becomes of them.
+	Late    func(*batch.Batch) error
+	Dropped func(rows int)
+}
+
+// Limits of the package.
+const (
+	// partialGroupsMax is how many groups are summed up before an exchange
+	// before they are sent on: more would not fit the cache, and save little.
+	partialGroupsMax = 1 << 15
+)
+
+// stateless is what operators without state of their own embed.
+type stateless struct{}
+
+// Advance has nothing to emit.
+func (stateless) Advance(engine.Watermark, engine.Emit) error { return nil }
+
+// Flush has held nothing back.
+func (stateless) Flush(engine.Emit) error { return nil }
+
+// Save has nothing to write.
+func (stateless) Save(engine.Changes) error { return nil }
+
+// Load has nothing to read.
+func (stateless) Load(engine.Saved) error { return nil }
+
+// unsupported is the problem of something that plans can say and this version
+// does not do.
+func unsupported(format string, args ...any) *problem.Problem {
+	return problem.New(problem.Unsupported, format, args...)
+}
+
+func columnsOf(types []value.Type, capacity int) []*batch.Column {
+	columns := make([]*batch.Column, len(types))
+	for i, t := range types {
+		columns[i] = batch.NewColumn(t, capacity)
+	}
+	return columns
+}
+
+// constantMarks is n times the watermark w; nil when there is none.
+func constantMarks(w engine.Watermark, n int) []int64 {
+	if w == batch.NoMark {
+		return nil
+	}
+	marks := make([]int64, n)
+	for i := range marks {
+		marks[i] = w
+	}
+	return marks
+}
