@@ -3,6 +3,7 @@ package function
 import (
 	"bytes"
 	"cmp"
+	"math"
 
 	"tidemark/base/batch"
 	"tidemark/base/invariant"
@@ -30,16 +31,26 @@ func newExtreme(highest bool) func(*call) func(*plan.Context) plan.Accumulator {
 	}
 }
 
-// extreme is MIN or MAX of numbers. NaN compares with nothing: the first value
-// of a group stays when it is one, others are passed over, as in Flink.
+// extreme is MIN or MAX of numbers. NaN compares with nothing: it is the result
+// when it is the first value of a group, else it is passed over, as in Flink.
 type extreme[T cmp.Ordered] struct {
 	highest bool
 	of      func(*batch.Column) []T
 	best    []T
-	set     []bool
+	seen    []sight
 }
 
-func (s *extreme[T]) Resize(n int) { s.best, s.set = grown(s.best, n), grown(s.set, n) }
+// sight is what a group of extreme has seen.
+type sight uint8
+
+const (
+	nothing  sight = iota
+	numbers        // no NaN, or not as the first value
+	onlyNaN        // nothing else
+	firstNaN       // a NaN first, then numbers: kept for merging
+)
+
+func (s *extreme[T]) Resize(n int) { s.best, s.seen = grown(s.best, n), grown(s.seen, n) }
 
 func (s *extreme[T]) Update(groups []uint32, args []*batch.Column, retract []bool) {
 	appendOnly(retract)
@@ -52,19 +63,32 @@ func (s *extreme[T]) Update(groups []uint32, args []*batch.Column, retract []boo
 }
 
 func (s *extreme[T]) offer(group uint32, v T) {
-	switch {
-	case !s.set[group]:
-		s.best[group], s.set[group] = v, true
-	case s.highest && v > s.best[group], !s.highest && v < s.best[group]:
-		s.best[group] = v
+	switch s.seen[group] {
+	case numbers, firstNaN:
+		if best := s.best[group]; s.highest && v > best || !s.highest && v < best {
+			s.best[group] = v
+		}
+	case nothing:
+		s.best[group], s.seen[group] = v, numbers
+		if v != v {
+			s.seen[group] = onlyNaN
+		}
+	case onlyNaN:
+		if v == v {
+			s.best[group], s.seen[group] = v, firstNaN
+		}
 	}
 }
 
 func (s *extreme[T]) Merge(into []uint32, other plan.Accumulator, from []uint32) {
 	o := other.(*extreme[T])
 	for i, g := range into {
-		if o.set[from[i]] {
-			s.offer(g, o.best[from[i]])
+		best, seen := o.best[from[i]], o.seen[from[i]]
+		switch {
+		case s.seen[g] == nothing:
+			s.best[g], s.seen[g] = best, seen
+		case seen == numbers || seen == firstNaN:
+			s.offer(g, best)
 		}
 	}
 }
@@ -72,33 +96,28 @@ func (s *extreme[T]) Merge(into []uint32, other plan.Accumulator, from []uint32)
 func (s *extreme[T]) Result(groups []uint32, out *batch.Column) {
 	to := s.of(out)
 	for i, g := range groups {
-		if s.set[g] {
-			to[i] = s.best[g]
-		} else {
+		switch s.seen[g] {
+		case nothing:
 			out.SetNull(i)
+		case numbers:
+			to[i] = s.best[g]
+		default:
+			out.Floats[i] = math.NaN()
 		}
 	}
 }
 
 func (s *extreme[T]) Encode(group uint32, to []byte) []byte {
-	if !s.set[group] {
-		return append(to, 0)
-	}
-	to = append(to, 1)
-	return appendBlock(to, s.keyOf(s.best[group]))
+	to = append(to, byte(s.seen[group]))
+	cell := s.cell()
+	s.of(cell)[0] = s.best[group]
+	return appendKey(to, cell, 0)
 }
 
-// keyOf and valueOf go through a column of one row, the form that keys know.
-func (s *extreme[T]) keyOf(v T) []byte {
-	c := s.cell()
-	s.of(c)[0] = v
-	return appendKey(nil, c, 0)
-}
-
+// cell is a column of one row, the form that keys know.
 func (s *extreme[T]) cell() *batch.Column {
-	var zero T
 	t := value.BigIntType
-	if _, float := any(zero).(float64); float {
+	if _, float := any(s.best).([]float64); float {
 		t = value.DoubleType
 	}
 	c := batch.NewColumn(t, 1)
@@ -107,29 +126,19 @@ func (s *extreme[T]) cell() *batch.Column {
 }
 
 func (s *extreme[T]) Decode(group uint32, from []byte) (rest []byte, err error) {
-	s.Clear(group)
-	if len(from) == 0 {
+	const size = 9
+	if len(from) < size || sight(from[0]) > firstNaN {
 		return nil, damaged()
 	}
-	if from[0] == 0 {
-		return from[1:], nil
-	}
-	key, rest, err := readBlock(from[1:])
-	if err != nil {
+	cell := s.cell()
+	if err := setKey(cell, 0, from[1:size]); err != nil {
 		return nil, err
 	}
-	c := s.cell()
-	if err := setKey(c, 0, key); err != nil {
-		return nil, err
-	}
-	s.best[group], s.set[group] = s.of(c)[0], true
-	return rest, nil
+	s.best[group], s.seen[group] = s.of(cell)[0], sight(from[0])
+	return from[size:], nil
 }
 
-func (s *extreme[T]) Clear(group uint32) {
-	var zero T
-	s.best[group], s.set[group] = zero, false
-}
+func (s *extreme[T]) Clear(group uint32) { s.seen[group] = nothing }
 
 // appendOnly stops an accumulator that cannot take rows back from being asked
 // to: the plan said that there are none.
