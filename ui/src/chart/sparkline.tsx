@@ -18,7 +18,7 @@ interface SparklineProps {
 export function Sparkline({ values, settled }: SparklineProps) {
   const gradient = useId();
   const known = values.filter(value => value !== null);
-  if (known.length < 2)
+  if (known.length < VALUES_MIN)
     return <svg className={classes.spark} viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden />;
   const low = Math.min(...known);
   const high = Math.max(...known);
