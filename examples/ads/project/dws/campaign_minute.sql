@@ -4,7 +4,7 @@ WITH ('emit' = 'early', 'late-policy' = 'side')
 FRESHNESS = INTERVAL '1' SECOND
 AS
 SELECT window_start, campaign,
-       COUNT(*) FILTER (WHERE kind = 'impression') AS impressions,
+       COUNT(*) FILTER (WHERE kind = 'impression' AND NOT failed) AS impressions,
        COUNT(*) FILTER (WHERE kind = 'click') AS clicks,
        COUNT(*) FILTER (WHERE failed) AS errors,
        SUM(revenue) AS revenue

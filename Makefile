@@ -1,0 +1,51 @@
+# The two that do everything: make demo, make test.
+GO      ?= go
+BIN     := bin/tidemark
+export CGO_ENABLED = 1
+
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ui build ## build everything and run the ad demo on http://127.0.0.1:8080
+	$(BIN) demo
+
+build: ## build bin/tidemark (with the page, if make ui ran before)
+	$(GO) build -o $(BIN) ./cmd/tidemark
+
+ui: ## build the page into serve/web/dist
+	cd ui && npm ci --no-audit --no-fund && npm run build
+
+test: build ## all tests that need no other system
+	$(GO) vet ./...
+	$(GO) test ./...
+	$(MAKE) conformance
+
+race: ## all Go tests under the race detector
+	$(GO) test -race ./...
+
+conformance: build ## compare with the recorded answers of a real Flink; the count may only grow
+	test/conformance/floor $(BIN)
+
+golden: ## rewrite golden files; read the diff
+	$(GO) test ./sql/... ./plan/... ./progress/... ./base/value/... ./test/corpus/... -rewrite
+
+crash: build ## kill -9 the real binary N times under load and count every event (N=20)
+	$(GO) run ./test/crash -n $(or $(N),20) $(BIN)
+
+bench: build ## benchmarks, full size
+	$(BIN) bench ysb
+	$(BIN) bench ysb --from http
+	$(BIN) bench freshness
+
+lint: ## vet, formatting and linters
+	$(GO) tool -modfile=tools/go.mod golangci-lint run
+	cd ui && npm run lint
+
+browser: ## the page in a real browser (needs Chromium)
+	cd test/browser && npm ci --no-audit --no-fund && TIDEMARK_BIN=$(CURDIR)/$(BIN) npm test
+
+test-peers: build browser crash ## tests with other programs: browser, killed processes
+
+.PHONY: help demo build ui test race conformance golden crash bench lint browser test-peers
