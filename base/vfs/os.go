@@ -98,7 +98,7 @@ func infoOf(info os.FileInfo) Info {
 	if info.IsDir() {
 		return Info{IsDir: true}
 	}
-	return Info{Size: info.Size()}
+	return Info{Size: info.Size(), Modified: info.ModTime()}
 }
 
 type osFile struct {

@@ -25,6 +25,7 @@ import (
 	"io"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // ErrLocked says that another holder has the lock file.
@@ -94,8 +95,9 @@ type File interface {
 
 // Info describes a file or directory.
 type Info struct {
-	Size  int64 // bytes; 0 for a directory
-	IsDir bool
+	Size     int64 // bytes; 0 for a directory
+	IsDir    bool
+	Modified time.Time // of the last change of a file's bytes; zero where nobody keeps it
 }
 
 // Usage is the room on a device, in bytes. Free is what this process may use.
