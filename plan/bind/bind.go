@@ -58,6 +58,10 @@ type Session struct {
 	Streaming bool           // unbounded semantics: windows need a rowtime, …
 	Now       time.Time      // when the statement began
 	Config    map[string]string
+
+	// Expand reads materialized tables as the queries they are made of, as jobs
+	// do, instead of as stored tables.
+	Expand bool
 }
 
 // Bound is a query with its meaning.

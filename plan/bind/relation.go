@@ -137,7 +137,7 @@ func (b *binder) tableByName(ref *sql.TableRef) (plan.Node, string) {
 		return nil, name
 	}
 	b.bound.Tables[ref] = table
-	if table.Kind == plan.View {
+	if table.Kind == plan.View || table.Kind == plan.Materialized && b.session.Expand {
 		return b.view(table, ref.Path.Pos()), name
 	}
 	return scan(b.hinted(table, ref.Hints), b.idleTimeout(table)), name
