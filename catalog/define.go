@@ -1,0 +1,126 @@
+package catalog
+
+import (
+	"context"
+
+	"tidemark/base/problem"
+	"tidemark/plan"
+	"tidemark/plan/bind"
+	"tidemark/sql"
+	"tidemark/sql/dialect"
+)
+
+// Change is what a definition did to the catalog.
+type Change struct {
+	Name    string
+	What    string // "table", "view", "materialized table", "function"
+	Created bool   // there is a new definition: Table, and Materialized if it is one
+	Dropped bool
+	Table   *plan.Table        // new, or the one dropped
+	Job     *bind.Materialized // of a new materialized table
+}
+
+// Defines reports whether Apply takes the statement.
+func Defines(s sql.Statement) bool {
+	switch s.(type) {
+	case *sql.CreateTable, *sql.CreateView, *sql.CreateMaterializedTable, *sql.CreateFunction, *sql.Drop:
+		return true
+	}
+	return false
+}
+
+// Apply binds a CREATE or DROP statement and changes the catalog. Nothing has
+// changed when it returns an error.
+func (c *Catalog) Apply(ctx context.Context, session bind.Session, statement sql.Statement) (Change, error) {
+	switch s := statement.(type) {
+	case *sql.CreateTable:
+		if s.As != nil {
+			return Change{}, unsupported(s, "CREATE TABLE … AS SELECT", "write CREATE MATERIALIZED TABLE, or CREATE TABLE and INSERT INTO")
+		}
+		t, err := bind.Table(c, session, s)
+		if err != nil {
+			return Change{}, err
+		}
+		return c.create(ctx, t, s, taken(s.IfNotExists, s.OrReplace))
+	case *sql.CreateView:
+		t, err := bind.View(c, session, s, dialect.Tidemark(s.Query))
+		if err != nil {
+			return Change{}, err
+		}
+		return c.create(ctx, t, s, taken(s.IfNotExists, s.OrReplace))
+	case *sql.CreateMaterializedTable:
+		m, err := bind.MaterializedTable(c, session, s, dialect.Tidemark(s.Query))
+		if err != nil {
+			return Change{}, err
+		}
+		change, err := c.create(ctx, m.Table, s, taken(s.IfNotExists, s.OrReplace))
+		if change.Created {
+			change.Job = m
+		}
+		return change, err
+	case *sql.CreateFunction:
+		definition := dialect.Tidemark(s)
+		f, err := bind.Define(c, session, s, definition)
+		if err != nil {
+			return Change{}, err
+		}
+		created, err := c.CreateFunction(ctx, f, definition, taken(s.IfNotExists, s.OrReplace))
+		return Change{Name: f.Name, What: "function", Created: created}, at(err, s)
+	case *sql.Drop:
+		return c.drop(ctx, s)
+	}
+	return Change{}, problem.New(problem.InvalidRequest, "this statement defines nothing").At(statement.Pos())
+}
+
+func taken(keep, replace bool) Conflict {
+	switch {
+	case keep:
+		return Keep
+	case replace:
+		return Replace
+	}
+	return Refuse
+}
+
+func (c *Catalog) create(ctx context.Context, t *plan.Table, s sql.Statement, conflict Conflict) (Change, error) {
+	t.Definition = dialect.Tidemark(s)
+	created, err := c.Create(ctx, t, conflict)
+	if err != nil {
+		return Change{}, at(err, s)
+	}
+	return Change{Name: t.Name, What: Noun(t.Kind), Created: created, Table: t}, nil
+}
+
+// dropped maps what DROP names to the kind of table.
+var dropped = map[sql.DropKind]plan.TableKind{
+	sql.DropTable: plan.Native, sql.DropView: plan.View, sql.DropMaterialized: plan.Materialized,
+}
+
+func (c *Catalog) drop(ctx context.Context, s *sql.Drop) (Change, error) {
+	name := s.Name.String()
+	if s.Kind == sql.DropFunction {
+		return Change{Name: name, What: "function", Dropped: true}, at(c.DropFunction(ctx, name, s.IfExists), s)
+	}
+	kind, ok := dropped[s.Kind]
+	if !ok {
+		return Change{}, unsupported(s, "DROP "+string(s.Kind), "there is one catalog with one database")
+	}
+	t, err := c.Drop(ctx, name, kind, s.IfExists)
+	if err != nil || t == nil {
+		return Change{}, at(err, s)
+	}
+	return Change{Name: name, What: Noun(t.Kind), Dropped: true, Table: t}, nil
+}
+
+// at places a problem that has no position at the statement.
+func at(err error, s sql.Statement) error {
+	if p := problem.Of(err); p != nil && p.Position.IsZero() && p.Code != problem.Internal {
+		placed := *p
+		return placed.At(s.Pos())
+	}
+	return err
+}
+
+func unsupported(s sql.Statement, what, hint string) error {
+	return problem.New(problem.Unsupported, "%s is not built yet", what).At(s.Pos()).WithHint("%s", hint)
+}
