@@ -351,3 +351,62 @@ func TestTornAtEveryByte(t *testing.T) {
 		t.Errorf("%d whole, %d partial", whole, partial)
 	}
 }
+
+// TestReadAfterAKillIsDurable: the process dies between write and sync, the
+// machine goes on. What the next process reads must survive a power loss.
+func TestReadAfterAKillIsDurable(t *testing.T) {
+	disk := vfs.NewMem()
+	faulty := vfs.NewFaulty(disk, "")
+	l := open(t, faulty, Options{})
+	topic := create(t, l, "clicks", 1)
+	faulty.SetScript("sync *.seg crash")
+	if _, err := topic.Append(context.Background(), 0, events("", "written")); !hasCause(err, vfs.ErrCrashed) {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, topic = reopen(t, disk)
+	if got, _ := read(t, topic, 0, 0); got[0] != "written" {
+		t.Fatalf("read %v", got)
+	}
+	_, topic = reopen(t, disk.CrashClone(vfs.LoseAll))
+	if got, _ := read(t, topic, 0, 0); got[0] != "written" {
+		t.Errorf("after a power loss: %v", got)
+	}
+}
+
+// TestTornRunIsGone: of a run of two appends the first is torn and the second
+// is whole. Both are cut off, and the second does not come back when the place
+// of the first is filled exactly.
+func TestTornRunIsGone(t *testing.T) {
+	disk := vfs.NewMem()
+	faulty := vfs.NewFaulty(disk, "")
+	topic := create(t, open(t, faulty, Options{}), "clicks", 1)
+	faulty.SetScript("sync *.seg crash")
+	// The first batch fills one block exactly: writing another of its size
+	// leaves the block of the second as it is.
+	oneBlock := vfs.BlockSize - headerBytes - 9
+	if _, errs := appendRun(topic, 0, events("", strings.Repeat("1", oneBlock)), events("", "second")); !hasCause(errs[0], vfs.ErrCrashed) {
+		t.Fatal(errs)
+	}
+	left := disk.CrashClone(vfs.KeepAll)
+	if err := left.Flip(segmentPaths(t, left, topic, 0)[0], headerBytes+8, 1); err != nil {
+		t.Fatal(err)
+	}
+	_, topic = reopen(t, left)
+	if recovery, err := topic.Recovery(0); err != nil || recovery.TornBytes == 0 {
+		t.Errorf("recovery %+v, %v", recovery, err)
+	}
+	other := strings.Repeat("2", oneBlock)
+	mustAppend(t, topic, 0, events("", other))
+	if size := topic.partitions[0].writer.position; size != vfs.BlockSize {
+		t.Fatalf("a batch of %d bytes, want %d", size, vfs.BlockSize)
+	}
+	for _, survival := range []vfs.Survival{vfs.LoseAll, vfs.KeepAll} {
+		_, recovered := reopen(t, left.CrashClone(survival))
+		if got, damaged := read(t, recovered, 0, 0); len(got) != 1 || got[0] != other || damaged != nil {
+			t.Errorf("after another crash: %d records, damaged %v", len(got), damaged)
+		}
+	}
+}

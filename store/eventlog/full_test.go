@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"syscall"
 	"testing"
@@ -112,5 +113,43 @@ func TestFailedSyncEndsTheSegment(t *testing.T) {
 		if len(got) != 2 || got[0] != "one" || got[1] != "two" || damaged != nil {
 			t.Errorf("after a crash: %v, damaged %v", got, damaged)
 		}
+	}
+}
+
+// TestFailedWriteLeavesNothing lets a write end after any number of its bytes,
+// the whole append among them: what was reported as failed is gone for good.
+func TestFailedWriteLeavesNothing(t *testing.T) {
+	for allowed := 0; allowed <= 2*vfs.BlockSize; allowed += 61 {
+		disk := vfs.NewMem()
+		faulty := vfs.NewFaulty(disk, "")
+		topic := create(t, open(t, faulty, Options{}), "clicks", 1)
+		mustAppend(t, topic, 0, events("", strings.Repeat("1", 3000)))
+		faulty.SetScript(fmt.Sprintf("write *.seg after %d short", allowed))
+		if _, err := topic.Append(context.Background(), 0, events("key", strings.Repeat("2", 2000))); err != nil {
+			_, recovered := reopen(t, disk.CrashClone(vfs.KeepAll))
+			if got, damaged := read(t, recovered, 0, 0); len(got) != 1 || damaged != nil {
+				t.Fatalf("after %d bytes: %d records, damaged %v", allowed, len(got), damaged)
+			}
+		} else if allowed < 2*vfs.BlockSize {
+			t.Fatalf("after %d bytes the write was complete", allowed)
+		}
+	}
+}
+
+// TestNoAppendBeforeABegunSegment: a segment file that was made and could not be
+// removed ends the segment before it, so that nothing more may go there.
+func TestNoAppendBeforeABegunSegment(t *testing.T) {
+	disk := vfs.NewMem()
+	faulty := vfs.NewFaulty(disk, "")
+	topic := create(t, open(t, faulty, Options{SegmentBytes: 4096}), "clicks", 1)
+	mustAppend(t, topic, 0, events("", strings.Repeat("1", 3000)))
+	faulty.SetScript("syncdir 0 #1 eio\nremove *.seg #1 eio")
+	if _, err := topic.Append(context.Background(), 0, events("", strings.Repeat("2", 2000))); !hasCause(err, syscall.EIO) {
+		t.Fatalf("got %v, want EIO", err)
+	}
+	mustAppend(t, topic, 0, events("", "would fit in the old one"))
+	_, recovered := reopen(t, disk.CrashClone(vfs.KeepAll))
+	if got, damaged := read(t, recovered, 0, 0); got[1] != "would fit in the old one" || damaged != nil {
+		t.Errorf("offset 1 has %q, damaged %v", got[1], damaged)
 	}
 }
