@@ -125,6 +125,9 @@ func (k *Block) decodeRecords(h header, start, end int, from Offset) error {
 func decodeRecord(buffer []byte, start int) (Record, error) {
 	var r Record
 	at := start + 1
+	if at > len(buffer) {
+		return r, damaged("a record ends before its attributes")
+	}
 	for range 2 {
 		_, n := varint(buffer[at:])
 		if n == 0 {
