@@ -35,7 +35,7 @@ func (p *parser) prefix() sql.Expr {
 		op = sql.Minus
 	case start.is("+"):
 		op = sql.Plus
-	case p.inMatch && (p.at("FINAL") || p.at("RUNNING")) && (p.ahead(1).kind == word || p.ahead(1).kind == quotedName) && !p.ahead(1).isWord("AS"):
+	case p.inMatch && (p.at("FINAL") || p.at("RUNNING")) && (p.ahead(1).kind == word || p.ahead(1).kind == quotedName) && !p.ahead(1).isWord("AS") && !p.ahead(1).isWord("NOT") && !wordOperator(p.ahead(1)):
 		op = sql.UnaryOp(start.upper)
 	default:
 		return p.postfix(p.primary())
@@ -55,9 +55,6 @@ func (p *parser) postfix(e sql.Expr) sql.Expr {
 			p.close(open, "an operator")
 			e = &sql.Index{Span: p.spanOver(e), Base: e, Index: index}
 		case open.is(".") && !p.ahead(1).is("*"):
-			if _, plain := e.(*sql.ColumnRef); plain {
-				return e
-			}
 			p.next()
 			field := p.name("a field behind the dot")
 			e = &sql.FieldAccess{Span: p.spanOver(e), Base: e, Field: field}
@@ -110,6 +107,17 @@ func (p *parser) infix(left sql.Expr, least sql.Precedence) sql.Expr {
 		return p.atTimeZone(left)
 	}
 	return nil
+}
+
+// wordOperator reports whether t continues an expression rather than starting
+// an operand.
+func wordOperator(t token) bool {
+	for _, op := range wordOps {
+		if t.isWord(strings.Fields(string(op))[0]) {
+			return true
+		}
+	}
+	return notCallable[t.upper]
 }
 
 // atDistinct reports whether IS [NOT] DISTINCT FROM is next.
