@@ -28,16 +28,6 @@ const (
 	quarantinedBytes = 16 << 10 // of a raw event that is kept in the quarantine
 )
 
-// QuarantineColumns are the columns of every t$quarantine.
-var QuarantineColumns = []value.Field{
-	{Name: "received_at", Type: value.TimestampLTZOf(3)}, // when it came
-	{Name: "line", Type: value.BigIntType},               // which of its body, from 1
-	{Name: "code", Type: value.StringType},
-	{Name: "field", Type: value.StringType}, // the column, NULL when the event as a whole is wrong
-	{Name: "message", Type: value.StringType},
-	{Name: "raw", Type: value.StringType}, // the event as it came, cut when very long
-}
-
 // Rejection says why an event was not accepted.
 type Rejection struct {
 	Line    int          `json:"line"`

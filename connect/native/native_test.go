@@ -108,7 +108,7 @@ func TestGoodEventsGoToTheLogAndBadOnesToTheQuarantine(t *testing.T) {
 	if diff := cmp.Diff([]string{"1|a|2026-01-01 00:00:00.000", "2|ü\n|2025-12-31 22:00:01.500"}, rows); diff != "" {
 		t.Error(diff)
 	}
-	kept, _ := read(t, quarantine, QuarantineColumns[1:], nil, SplitOf(0))
+	kept, _ := read(t, quarantine, connect.QuarantineColumns[1:], nil, SplitOf(0))
 	if len(kept) != 2 || !strings.HasPrefix(kept[0], "2|type_mismatch|id|") || !strings.HasSuffix(kept[0], `|{"id":"one","name":"b"}`) {
 		t.Errorf("quarantine: %q", kept)
 	}
@@ -154,7 +154,7 @@ func TestAKeyIsAnsweredOnce(t *testing.T) {
 		rows, _ := read(t, main, columns[:1], nil, SplitOf(eventlog.Partition(p)))
 		total += len(rows)
 	}
-	if kept, _ := read(t, quarantine, QuarantineColumns, nil, SplitOf(0)); total != 2 || len(kept) != 2 {
+	if kept, _ := read(t, quarantine, connect.QuarantineColumns, nil, SplitOf(0)); total != 2 || len(kept) != 2 {
 		t.Errorf("%d rows and %d in quarantine, want 2 and 2", total, len(kept))
 	}
 }

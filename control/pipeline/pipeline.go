@@ -1,0 +1,251 @@
+// Package pipeline takes definitions, from projects and from statements, and
+// makes them true: it changes the catalog and tells the target which jobs to
+// keep.
+//
+// It does not run jobs and does not answer questions.
+//
+// Flow: Deploy(project) or Execute(text) → parse → bind and change the catalog
+// → the table's job is planned → target.Keep or target.Drop.
+//
+// Invariants:
+//  1. A project is applied whole or not at all: Check finds everything that is
+//     wrong before anything is changed.
+//  2. A definition that is there already, word by word, changes nothing; one
+//     that differs is built anew from the event log.
+package pipeline
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"tidemark/base/problem"
+	"tidemark/catalog"
+	"tidemark/plan"
+	"tidemark/plan/bind"
+	"tidemark/plan/lineage"
+	"tidemark/plan/rewrite"
+	"tidemark/sql"
+	"tidemark/sql/dialect"
+	"tidemark/sql/parse"
+	"tidemark/store/meta"
+	"tidemark/target"
+)
+
+// Pipeline makes definitions true. It is safe for concurrent use: one change
+// happens at a time.
+type Pipeline struct {
+	catalog *catalog.Catalog
+	target  target.Target
+	zone    *time.Location
+	mu      sync.Mutex // serializes changes, so that catalog and target agree; held while jobs start
+}
+
+// New makes a pipeline. zone is the session's for statements that do not say.
+func New(c *catalog.Catalog, t target.Target, zone *time.Location) *Pipeline {
+	return &Pipeline{catalog: c, target: t, zone: zone}
+}
+
+// Result is what one statement did, in a sentence.
+type Result struct {
+	Statement string `json:"statement"` // its first words
+	Message   string `json:"message"`
+}
+
+// Load reads what a keeper has into the catalog and keeps its jobs. Definitions
+// that cannot be read any more are reported and left out.
+func (p *Pipeline) Load(ctx context.Context, tables, functions []meta.Document) problem.List {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []definition
+	var wrong problem.List
+	for _, d := range append(functions, tables...) {
+		statement, err := parse.Statement(d.Body)
+		if err != nil {
+			wrong = append(wrong, problem.New(problem.Corrupt, "the definition of %s cannot be read: %v", d.Name, err))
+			continue
+		}
+		described, err := describe(statement)
+		if err != nil {
+			wrong = append(wrong, problem.Of(err))
+			continue
+		}
+		all = append(all, described)
+	}
+	ordered, circles := order(all)
+	wrong = append(wrong, circles...)
+	for _, d := range ordered {
+		if _, err := p.define(ctx, d.statement, p.session()); err != nil {
+			wrong = append(wrong, problem.All(err)...)
+		}
+	}
+	return wrong
+}
+
+func (p *Pipeline) session() bind.Session {
+	return bind.Session{Zone: p.zone, Streaming: true, Now: time.Now(), Expand: true, Config: map[string]string{}}
+}
+
+// Execute runs the definitions of a script, one after the other, until one
+// fails; the results of those before it are given all the same.
+func (p *Pipeline) Execute(ctx context.Context, text string) ([]Result, error) {
+	statements, wrong := parse.Script("", text)
+	if err := wrong.Err(); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	results := []Result{}
+	session := p.session()
+	for _, s := range statements {
+		message, err := p.execute(ctx, s, &session)
+		if err != nil {
+			return results, err
+		}
+		words := strings.Fields(sql.Text(text, s))
+		results = append(results, Result{Statement: strings.Join(words[:min(len(words), 5)], " "), Message: message})
+	}
+	return results, nil
+}
+
+func (p *Pipeline) execute(ctx context.Context, s sql.Statement, session *bind.Session) (string, error) {
+	switch s := s.(type) {
+	case *sql.AlterMaterializedTable:
+		return p.alter(ctx, s, *session)
+	case *sql.Set:
+		return "the setting holds for this request", set(session, s)
+	}
+	if !catalog.Defines(s) {
+		return "", problem.New(problem.InvalidRequest, "only definitions can be executed here").At(s.Pos()).WithHint("ask questions at POST /api/v1/query")
+	}
+	return p.define(ctx, s, *session)
+}
+
+// set applies SET to the session that follows it.
+func set(session *bind.Session, s *sql.Set) error {
+	if s.Key == nil {
+		return nil
+	}
+	if s.Key.Text == "table.local-time-zone" {
+		zone, err := time.LoadLocation(s.Value.Text)
+		if err != nil {
+			return problem.New(problem.InvalidOption, "there is no time zone %q", s.Value.Text).At(s.Value.Pos()).WithHint("use a name such as Asia/Shanghai")
+		}
+		session.Zone = zone
+	}
+	session.Config[s.Key.Text] = s.Value.Text
+	return nil
+}
+
+// define applies one CREATE or DROP and acts on it.
+func (p *Pipeline) define(ctx context.Context, s sql.Statement, session bind.Session) (string, error) {
+	if err := p.droppable(s); err != nil {
+		return "", err
+	}
+	change, err := p.catalog.Apply(ctx, session, s)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case change.Dropped && change.Table != nil && stored(change.Table.Kind):
+		if err := p.target.Drop(ctx, change.Name); err != nil {
+			return "", err
+		}
+	case change.Created && change.Table != nil && stored(change.Table.Kind):
+		if err := p.addSystemTables(ctx, change.Table); err != nil {
+			return "", err
+		}
+		if err := p.target.Keep(ctx, jobOf(change, session)); err != nil {
+			return "", err
+		}
+	}
+	switch {
+	case change.Dropped:
+		return change.What + " " + change.Name + " is dropped", nil
+	case change.Created:
+		return change.What + " " + change.Name + " is created", nil
+	}
+	return change.What + " " + change.Name + " is as it was", nil
+}
+
+// stored reports the kinds of tables that have a job.
+func stored(k plan.TableKind) bool { return k == plan.Native || k == plan.Materialized }
+
+// jobOf plans the job behind a table.
+func jobOf(change catalog.Change, session bind.Session) target.Job {
+	job := target.Job{Table: change.Table, Zone: session.Zone}
+	if change.Job == nil {
+		return job
+	}
+	configured := rewrite.Configure(change.Job.Plan, change.Table.Options)
+	job.Plan, _ = rewrite.Optimize(configured)
+	job.Upstream = lineage.Tables(job.Plan)
+	return job
+}
+
+// droppable refuses to drop a table that others read.
+func (p *Pipeline) droppable(s sql.Statement) error {
+	drop, ok := s.(*sql.Drop)
+	if !ok || drop.Kind == sql.DropFunction {
+		return nil
+	}
+	name := drop.Name.String()
+	for _, t := range p.catalog.Tables() {
+		if t.Query == "" || t.Name == name {
+			continue
+		}
+		query, err := parse.Query(t.Query)
+		if err != nil {
+			continue
+		}
+		found := false
+		sql.Inspect(query, func(n sql.Node) bool {
+			ref, ok := n.(*sql.TableRef)
+			found = found || ok && ref.Path.String() == name
+			return true
+		})
+		if found {
+			return problem.New(problem.Conflict, "%s is read by %s", name, t.Name).At(s.Pos()).WithHint("drop %s first", t.Name)
+		}
+	}
+	return nil
+}
+
+// alter carries out ALTER MATERIALIZED TABLE.
+func (p *Pipeline) alter(ctx context.Context, s *sql.AlterMaterializedTable, session bind.Session) (string, error) {
+	name := s.Name.String()
+	t, ok := p.catalog.Table(name)
+	if !ok || t.Kind != plan.Materialized {
+		return "", catalog.Unknown(name, p.catalog.Names()).At(s.Pos())
+	}
+	switch s.Action {
+	case sql.Suspend:
+		return name + " is suspended", p.target.Act(ctx, name, target.Suspend)
+	case sql.Resume:
+		return name + " goes on", p.target.Act(ctx, name, target.Resume)
+	case sql.Refresh:
+		return "", problem.New(problem.Unsupported, "REFRESH is not built yet").At(s.Pos()).WithHint("a table with FRESHNESS in seconds is always fresh")
+	case sql.Redefine:
+		statement, err := parse.Statement(t.Definition)
+		if err != nil {
+			return "", err
+		}
+		changed, ok := statement.(*sql.CreateMaterializedTable)
+		if !ok {
+			return "", problem.New(problem.Corrupt, "the definition of %s is no materialized table", name)
+		}
+		changed.Query, changed.OrReplace, changed.IfNotExists = s.Query, true, false
+		return p.define(ctx, reparsed(changed), session)
+	}
+	return "", problem.New(problem.Unsupported, "this change is not built yet").At(s.Pos())
+}
+
+// reparsed gives a changed tree new positions, so that problems point into the
+// definition as it will be stored.
+func reparsed(s sql.Statement) sql.Statement {
+	if again, err := parse.Statement(dialect.Tidemark(s)); err == nil {
+		return again
+	}
+	return s
+}

@@ -1,0 +1,86 @@
+// Package target is the contract of where jobs run: what keeps a table up to
+// date once somebody has defined it.
+//
+// It does not define tables (catalog) and does not decide what should run
+// (control/pipeline). Children fulfil it: embedded runs jobs in this process.
+//
+// Flow: a definition changes → Keep or Drop → Status tells how the jobs are.
+//
+// Invariants:
+//  1. Keep with the same definition is harmless: what runs goes on.
+//  2. A job that fails is started again by itself, later each time, until it
+//     runs or somebody suspends it.
+package target
+
+import (
+	"context"
+	"time"
+
+	"tidemark/base/problem"
+	"tidemark/connect"
+	"tidemark/plan"
+)
+
+// Job is a table that is to be kept up to date.
+type Job struct {
+	Table    *plan.Table
+	Plan     plan.Node // what the table holds; nil for a native table, which holds its events
+	Upstream []string  // tables the plan reads, by lineage
+	Zone     *time.Location
+}
+
+// State is what a job is doing.
+type State string
+
+// The states of a job.
+const (
+	Starting   State = "starting"
+	Running    State = "running"
+	Restarting State = "restarting" // failed, and waiting for the next try
+	Suspended  State = "suspended"
+	Finished   State = "finished" // its sources have ended
+)
+
+// Action is what somebody asks of a job.
+type Action string
+
+// The actions.
+const (
+	Suspend Action = "suspend"
+	Resume  Action = "resume"
+	Restart Action = "restart"
+)
+
+// Status is a job at one moment.
+type Status struct {
+	Table         string
+	State         State
+	Error         *problem.Problem // of the last failure, while it matters
+	Started       time.Time
+	Restarts      int
+	RowsIn        int64
+	RowsOut       int64
+	RowsPerSecond float64
+	LagRows       int64
+	LagAge        time.Duration
+	Watermark     int64 // ms; applied
+	Epoch         connect.Epoch
+	EpochAt       time.Time
+	EpochTook     time.Duration
+	LateRows      int64
+	StateBytes    int64
+	Parallelism   int
+}
+
+// Target runs jobs. It is safe for concurrent use.
+type Target interface {
+	// Keep starts a job for the table, or leaves the one that runs when its
+	// definition is the same. One with another definition is built anew.
+	Keep(ctx context.Context, job Job) error
+	// Drop ends the table's job and forgets its rows and state.
+	Drop(ctx context.Context, table string) error
+	// Act suspends, resumes or restarts a job.
+	Act(ctx context.Context, table string, action Action) error
+	// Jobs lists all jobs by table.
+	Jobs() []Status
+}
