@@ -319,6 +319,11 @@ func (w *exprPrinter) call(c *Call, outer int) {
 			w.expr(arg, inner)
 		}
 		w.close(binds < outer)
+	case name == "IN":
+		w.open(outer > infix["="])
+		w.expr(c.Args[0], infix["="]+1)
+		w.WriteString(" IN (" + printExprs(c.Args[1:], w.in) + ")")
+		w.close(outer > infix["="])
 	case name == "NOT":
 		w.open(outer > notBinds)
 		w.WriteString("NOT ")
@@ -371,18 +376,31 @@ func PrintValue(v value.Value) string {
 		return fmt.Sprintf("x'%x'", v.Text)
 	case t.Kind == value.Date, t.Kind == value.Time, t.IsTimestamp():
 		return fmt.Sprintf("%s '%s'", t.Kind, v)
-	case t.IsInterval():
-		return fmt.Sprintf("INTERVAL '%s' %s", v, intervalFields(t))
+	case t.Kind == value.IntervalYearMonth:
+		return printInterval(v.Int, []intervalUnit{{value.Year, 12}, {value.Month, 1}})
+	case t.Kind == value.IntervalDayTime:
+		if v.Int%1000 != 0 {
+			return fmt.Sprintf("INTERVAL '%g' SECOND", float64(v.Int)/1000)
+		}
+		return printInterval(v.Int, []intervalUnit{{value.Day, 86_400_000}, {value.Hour, 3_600_000}, {value.Minute, 60_000}, {value.Second, 1_000}})
 	}
 	return v.String()
 }
 
-// intervalFields are the fields that the text of an interval value shows.
-func intervalFields(t value.Type) string {
-	if t.Kind == value.IntervalYearMonth {
-		return value.YearToMonth.String()
+type intervalUnit struct {
+	unit value.Unit
+	each int64
+}
+
+// printInterval writes an interval in the largest unit that it is a whole
+// number of.
+func printInterval(n int64, units []intervalUnit) string {
+	for _, u := range units {
+		if n != 0 && n%u.each == 0 {
+			return fmt.Sprintf("INTERVAL '%d' %s", n/u.each, u.unit)
+		}
 	}
-	return value.DayToSecond.String()
+	return fmt.Sprintf("INTERVAL '0' %s", units[len(units)-1].unit)
 }
 
 // Quote puts backticks around a name that is no plain identifier.

@@ -275,3 +275,88 @@ func IsNullLiteral(e Expr) bool {
 	l, ok := e.(*Literal)
 	return ok && l.Value.Null
 }
+
+// MapExprs is n with every expression directly in it replaced by what f makes
+// of it; n itself when f leaves all alone. The types of expressions that make
+// columns must stay, apart from nullability.
+func MapExprs(n Node, f func(Expr) Expr) Node {
+	m := exprMapper{f: f}
+	switch n := n.(type) {
+	case *Scan:
+		c := *n
+		c.Filter = m.one(n.Filter)
+		return m.result(n, &c)
+	case *Values:
+		c := *n
+		c.Rows = make([][]Expr, len(n.Rows))
+		for i, row := range n.Rows {
+			c.Rows[i] = m.all(row)
+		}
+		return m.result(n, &c)
+	case *Watermark:
+		c := *n
+		c.Delayed = m.one(n.Delayed)
+		return m.result(n, &c)
+	case *Filter:
+		c := *n
+		c.Condition = m.one(n.Condition)
+		return m.result(n, &c)
+	case *Project:
+		c := *n
+		c.Exprs = m.all(n.Exprs)
+		return m.result(n, &c)
+	case *Aggregate:
+		c := *n
+		c.Keys, c.Calls = m.all(n.Keys), m.calls(n.Calls)
+		return m.result(n, &c)
+	case *WindowAggregate:
+		c := *n
+		c.Keys, c.Calls = m.all(n.Keys), m.calls(n.Calls)
+		return m.result(n, &c)
+	case *Sort:
+		c := *n
+		c.Keys = append([]SortKey(nil), n.Keys...)
+		for i := range c.Keys {
+			c.Keys[i].Expr = m.one(c.Keys[i].Expr)
+		}
+		return m.result(n, &c)
+	}
+	return n
+}
+
+type exprMapper struct {
+	f       func(Expr) Expr
+	changed bool
+}
+
+func (m *exprMapper) result(old, mapped Node) Node {
+	if m.changed {
+		return mapped
+	}
+	return old
+}
+
+func (m *exprMapper) one(e Expr) Expr {
+	if e == nil {
+		return nil
+	}
+	to := m.f(e)
+	m.changed = m.changed || to != e
+	return to
+}
+
+func (m *exprMapper) all(list []Expr) []Expr {
+	mapped := make([]Expr, len(list))
+	for i, e := range list {
+		mapped[i] = m.one(e)
+	}
+	return mapped
+}
+
+func (m *exprMapper) calls(list []AggregateCall) []AggregateCall {
+	mapped := append([]AggregateCall(nil), list...)
+	for i := range mapped {
+		mapped[i].Args, mapped[i].Filter = m.all(mapped[i].Args), m.one(mapped[i].Filter)
+	}
+	return mapped
+}

@@ -22,7 +22,7 @@
 package bind
 
 import (
-	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -188,13 +188,12 @@ func lookup(name string) *plan.Function {
 	return f
 }
 
-// asProblem is err as the one problem it carries.
-func asProblem(err error) *problem.Problem {
-	var p *problem.Problem
-	if errors.As(err, &p) {
-		return p
+// counted is "1 column", "2 columns".
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
 	}
-	return problem.Of(err)
+	return fmt.Sprintf("%d %s", n, noun)
 }
 
 // listed joins names as people do, for hints.

@@ -154,7 +154,7 @@ func (b *binder) aggregated(c *sql.Call, g *grouping, call plan.AggregateCall) p
 		return nil
 	}
 	for i := range call.Args {
-		call.Args[i] = implicit(call.Args[i], overload.Params[i])
+		call.Args[i] = b.implicit(call.Args[i], overload.Params[i])
 	}
 	call.Overload = overload
 	return g.call(call, c.Pos())
@@ -207,7 +207,7 @@ func firstPresent(b *binder, pos problem.Position, f *plan.Function, args []plan
 func (b *binder) inlined(c *sql.Call, f *Function, s *scope) plan.Expr {
 	switch {
 	case len(c.Args) != len(f.Parameters):
-		b.wrong(c.Pos(), problem.UnknownFunction, "it is "+f.Signature(), "%s takes %d arguments, not %d", f.Name, len(f.Parameters), len(c.Args))
+		b.wrong(c.Pos(), problem.UnknownFunction, "it is "+f.Signature(), "%s takes %s, not %d", f.Name, counted(len(f.Parameters), "argument"), len(c.Args))
 		return nil
 	case slices.Contains(b.inline, f.Name):
 		b.wrong(c.Pos(), problem.InvalidQuery, "let it end without calling itself", "function %s calls itself", f.Name)
@@ -223,7 +223,7 @@ func (b *binder) inlined(c *sql.Call, f *Function, s *scope) plan.Expr {
 			b.wrong(c.Args[i].Pos(), problem.TypeMismatch, "CAST it", "%s of %s is %s, but this is %s", p.Name, f.Name, p.Type.Optional(), args[i].Type().Optional())
 			return nil
 		}
-		parameters[p.Name] = Fold(b.context, implicit(args[i], p.Type))
+		parameters[p.Name] = b.implicit(args[i], p.Type)
 	}
 	b.inline = append(b.inline, f.Name)
 	defer func() { b.inline = b.inline[:len(b.inline)-1] }()
@@ -238,7 +238,7 @@ func (b *binder) inlined(c *sql.Call, f *Function, s *scope) plan.Expr {
 	if body == nil {
 		return nil
 	}
-	return Fold(b.context, implicit(body, f.Returns))
+	return b.implicit(body, f.Returns)
 }
 
 // Parameter is a parameter of a Function.

@@ -25,7 +25,7 @@ func View(catalog Catalog, session Session, v *sql.CreateView, canonical string)
 	}
 	s := node.Schema()
 	if len(v.Columns) > 0 && len(v.Columns) != len(s) {
-		b.wrong(v.Columns[0].Pos(), problem.InvalidQuery, fmt.Sprintf("name all %d columns", len(s)), "the query has %d columns, not %d", len(s), len(v.Columns))
+		b.wrong(v.Columns[0].Pos(), problem.InvalidQuery, "name each of them", "the query has %s, not %d", counted(len(s), "column"), len(v.Columns))
 		return nil, b.problems()
 	}
 	for i, c := range s {
@@ -101,7 +101,7 @@ func (d *tableDraft) castTo(m *sql.CreateMaterializedTable, node plan.Node) plan
 	s := node.Schema()
 	columns := d.table.Written()
 	if len(columns) != len(s) {
-		d.wrong(m.Query.Pos(), problem.InvalidQuery, "declare as many columns as the query has", "the query has %d columns, but %s has %d", len(s), d.table.Name, len(columns))
+		d.wrong(m.Query.Pos(), problem.InvalidQuery, "declare as many columns as the query has", "the query has %s, but %s has %d", counted(len(s), "column"), d.table.Name, len(columns))
 		return nil
 	}
 	types, names := make([]value.Type, len(s)), make([]string, len(s))
@@ -109,7 +109,7 @@ func (d *tableDraft) castTo(m *sql.CreateMaterializedTable, node plan.Node) plan
 		c := d.table.Columns[at]
 		types[i], names[i] = c.Type, c.Name
 		if !assignable(s[i].Type, c.Type) {
-			d.wrong(itemPosition(m.Query, i), problem.TypeMismatch, fmt.Sprintf("write CAST(… AS %s)", c.Type.Optional()),
+			d.wrong(itemPosition(m.Query.Body, i), problem.TypeMismatch, fmt.Sprintf("write CAST(… AS %s)", c.Type.Optional()),
 				"column %s of %s is %s, but the query gives %s", c.Name, d.table.Name, c.Type.Optional(), s[i].Type.Optional())
 		}
 	}

@@ -122,7 +122,7 @@ func (b *binder) apply(pos problem.Position, f *plan.Function, args []plan.Expr)
 		return nil
 	}
 	for i := range args {
-		args[i] = implicit(args[i], overload.Params[i])
+		args[i] = b.implicit(args[i], overload.Params[i])
 	}
 	return Fold(b.context, &plan.Call{At: plan.At{Position: pos}, Function: f, Overload: overload, Args: args})
 }
@@ -159,6 +159,11 @@ func implicit(e plan.Expr, to value.Type) plan.Expr {
 		return &plan.Literal{At: plan.At{Position: e.Pos()}, Value: value.NullOf(to)}
 	}
 	return &plan.Cast{At: plan.At{Position: e.Pos()}, Input: e, To: to.WithNullability(e.Type().NotNull)}
+}
+
+// implicit is the function implicit, with constants cast at once.
+func (b *binder) implicit(e plan.Expr, to value.Type) plan.Expr {
+	return Fold(b.context, implicit(e, to))
 }
 
 // sameValues reports whether two types differ in nullability at most, at any
@@ -303,8 +308,8 @@ func (b *binder) caseOf(e *sql.Case, s *scope) plan.Expr {
 		var condition plan.Expr
 		if e.Operand == nil {
 			condition = b.condition(w.Condition, s, "WHEN")
-		} else if with := b.expr(w.Condition, s); with != nil && operand != nil {
-			condition = b.operator(w.Condition.Pos(), "=", []plan.Expr{operand, with})
+		} else {
+			condition = b.equalToAny(operand, w.Condition, s)
 		}
 		result := b.expr(w.Result, s)
 		ok = ok && condition != nil && result != nil
@@ -332,6 +337,31 @@ func (b *binder) caseOf(e *sql.Case, s *scope) plan.Expr {
 	return b.branches(e.Pos(), conditions, results, common)
 }
 
+// equalToAny is operand = a OR operand = b … for WHEN a, b of a CASE with an
+// operand.
+func (b *binder) equalToAny(operand plan.Expr, when sql.Expr, s *scope) plan.Expr {
+	values := []sql.Expr{when}
+	if several, ok := when.(*sql.Alternatives); ok {
+		values = several.Values
+	}
+	var equal []plan.Expr
+	for _, e := range values {
+		with := b.expr(e, s)
+		if with == nil || operand == nil {
+			return nil
+		}
+		is := b.operator(e.Pos(), "=", []plan.Expr{operand, with})
+		if is == nil {
+			return nil
+		}
+		equal = append(equal, is)
+	}
+	if len(equal) == 1 {
+		return equal[0]
+	}
+	return b.operator(when.Pos(), "OR", equal)
+}
+
 func (b *binder) branchesDiffer(results []plan.Expr) {
 	for _, r := range results[1:] {
 		if _, fits := value.LeastRestrictive(results[0].Type(), r.Type()); !fits {
@@ -345,9 +375,9 @@ func (b *binder) branchesDiffer(results []plan.Expr) {
 func (b *binder) branches(pos problem.Position, conditions, results []plan.Expr, of value.Type) plan.Expr {
 	c := &plan.Case{At: plan.At{Position: pos}, Of: of}
 	for i, condition := range conditions {
-		c.Whens = append(c.Whens, plan.When{Condition: condition, Then: implicit(results[i], of)})
+		c.Whens = append(c.Whens, plan.When{Condition: condition, Then: b.implicit(results[i], of)})
 	}
-	c.Else = implicit(results[len(results)-1], of)
+	c.Else = b.implicit(results[len(results)-1], of)
 	return Fold(b.context, c)
 }
 

@@ -11,9 +11,9 @@ import (
 
 // Fold is the constant that e always is, with e's type and place, or e itself
 // when it depends on a row or on the time, or cannot be computed: that error is
-// left to when a row needs it.
+// left to when a row needs it. Its parts must have been folded before.
 func Fold(ctx *plan.Context, e plan.Expr) plan.Expr {
-	if _, already := e.(*plan.Literal); already || !plan.Deterministic(e) {
+	if !foldable(e) {
 		return e
 	}
 	v, err := evaluate(ctx, e)
@@ -22,6 +22,26 @@ func Fold(ctx *plan.Context, e plan.Expr) plan.Expr {
 	}
 	v.Type = e.Type()
 	return &plan.Literal{At: plan.At{Position: e.Pos()}, Value: v}
+}
+
+// foldable reports whether e may be a constant: all its parts are, and it
+// always gives the same value for them.
+func foldable(e plan.Expr) bool {
+	switch e := e.(type) {
+	case *plan.Literal, *plan.Column:
+		return false
+	case *plan.Call:
+		if e.Function.Volatile {
+			return false
+		}
+	case *plan.Cast, *plan.Case, *plan.Field:
+	}
+	for _, part := range plan.Parts(e) {
+		if _, constant := part.(*plan.Literal); !constant {
+			return false
+		}
+	}
+	return true
 }
 
 // errNotConstant is evaluate's answer about columns.

@@ -26,6 +26,7 @@ type grouping struct {
 	idLists  [][]int   // the lists of GROUPING_ID
 	imagined []product // of column width+i
 	legacy   *legacyWindow
+	wrong    bool // a key is missing: its columns are not to be complained about
 }
 
 // product is what an imagined column stands for.
@@ -45,8 +46,9 @@ func (b *binder) groupBy(sel *sql.Select, input plan.Node, s *scope) *grouping {
 		} else if legacy != nil {
 			g.legacy, g.input = legacy, legacy.window
 		}
-		g.width = len(g.input.Schema())
+		before := len(b.found)
 		b.groupElements(g, sel.GroupBy, by)
+		g.wrong = len(b.found) > before
 	}
 	g.width = len(g.input.Schema())
 	return g
@@ -225,7 +227,7 @@ func (b *binder) groupingID(c *sql.Call, s *scope) plan.Expr {
 		return nil
 	}
 	if len(c.Args) == 0 || c.Function() == "GROUPING" && len(c.Args) > 1 {
-		b.wrong(c.Pos(), problem.InvalidQuery, "GROUPING takes one GROUP BY expression, GROUPING_ID several", "%s with %d arguments", c.Function(), len(c.Args))
+		b.wrong(c.Pos(), problem.InvalidQuery, "GROUPING takes one GROUP BY expression, GROUPING_ID several", "%s with %s", c.Function(), counted(len(c.Args), "argument"))
 		return nil
 	}
 	var list []int
@@ -298,7 +300,9 @@ func (g *grouping) lift(b *binder, e plan.Expr) plan.Expr {
 			}
 			return &moved
 		}
-		b.notGrouped(c)
+		if !g.wrong {
+			b.notGrouped(c)
+		}
 		return c
 	}
 	parts := plan.Parts(e)

@@ -108,8 +108,8 @@ func (b *binder) insertColumns(i *sql.Insert, target *plan.Table) (columns []int
 func (b *binder) assign(i *sql.Insert, node plan.Node, target *plan.Table, columns []int, constants map[int]plan.Expr) plan.Node {
 	s := node.Schema()
 	if len(s) != len(columns) {
-		b.wrong(i.Query.Pos(), problem.InvalidQuery, fmt.Sprintf("select %d columns, or list the columns that are written: INSERT INTO %s (…)", len(columns), target.Name),
-			"the query has %d columns, but %d of table %s are written", len(s), len(columns), target.Name)
+		b.wrong(i.Query.Pos(), problem.InvalidQuery, fmt.Sprintf("select %s, or list the columns that are written: INSERT INTO %s (…)", counted(len(columns), "column"), target.Name),
+			"the query has %s, but %d of table %s are written", counted(len(s), "column"), len(columns), target.Name)
 		return nil
 	}
 	from := map[int]int{}
@@ -122,7 +122,7 @@ func (b *binder) assign(i *sql.Insert, node plan.Node, target *plan.Table, colum
 		e := constants[at]
 		pos := i.Table.Pos()
 		if n, ok := from[at]; ok {
-			pos = itemPosition(i.Query, n)
+			pos = itemPosition(i.Query.Body, n)
 			e = outputColumn(s, n, pos)
 		}
 		if e == nil {
@@ -136,7 +136,7 @@ func (b *binder) assign(i *sql.Insert, node plan.Node, target *plan.Table, colum
 				"column %s of %s is %s, but the query gives %s", c.Name, target.Name, c.Type.Optional(), e.Type().Optional())
 			continue
 		}
-		e = Fold(b.context, implicit(e, c.Type))
+		e = b.implicit(e, c.Type)
 		p.Exprs, p.Names = append(p.Exprs, e), append(p.Names, c.Name)
 		p.Times = append(p.Times, timeOf(e, timesOf(node)))
 	}
@@ -161,11 +161,17 @@ func isIdentity(p *plan.Project) bool {
 }
 
 // itemPosition is where column n of a query comes from, as far as can be told.
-func itemPosition(q *sql.Query, n int) problem.Position {
-	if sel, ok := q.Body.(*sql.Select); ok && n < len(sel.Items) {
-		return sel.Items[n].Pos()
+func itemPosition(q sql.QueryBody, n int) problem.Position {
+	sel, ok := q.(*sql.Select)
+	if !ok || n >= len(sel.Items) {
+		return q.Pos()
 	}
-	return q.Pos()
+	for _, it := range sel.Items {
+		if _, star := it.Expr.(*sql.Star); star {
+			return q.Pos()
+		}
+	}
+	return sel.Items[n].Pos()
 }
 
 // assignable reports whether values of a type go into a column of another

@@ -18,6 +18,7 @@ func (d *tableDraft) like(l *sql.LikeTable) {
 	source, ok := findTable(d.catalog, l.Table)
 	if !ok {
 		d.unknownTable(l.Table)
+		d.orphan = true
 		return
 	}
 	if source.Kind == plan.View {
@@ -48,7 +49,7 @@ func (d *tableDraft) like(l *sql.LikeTable) {
 	}
 	if w := source.Watermark; w != nil && !d.excluded["WATERMARKS"] && kept[w.Column] >= 0 {
 		if delayed := d.moved(l, w.Delayed, kept, "watermark"); delayed != nil {
-			d.table.Watermark = &plan.WatermarkSpec{Column: kept[w.Column], Delayed: delayed}
+			d.table.Watermark, d.likeWatermark = &plan.WatermarkSpec{Column: kept[w.Column], Delayed: delayed}, true
 		}
 	}
 	if !d.excluded["PARTITIONS"] {

@@ -1,7 +1,6 @@
 package bind
 
 import (
-	"fmt"
 	"strconv"
 
 	"tidemark/base/problem"
@@ -94,7 +93,7 @@ func (b *binder) ordinal(item *sql.OrderItem, output plan.Schema) (column *plan.
 	}
 	n, err := strconv.Atoi(l.Text)
 	if err != nil || n < 1 || n > len(output) {
-		b.wrong(l.Pos(), problem.InvalidQuery, fmt.Sprintf("there are %d columns", len(output)), "ORDER BY %s is no column of the result", l.Text)
+		b.wrong(l.Pos(), problem.InvalidQuery, "the result has "+counted(len(output), "column"), "ORDER BY %s is no column of the result", l.Text)
 		return nil, true
 	}
 	return outputColumn(output, n-1, l.Pos()), true
@@ -182,12 +181,12 @@ func (b *binder) setOperation(op *sql.SetOperation, outer *scope) plan.Node {
 		return nil
 	}
 	var inputs []plan.Node
-	var places []problem.Position
+	var bodies []sql.QueryBody
 	ok := true
 	add := func(body sql.QueryBody) {
 		node := b.body(body, outer, &ordering{})
 		ok = ok && node != nil
-		inputs, places = append(inputs, node), append(places, body.Pos())
+		inputs, bodies = append(inputs, node), append(bodies, body)
 	}
 	// a UNION ALL b UNION ALL c is one union of three.
 	var flatten func(sql.QueryBody)
@@ -204,7 +203,7 @@ func (b *binder) setOperation(op *sql.SetOperation, outer *scope) plan.Node {
 	if !ok {
 		return nil
 	}
-	inputs = b.alignUnion(inputs, places)
+	inputs = b.alignUnion(inputs, bodies)
 	if inputs == nil {
 		return nil
 	}
@@ -216,13 +215,13 @@ func (b *binder) setOperation(op *sql.SetOperation, outer *scope) plan.Node {
 }
 
 // alignUnion casts the columns of all inputs to common types.
-func (b *binder) alignUnion(inputs []plan.Node, places []problem.Position) []plan.Node {
+func (b *binder) alignUnion(inputs []plan.Node, bodies []sql.QueryBody) []plan.Node {
 	first := inputs[0].Schema()
 	ok := true
 	for i, input := range inputs[1:] {
 		if n := len(input.Schema()); n != len(first) {
-			b.wrong(places[i+1], problem.InvalidQuery, "make the select lists the same length",
-				"UNION of %d and %d columns", len(first), n)
+			b.wrong(bodies[i+1].Pos(), problem.InvalidQuery, "make the select lists the same length",
+				"UNION of %s and %s", counted(len(first), "column"), counted(n, "column"))
 			ok = false
 		}
 	}
@@ -239,7 +238,7 @@ func (b *binder) alignUnion(inputs []plan.Node, places []problem.Position) []pla
 		if !fits {
 			for i, t := range all[1:] {
 				if _, fits := value.LeastRestrictive(all[0], t); !fits {
-					b.wrong(places[i+1], problem.TypeMismatch, "CAST one of them",
+					b.wrong(itemPosition(bodies[i+1], column), problem.TypeMismatch, "CAST one of them",
 						"column %d of UNION is %s here but %s before", column+1, t.Optional(), all[0].Optional())
 					break
 				}
@@ -302,7 +301,7 @@ func (b *binder) values(v *sql.Values, outer *scope) plan.Node {
 	for i, row := range v.Rows {
 		if len(row) != width {
 			b.wrong(row[0].Pos(), problem.InvalidQuery, "give every row the same number of values",
-				"this row has %d values, the first one %d", len(row), width)
+				"this row has %s, the first one %d", counted(len(row), "value"), width)
 			ok = false
 			continue
 		}
@@ -335,7 +334,7 @@ func (b *binder) values(v *sql.Values, outer *scope) plan.Node {
 		}
 		columns[c] = plan.OutputColumn{Name: unnamed(c), Type: common}
 		for i := range rows {
-			rows[i][c] = implicit(rows[i][c], common)
+			rows[i][c] = b.implicit(rows[i][c], common)
 		}
 	}
 	if !ok {

@@ -46,9 +46,7 @@ func (b *binder) relation(rel sql.Relation, outer *scope) (plan.Node, relation) 
 		node, _ := b.relation(rel.Relation, outer)
 		return b.named(node, "", nil, rel.Alias)
 	case *sql.Join:
-		b.relation(rel.Left, outer)
-		b.relation(rel.Right, outer)
-		b.unsupported(rel.Right.Pos(), joinName(rel), "aggregates, windows and UNION over one table work; joins come later")
+		b.join(rel, outer)
 	case *sql.Unnest:
 		b.unsupported(rel.Pos(), "UNNEST", "elements can be read one by one: tags[1]")
 	case *sql.MatchRecognize:
@@ -56,6 +54,18 @@ func (b *binder) relation(rel sql.Relation, outer *scope) (plan.Node, relation) 
 		b.unsupported(rel.Pos(), "MATCH_RECOGNIZE", "patterns of rows come later")
 	}
 	return nil, relation{}
+}
+
+// join reports what is wrong on both sides, and the join itself unless a side is
+// something that there is no way to read yet.
+func (b *binder) join(j *sql.Join, outer *scope) {
+	b.relation(j.Left, outer)
+	if !hasSystemTime(j.Right) {
+		b.relation(j.Right, outer)
+	}
+	if n := len(b.found); n == 0 || b.found[n-1].Code != problem.Unsupported {
+		b.unsupported(j.Right.Pos(), joinName(j), "aggregates, windows and UNION over one table work; joins come later")
+	}
 }
 
 func joinName(j *sql.Join) string {
@@ -101,8 +111,8 @@ func (b *binder) named(node plan.Node, name string, path sql.Path, alias *sql.Al
 func (b *binder) renamed(node plan.Node, names []sql.Name, of string) plan.Node {
 	s := node.Schema()
 	if len(names) != len(s) {
-		b.wrong(names[0].Pos(), problem.InvalidQuery, fmt.Sprintf("name all %d columns", len(s)),
-			"%s has %d columns, not %d", of, len(s), len(names))
+		b.wrong(names[0].Pos(), problem.InvalidQuery, "name each of them",
+			"%s has %s, not %d", of, counted(len(s), "column"), len(names))
 		return nil
 	}
 	types := make([]value.Type, len(s))
@@ -140,7 +150,8 @@ func (b *binder) tableByName(ref *sql.TableRef) (plan.Node, string) {
 	if table.Kind == plan.View || table.Kind == plan.Materialized && b.session.Expand {
 		return b.view(table, ref.Path.Pos()), name
 	}
-	return scan(b.hinted(table, ref.Hints), b.idleTimeout(table)), name
+	table = b.hinted(table, ref.Hints)
+	return scan(table, b.session.Streaming, b.idleTimeout(table)), name
 }
 
 // findTable looks a path up as written, and without the names of the one
@@ -242,15 +253,15 @@ func (b *binder) hinted(table *plan.Table, hints []*sql.Hint) *plan.Table {
 // idleTimeout is after how long a silent split is no longer waited for.
 func (b *binder) idleTimeout(table *plan.Table) time.Duration {
 	for _, text := range []string{table.Options["scan.watermark.idle-timeout"], b.session.Config["table.exec.source.idle-timeout"]} {
-		if d, ok := parseDuration(text); ok {
+		if d, ok := Duration(text); ok {
 			return d
 		}
 	}
 	return 0
 }
 
-// parseDuration reads what Flink's options accept: "500 ms", "5s", "1 min".
-func parseDuration(text string) (time.Duration, bool) {
+// Duration reads what Flink's options accept: "500 ms", "5s", "1 min".
+func Duration(text string) (time.Duration, bool) {
 	text = strings.TrimSpace(text)
 	digits := len(text) - len(strings.TrimLeft(text, "0123456789"))
 	n, err := strconv.ParseInt(text[:digits], 10, 32)
@@ -268,8 +279,8 @@ func parseDuration(text string) (time.Duration, bool) {
 }
 
 // scan reads a table: its stored columns, then the computed ones, then the
-// watermark.
-func scan(table *plan.Table, idle time.Duration) plan.Node {
+// watermark. A batch has no watermark: it waits for all rows, and none is late.
+func scan(table *plan.Table, streaming bool, idle time.Duration) plan.Node {
 	s := &plan.Scan{Table: table}
 	position := make([]int, len(table.Columns)) // of each stored column in the scan
 	computed := false
@@ -295,7 +306,7 @@ func scan(table *plan.Table, idle time.Duration) plan.Node {
 		}
 		node = p
 	}
-	if w := table.Watermark; w != nil {
+	if w := table.Watermark; w != nil && streaming {
 		node = &plan.Watermark{Input: node, Column: w.Column, Delayed: w.Delayed, IdleTimeout: idle}
 	}
 	return node

@@ -1,6 +1,8 @@
 package bind
 
 import (
+	"strings"
+
 	"tidemark/base/problem"
 	"tidemark/base/value"
 	"tidemark/plan"
@@ -119,6 +121,8 @@ func (b *binder) columnRef(ref *sql.ColumnRef, s *scope) plan.Expr {
 		b.wrong(ref.Pos(), problem.Ambiguous, "write the table in front of it: "+b.qualifiedChoices(ref.Path, s),
 			"column %s is in several tables of FROM", ref.Path)
 		return nil
+	case len(ref.Path) == 1 && !ref.Path[0].Quoted && strings.EqualFold(ref.Path[0].Text, "PI"):
+		return b.operator(ref.Pos(), "PI", []plan.Expr{}) // the one function that may leave its () away
 	default:
 		b.unknownColumn(ref, s)
 		return nil

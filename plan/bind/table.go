@@ -45,10 +45,14 @@ func Table(catalog Catalog, session Session, c *sql.CreateTable) (*plan.Table, e
 // tableDraft is a table while its definition is bound.
 type tableDraft struct {
 	*binder
-	table     *plan.Table
-	inherited map[string]bool // columns from LIKE, which may be overwritten if allowed
-	overwrite map[string]bool // what LIKE may overwrite
-	excluded  map[string]bool // what LIKE leaves out
+	table *plan.Table
+
+	// Of LIKE.
+	orphan        bool            // the other table cannot be read
+	inherited     map[string]bool // columns taken over; true for those that can be overwritten
+	likeWatermark bool            // the watermark was taken over
+	overwrite     map[string]bool // parts that may be overwritten
+	excluded      map[string]bool // parts that are left out
 }
 
 // elements binds the column list: first all stored columns, so that computed
@@ -201,7 +205,7 @@ func (d *tableDraft) columnNames() []string {
 
 // watermark binds WATERMARK FOR column AS expression.
 func (d *tableDraft) watermark(e *sql.WatermarkElement) {
-	if d.table.Watermark != nil {
+	if d.table.Watermark != nil && !(d.likeWatermark && d.overwrite["WATERMARKS"]) {
 		d.wrong(e.Pos(), problem.InvalidQuery, "remove one", "table %s has two watermarks", d.table.Name)
 		return
 	}
@@ -236,14 +240,14 @@ func (d *tableDraft) watermark(e *sql.WatermarkElement) {
 			"the watermark is %s, but %s is %s", delayed.Type().Optional(), c.Name, c.Type.Optional())
 		return
 	}
-	d.table.Watermark = &plan.WatermarkSpec{Column: at, Delayed: delayed}
+	d.table.Watermark, d.likeWatermark = &plan.WatermarkSpec{Column: at, Delayed: delayed}, false
 }
 
 // columnsOf takes over the columns of CREATE TABLE … AS query.
 func (d *tableDraft) columnsOf(node plan.Node, names []sql.Name) {
 	s := node.Schema()
 	if len(names) > 0 && len(names) != len(s) {
-		d.wrong(names[0].Pos(), problem.InvalidQuery, fmt.Sprintf("name all %d columns", len(s)), "the query has %d columns, not %d", len(s), len(names))
+		d.wrong(names[0].Pos(), problem.InvalidQuery, "name each of them", "the query has %s, not %d", counted(len(s), "column"), len(names))
 		return
 	}
 	for i, c := range s {
@@ -285,6 +289,9 @@ func (d *tableDraft) kind(c *sql.CreateTable) {
 		return
 	}
 	d.table.Kind = plan.Native
+	if d.orphan {
+		return
+	}
 	for _, o := range c.With {
 		if !slices.Contains(nativeOptions, o.Key.Text) {
 			d.wrong(o.Key.Pos(), problem.InvalidOption,

@@ -69,7 +69,7 @@ func (b *binder) windowArguments(c *sql.Call) map[string]sql.Expr {
 		named, ok := arg.(*sql.NamedArgument)
 		if !ok {
 			if i >= len(parameters) {
-				b.wrong(arg.Pos(), problem.InvalidQuery, usage, "%s takes at most %d arguments", name, len(parameters))
+				b.wrong(arg.Pos(), problem.InvalidQuery, usage, "%s takes at most %s", name, counted(len(parameters), "argument"))
 				return nil
 			}
 			args[parameters[i]] = arg
@@ -273,7 +273,7 @@ func (b *binder) legacySpec(c *sql.Call, s *scope) (spec plan.WindowSpec, ok boo
 	}
 	if len(c.Args) != len(sizes)+1 {
 		b.wrong(c.Pos(), problem.InvalidQuery, "write "+name+"(rowtime, "+strings.ToLower(strings.Join(sizes, ", "))+"), or FROM TABLE("+usages[name]+")",
-			"%s in GROUP BY takes %d arguments", name, len(sizes)+1)
+			"%s in GROUP BY takes %s", name, counted(len(sizes)+1, "argument"))
 		return spec, false
 	}
 	time := b.expr(c.Args[0], s)
