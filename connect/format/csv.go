@@ -279,8 +279,9 @@ type csvDecoder struct {
 	at      []int // column of each position in a record, -1 for one that is not read
 	width   int   // how many fields a record has to have; 0 when nobody knows
 
-	block []byte
-	heap  []byte
+	block     []byte // up to the end of the record under way
+	heap      []byte // the whole block, and behind it fields that are not spelled as they are meant
+	rewritten []byte // the last such field
 }
 
 func newCSVDecoder(columns []Column, width int, d dialect) (*csvDecoder, error) {
@@ -354,11 +355,12 @@ func (d *csvDecoder) ReadHeader(block []byte, record batch.View) error {
 	return nil
 }
 
-// meaning is a field's text, in the block or new.
+// meaning is a field's text, valid until the next call.
 func (d *csvDecoder) meaning(f field) []byte {
 	inside := d.block[f.start:f.end]
 	if f.rewritten {
-		return d.appendField(nil, inside, f.quoted)
+		d.rewritten = d.appendField(d.rewritten[:0], inside, f.quoted)
+		return d.rewritten
 	}
 	return inside
 }
@@ -430,16 +432,14 @@ func (d *csvDecoder) record(i int, columns []*batch.Column, row int) *problem.Pr
 
 // take converts a field into row of a column; what it cannot convert is NULL.
 func (d *csvDecoder) take(c *batch.Column, f field, row int) fault {
-	text, view := d.block[f.start:f.end], batch.View{Offset: uint32(f.start), Length: uint32(f.end - f.start)}
-	if f.rewritten || c.Type.IsText() && !utf8.Valid(text) {
-		start := len(d.heap)
-		if f.rewritten {
-			d.heap = d.appendField(d.heap, text, f.quoted)
-		} else {
-			d.heap = append(d.heap, bytes.ToValidUTF8(text, []byte("\ufffd"))...)
-		}
-		text = d.heap[start:]
-		view = batch.View{Offset: uint32(start), Length: uint32(len(text))}
+	text := d.meaning(f)
+	if c.Type.IsText() && !utf8.Valid(text) {
+		text, f.rewritten = bytes.ToValidUTF8(text, []byte("\ufffd")), true
+	}
+	view := batch.View{Offset: uint32(f.start), Length: uint32(len(text))}
+	if f.rewritten {
+		view.Offset = uint32(len(d.heap))
+		d.heap = append(d.heap, text...)
 	}
 	c.Nulls.Clear(row)
 	switch c.Type.Kind {

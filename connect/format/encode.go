@@ -336,7 +336,9 @@ func (e *csvEncoder) AppendRow(dst []byte, b *batch.Batch, i int) ([]byte, error
 			dst = append(dst, e.delimiter)
 		}
 		if c.IsNull(i) {
-			dst = append(dst, e.null...)
+			if c.Type.Kind != value.Row { // of which an empty field is NULL
+				dst = append(dst, e.null...)
+			}
 			continue
 		}
 		e.part = e.appendValue(e.part[:0], c, i)

@@ -23,7 +23,7 @@ import (
 //	decode format=… [zone=…]   rows as JSON arrays of the cells' texts
 //	encode format=…            the rows written again
 func TestDecode(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/golden", func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			zone := time.UTC
 			if d.HasArg("zone") {

@@ -234,8 +234,10 @@ func (d *JSONDecoder) record(i, row int) bool {
 	if end < 0 {
 		return false
 	}
-	if d.options.Strict && skipBlanks(d.block, end) < len(d.block) {
-		d.bad, d.fault = end, trailingText
+	if d.options.Strict && d.fault == noFault {
+		if end = skipBlanks(d.block, end); end < len(d.block) {
+			d.bad, d.fault = end, trailingText
+		}
 	}
 	return d.fault == noFault
 }
@@ -402,6 +404,9 @@ func (d *JSONDecoder) refuse(f *fieldShape, t token, row int, why fault) {
 	f.column.SetNull(row)
 	if !d.options.IgnoreErrors && d.fault == noFault {
 		d.note(f.path, why)
+		if t.kind == textToken {
+			t.start, t.end = t.start-1, t.end+1 // with its quotes
+		}
 		d.wrong = string(d.block[t.start:min(t.end, t.start+quotedTextMax+1)])
 	}
 }
@@ -552,6 +557,9 @@ func (d *JSONDecoder) problem(record batch.View) *problem.Problem {
 		at := d.bad - int(record.Offset)
 		if at >= int(record.Length) {
 			return problem.New(problem.Syntax, "the JSON ends too early")
+		}
+		if d.bad == skipBlanks(d.block, int(record.Offset)) {
+			return problem.New(problem.Syntax, "not a JSON object: %s", quoted(d.block[d.bad:]))
 		}
 		return problem.New(problem.Syntax, "not JSON at character %d: %s", at+1, quoted(d.block[d.bad:]))
 	case trailingText:

@@ -52,10 +52,12 @@ func (d *JSONDecoder) convert(f *fieldShape, t token, row int) fault {
 	case value.Decimal:
 		var fits bool
 		c.Wides[row], fits, why = readDecimal(trimmed(text), f.typ)
-		if why == noFault && !fits {
-			if d.options.Strict {
-				return unreadable
-			}
+		switch {
+		case why != noFault && d.options.Strict:
+			return wrongType
+		case why == noFault && !fits && d.options.Strict:
+			return unreadable
+		case why == noFault && !fits:
 			c.SetNull(row)
 		}
 	case value.Binary, value.Varbinary:

@@ -1,0 +1,195 @@
+package format
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"tidemark/base/batch"
+	"tidemark/base/value"
+)
+
+// fuzzColumns has a text at every place that a decoder treats differently.
+var fuzzColumns = []Column{
+	{Name: "s", Type: value.StringType},
+	{Name: "r", Type: value.RowOf(value.Field{Name: "s", Type: value.StringType}, value.Field{Name: "a", Type: value.ArrayOf(value.StringType)})},
+	{Name: "m", Type: value.MapOf(value.StringType, value.StringType)},
+}
+
+// FuzzJSONDecoder compares the decoder with jsontext: both accept the same
+// records and read the same values from them, whether the decoder has met their
+// gaps before or not.
+func FuzzJSONDecoder(f *testing.F) {
+	for _, s := range []string{
+		`{"s":"plain"}`, `{ "s" : 1.50 , "x" : [ {} , { "y" : null } ] }`, `{"s":"é\n😀","r":{"a":["b",null,3]}}`,
+		`{"m":{"a":1,"b":{"c": 2},"a":true}}`, `{"s":"a","s":null}`, `{}`, "{\"s\":\"\xff\"}", `{"s":"\ud800"}`, `{"s":01}`,
+		`{"user_id": "u", "s": "1700000000000", "ip": "1.2.3.4"} rest`, `{"\u0073":"escaped key","r":5,"m":[]}`, `{"s":-0.1e+5,}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, record []byte) {
+		want, accept := oracle(record)
+		d := NewJSONDecoder(fuzzColumns, JSONOptions{IgnoreErrors: true})
+		const times = 3
+		block, records := bytes.Repeat(record, times), make([]batch.View, times)
+		for i := range records {
+			records[i] = batch.View{Offset: uint32(i * len(record)), Length: uint32(len(record))}
+		}
+		rows, rejected := d.Decode(block, records)
+		if accept != (rows.Rows == times) || accept != (len(rejected) == 0) {
+			t.Fatalf("%q: jsontext accepts: %v; the decoder gives %d rows, %v", record, accept, rows.Rows, rejected)
+		}
+		for i := range rows.Rows {
+			cells := make([]string, len(rows.Columns))
+			for k, v := range rows.Row(i) {
+				cells[k] = v.String()
+			}
+			if got := strings.Join(cells, " | "); got != want {
+				t.Fatalf("%q, time %d: got %s, want %s", record, i, got, want)
+			}
+		}
+	})
+}
+
+// oracle reads a record with jsontext.
+func oracle(record []byte) (row string, accept bool) {
+	record = bytes.TrimPrefix(record, []byte("\xef\xbb\xbf"))
+	d := jsontext.NewDecoder(bytes.NewReader(record), jsontext.AllowDuplicateNames(true))
+	if d.PeekKind() != '{' {
+		return "", false
+	}
+	v, err := d.ReadValue()
+	if err != nil {
+		return "", false
+	}
+	_, top := members(v)
+	cells := []string{cell(top["s"]), "NULL", "NULL"}
+	if r := top["r"]; r.Kind() == '{' {
+		_, inner := members(r)
+		list := "NULL"
+		if a := inner["a"]; a.Kind() == '[' {
+			list = "[" + strings.Join(elements(a), ", ") + "]"
+		}
+		cells[1] = "(" + cell(inner["s"]) + ", " + list + ")"
+	}
+	if m := top["m"]; m.Kind() == '{' {
+		names, values := members(m)
+		for i, name := range names {
+			names[i] = name + "=" + cell(values[name])
+		}
+		cells[2] = "{" + strings.Join(names, ", ") + "}"
+	}
+	return strings.Join(cells, " | "), true
+}
+
+// members gives the names of an object in their order, and the last value of
+// each.
+func members(object jsontext.Value) (names []string, values map[string]jsontext.Value) {
+	values = map[string]jsontext.Value{}
+	d := jsontext.NewDecoder(bytes.NewReader(object), jsontext.AllowDuplicateNames(true))
+	_, _ = d.ReadToken()
+	for d.PeekKind() != '}' {
+		name, _ := d.ReadToken()
+		key := name.String()
+		v, _ := d.ReadValue()
+		if _, again := values[key]; !again {
+			names = append(names, key)
+		}
+		values[key] = v.Clone()
+	}
+	return names, values
+}
+
+func elements(array jsontext.Value) []string {
+	var cells []string
+	d := jsontext.NewDecoder(bytes.NewReader(array), jsontext.AllowDuplicateNames(true))
+	_, _ = d.ReadToken()
+	for d.PeekKind() != ']' {
+		v, _ := d.ReadValue()
+		cells = append(cells, cell(v))
+	}
+	return cells
+}
+
+// cell is a value read as STRING.
+func cell(v jsontext.Value) string {
+	switch v.Kind() {
+	case 0, 'n':
+		return "NULL"
+	case '"':
+		text, _ := jsontext.AppendUnquote(nil, v)
+		return string(text)
+	}
+	v = v.Clone()
+	_ = v.Compact(jsontext.AllowDuplicateNames(true))
+	return string(v)
+}
+
+// FuzzCSV checks that any bytes are cut into records without a byte lost or
+// read twice, and that rows read from them come back when they are written.
+func FuzzCSV(f *testing.F) {
+	for _, s := range []string{"a,b,c\n", "\"a\n\"\"b\",,\r\n#x\n", "a\\,b,\"c\\\"\",d", "\"open", "a;b,\"x\"y,z\n\n", "é,\xff,\x00\n"} {
+		f.Add([]byte(s), uint8(0))
+		f.Add([]byte(s), uint8(3))
+	}
+	columns := []Column{{Name: "a", Type: value.StringType}, {Name: "b", Type: value.StringType, Position: 1}, {Name: "c", Type: value.StringType, Position: 2}}
+	fields := []value.Field{{Name: "a", Type: value.StringType}, {Name: "b", Type: value.StringType}, {Name: "c", Type: value.StringType}}
+	f.Fuzz(func(t *testing.T, block []byte, dialects uint8) {
+		options := map[string]string{"csv.null-literal": "\\N"}
+		if dialects&1 != 0 {
+			options["csv.escape-character"] = "\\"
+		}
+		if dialects&2 != 0 {
+			options["csv.allow-comments"] = "true"
+		}
+		format := csvFormat()
+		splitter, err := format.NewSplitter(options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		records, taken := splitter.Split(nil, block, true)
+		if taken != len(block) {
+			t.Fatalf("%q: %d of %d bytes taken", block, taken, len(block))
+		}
+		early, _ := splitter.Split(nil, block, false)
+		for i, record := range early {
+			if record != records[i] {
+				t.Fatalf("%q: record %d is %v, and %v when more may come", block, i, records[i], record)
+			}
+		}
+		rows := decodeCSV(t, columns, options, block, records)
+		e, err := format.NewEncoder(fields, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var written []byte
+		for i := range rows.Rows {
+			if written, err = e.AppendRow(written, rows, i); err != nil {
+				t.Fatal(err)
+			}
+		}
+		again, _ := splitter.Split(nil, written, true)
+		reread := decodeCSV(t, columns, options, written, again)
+		if rows.Rows != reread.Rows {
+			t.Fatalf("%q: %d rows, then %d from %q", block, rows.Rows, reread.Rows, written)
+		}
+		for i := range rows.Rows {
+			for k, v := range rows.Row(i) {
+				if !value.Equal(v, reread.Columns[k].Value(i)) {
+					t.Fatalf("%q: %s comes back as %s from %q", block, v, reread.Columns[k].Value(i), written)
+				}
+			}
+		}
+	})
+}
+
+func decodeCSV(t *testing.T, columns []Column, options map[string]string, block []byte, records []batch.View) *batch.Batch {
+	d, err := csvFormat().NewDecoder(columns, len(columns), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, _ := d.Decode(block, records)
+	return rows
+}
