@@ -43,7 +43,10 @@ func (p *printer) condition(e sql.Expr) {
 	p.indented(func() {
 		for i, c := range conjuncts {
 			least := sql.AndPrecedence
-			if i < len(conjuncts)-1 {
+			switch {
+			case len(conjuncts) == 1:
+				least = sql.LowestPrecedence
+			case i < len(conjuncts)-1:
 				least++ // a right operand
 			}
 			texts[len(texts)-1-i], _ = p.render(func() { p.operand(c, least) })
@@ -137,7 +140,11 @@ func (p *printer) expression(e sql.Expr) {
 		p.expressions(e.Fields)
 		p.write(")")
 	case *sql.Index:
-		p.base(e.Base)
+		if _, column := e.Base.(*sql.ColumnRef); column {
+			p.expression(e.Base)
+		} else {
+			p.base(e.Base)
+		}
 		p.write("[")
 		p.expression(e.Index)
 		p.write("]")

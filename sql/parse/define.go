@@ -175,7 +175,7 @@ func (p *parser) element() sql.TableElement {
 		e.Expr = p.expr()
 		e.Span = p.spanFrom(start)
 		return e
-	case p.at("CONSTRAINT"), p.at("PRIMARY", "KEY"), p.at("UNIQUE") && p.ahead(1).is("("):
+	case p.at("CONSTRAINT"), p.at("PRIMARY"), p.at("UNIQUE") && p.ahead(1).is("("):
 		return p.primaryKey()
 	}
 	return p.column()

@@ -387,10 +387,10 @@ func (p *parser) reference() sql.Expr {
 		return p.callWithClauses(p.functionPath())
 	}
 	if t.kind == word && reserved(t.upper) {
-		if back := p.previous(); p.pos > 0 && back.is(",") || notCallable[t.upper] && !p.ahead(1).is(".") {
-			p.failHint("an expression", "%s", p.generalHint(t))
+		if p.previous().is(",") && !notCallable[t.upper] {
+			p.failHint("an expression", "%s is a reserved word; as a name it needs backticks: `%s`", t.upper, t.value)
 		}
-		p.failHint("an expression", "%s is a reserved word; as a name it needs backticks: `%s`", t.upper, t.value)
+		p.failHint("an expression", "%s", p.generalHint(t))
 	}
 	path := p.path("an expression")
 	return &sql.ColumnRef{Span: p.spanFrom(t), Path: path}

@@ -337,7 +337,9 @@ func (p *parser) jsonPathArguments(c *sql.Call) {
 	start := p.token()
 	j := &sql.JSONClauses{}
 	if p.accept("RETURNING") {
-		j.Returning = p.typeName()
+		returning := p.token()
+		t := p.bareType() // NULL behind it belongs to NULL ON EMPTY
+		j.Returning = &sql.TypeName{Span: p.spanFrom(returning), Type: t}
 	}
 	if c.Function() == "JSON_QUERY" {
 		j.Wrapper = p.jsonWrapper()

@@ -15,6 +15,11 @@ var notCallable = wordSet(`
 	PRIMARY QUALIFY RECURSIVE RETURNS ROLLUP ROWS SELECT SET SHOW SIMILAR SOME SYMMETRIC TABLE TABLESAMPLE THEN TO TRAILING
 	UNION UNIQUE UNNEST UPDATE USE USING VALUES WATERMARK WHEN WHERE WINDOW WITH WITHIN WITHOUT`)
 
+// structural are reserved words that hardly anybody means as a name.
+var structural = wordSet(`
+	AND AS BETWEEN BY CASE ELSE END EXCEPT FROM HAVING IN INSERT INTERSECT INTO IS JOIN LATERAL LIKE NOT ON OR QUALIFY SELECT THEN
+	UNION USING WHEN WHERE WITH`)
+
 func wordSet(words string) map[string]bool {
 	set := make(map[string]bool)
 	for _, w := range strings.Fields(words) {

@@ -238,9 +238,10 @@ func (p *parser) failHint(expected, format string, args ...any) {
 			hint = fmt.Sprintf("did you mean %s?", near)
 		}
 	}
-	if back := p.previous(); hint == "" && p.pos > 0 && back.kind == word && !reserved(back.upper) && p.triedAt == p.pos {
+	if back := p.previous(); p.pos > 1 && back.kind == word && !reserved(back.upper) && p.triedAt == p.pos {
 		// A misspelled keyword was read as a name, typically an alias.
-		if near := nearKeyword(back, p.tried); near != "" {
+		front := p.tokens[p.pos-2]
+		if near := nearKeyword(back, p.tried); near != "" && !front.is(".") && !front.is(",") && !front.isWord("AS") {
 			panic(problem.New(problem.Syntax, "expected %s, found %s", expected, back.describe()).At(back.at).
 				WithHint("did you mean %s?", near))
 		}
@@ -281,6 +282,8 @@ func (p *parser) generalHint(t token) string {
 		return "parameters are written ?"
 	case t.is("/*+"):
 		return "a hint stands directly behind SELECT or a table's name; a comment is /* … */ without +"
+	case structural[t.upper] && t.kind == word:
+		return fmt.Sprintf("is something missing before %s?", t.upper)
 	case t.kind == word && reserved(t.upper):
 		return fmt.Sprintf("%s is a reserved word; as a name it needs backticks: `%s`", t.upper, t.value)
 	case t.kind == text:
@@ -378,7 +381,7 @@ func (p *parser) name(what string) sql.Name {
 	case t.kind == quotedName:
 	case t.kind == word && !reserved(t.upper):
 	case t.kind == word:
-		p.failHint(what, "%s is a reserved word; as a name it needs backticks: `%s`", t.upper, t.value)
+		p.failHint(what, "%s", p.generalHint(t))
 	case t.kind == text:
 		p.failHint(what, "a name stands in backticks, not in single quotes: `%s`", shorten(t.value))
 	default:

@@ -42,7 +42,7 @@ func (p *parser) query() *sql.Query {
 	q := &sql.Query{}
 	if p.accept("WITH") {
 		if p.at("RECURSIVE") && !p.ahead(1).isWord("AS") {
-			p.unsupported(p.token(), "", "WITH RECURSIVE is not supported")
+			p.unsupported(p.token(), "join the levels one by one", "WITH RECURSIVE is not supported")
 		}
 		q.With = remarkedList(p, func() (*sql.CTE, *sql.Comments) {
 			c := p.cte()
@@ -348,10 +348,12 @@ func (p *parser) windowSpec() *sql.WindowSpec {
 		name := p.name("the name of a window")
 		w.Base = &name
 	}
-	if p.accept("PARTITION", "BY") {
+	if p.accept("PARTITION") {
+		p.expect("BY")
 		w.PartitionBy = list(p, p.expr)
 	}
-	if p.accept("ORDER", "BY") {
+	if p.accept("ORDER") {
+		p.expect("BY")
 		w.OrderBy = p.orderItems()
 	}
 	w.Frame = p.frame()

@@ -276,7 +276,7 @@ func (p *parser) explain() *sql.Explain {
 		return s
 	}
 	if !startsStatement(p.token()) && !p.atAny("WITH", "TABLE") && !p.atSymbol("(") {
-		p.atAny(explainModes...)
+		p.tried, p.triedAt = append(p.tried, statementStarts...), p.pos
 		p.failHint("the statement to explain", "write EXPLAIN [TREE | PLAN | ROUTE | SQL | LINEAGE] [FOR] statement")
 	}
 	s.Statement = p.statement()
