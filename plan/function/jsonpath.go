@@ -332,7 +332,7 @@ type (
 	}
 	pathMatch struct {
 		of      pathOperand
-		pattern *pattern
+		pattern *javaRegexp
 	}
 )
 
@@ -413,6 +413,9 @@ func (c pathCompare) holds(v *jsonValue) bool {
 		return c.op == "!="
 	}
 	order, comparable := compareJSON(left, right)
+	if c.op != "==" && c.op != "!=" && left.kind != right.kind {
+		return false // only equality looks for a number in a text
+	}
 	switch c.op {
 	case "==":
 		return comparable && order == 0

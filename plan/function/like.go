@@ -2,7 +2,6 @@ package function
 
 import (
 	"bytes"
-	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -12,17 +11,14 @@ import (
 	"tidemark/plan"
 )
 
-// likes is LIKE, SIMILAR TO and their negations. The escape character is the
-// third argument, if any.
+// likes is LIKE and SIMILAR TO; the binder puts NOT around them. The escape
+// character is the third argument, if any. They have no spelling of their own
+// in DuckDB, whose underscore stands for line ends as well.
 var likes = []*plan.Function{
-	likeFunction("LIKE", false, "Whether the whole text fits the pattern: % stands for any characters, _ for one. A constant empty pattern fits every text.",
-		func(c *call) (matcherSource, error) { return likeSource(c) }),
-	likeFunction("NOT LIKE", true, "Whether the text does not fit the pattern.",
-		func(c *call) (matcherSource, error) { return likeSource(c) }),
-	likeFunction("SIMILAR TO", false, "Whether the whole text fits the regular expression of the SQL standard.",
-		func(c *call) (matcherSource, error) { return similarSource(c) }),
-	likeFunction("NOT SIMILAR TO", true, "Whether the text does not fit the regular expression of the SQL standard.",
-		func(c *call) (matcherSource, error) { return similarSource(c) }),
+	likeFunction("LIKE", "Whether the whole text fits the pattern: % stands for any characters, _ for one that ends no line. A constant empty pattern fits every text.",
+		likeSource),
+	likeFunction("SIMILAR TO", "Whether the whole text fits the regular expression of the SQL standard.",
+		similarSource),
 }
 
 // matcher tells whether a whole text fits a pattern.
@@ -31,17 +27,12 @@ type matcher func(text []byte) (bool, error)
 // matcherSource gives the matcher of a row.
 type matcherSource func(args []*batch.Column, i int) (matcher, error)
 
-func likeFunction(name string, negated bool, doc string, source func(c *call) (matcherSource, error)) *plan.Function {
-	spelling := "($1 " + name + " $2)"
-	duck := spelling
-	if strings.HasSuffix(name, "SIMILAR TO") {
-		duck = ""
-	}
+func likeFunction(name, doc string, source func(c *call) (matcherSource, error)) *plan.Function {
 	return define(plan.Function{
 		Name: name, Category: "string",
 		Signatures: []string{"text " + name + " pattern [ESCAPE character]"},
 		Doc:        doc,
-		DuckDB:     duck, Flink: spelling,
+		Flink:      "($1 " + name + " $2)",
 	}, form{
 		params: []parameter{anyText, anyText, anyText}, optional: 1,
 		result: returns(value.BooleanType),
@@ -57,8 +48,7 @@ func likeFunction(name string, negated bool, doc string, source func(c *call) (m
 					if err != nil {
 						return err
 					}
-					fits, err := match(args[0].Bytes(i))
-					out.Bools[i] = fits != negated
+					out.Bools[i], err = match(args[0].Bytes(i))
 					return err
 				})
 			}
@@ -227,15 +217,20 @@ func (p *likePattern) fits(text []byte) bool {
 	return p.segments[len(p.segments)-1].suffix(text)
 }
 
+// endOfLine reports the characters that an underscore does not stand for.
+func endOfLine(r rune) bool {
+	return r == '\n' || r == '\r' || r == '\u0085' || r == '\u2028' || r == '\u2029'
+}
+
 // prefix reports whether text starts with the segment, and where that ends.
 func (s *likeSegment) prefix(text []byte) (end int, ok bool) {
 	for k, literal := range s.literals {
 		if k > 0 {
 			for range s.skips[k-1] {
-				if end == len(text) {
+				r, size := utf8.DecodeRune(text[end:])
+				if size == 0 || endOfLine(r) {
 					return 0, false
 				}
-				_, size := utf8.DecodeRune(text[end:])
 				end += size
 			}
 		}
@@ -278,10 +273,10 @@ func (s *likeSegment) suffix(text []byte) bool {
 			break
 		}
 		for range s.skips[k-1] {
-			if len(text) == 0 {
+			r, size := utf8.DecodeLastRune(text)
+			if size == 0 || endOfLine(r) {
 				return false
 			}
-			_, size := utf8.DecodeLastRune(text)
 			text = text[:len(text)-size]
 		}
 	}

@@ -3,8 +3,6 @@ package function
 import (
 	"strings"
 
-	"github.com/google/uuid"
-
 	"tidemark/base/batch"
 	"tidemark/base/value"
 	"tidemark/plan"
@@ -45,11 +43,6 @@ var miscellaneous = []*plan.Function{
 		Doc:   "The name of the argument's type; with TRUE one that can be written in SQL.",
 		Flink: "TYPEOF($*)",
 	}, form{params: []parameter{anything, boolean}, optional: 1, lenient: true, result: maybe(value.StringType), eval: typeOf}),
-	define(plan.Function{
-		Name: "UUID", Category: "miscellaneous", Signatures: []string{"UUID() → CHAR(36)"},
-		Doc: "A random identifier, another one for every row.", Volatile: true,
-		DuckDB: "CAST(uuid() AS VARCHAR)", Flink: "UUID()",
-	}, form{result: always(value.CharOf(36)), eval: kernel(randomUUID)}),
 	define(plan.Function{
 		Name: "CURRENT_DATABASE", Category: "miscellaneous", Signatures: []string{"CURRENT_DATABASE() → STRING"},
 		Doc:   "The name of the database, which is default_database: there is one only.",
@@ -192,15 +185,4 @@ func typeOf(c *call) plan.Kernel {
 // serializable spells out the names that are short forms.
 func serializable(name string) string {
 	return strings.NewReplacer("STRING", "VARCHAR(2147483647)", "BYTES", "VARBINARY(2147483647)").Replace(name)
-}
-
-func randomUUID(_ *plan.Context, _ []*batch.Column, out *batch.Column) error {
-	return eachRow(out, func(i int) error {
-		id, err := uuid.NewRandom()
-		if err != nil {
-			return err
-		}
-		out.SetString(i, id.String())
-		return nil
-	})
 }

@@ -56,7 +56,7 @@ var regexps = []*plan.Function{
 }
 
 func regexpMatches(c *call) plan.Kernel {
-	source := patternSource(c, 1, "")
+	source := regexpSource(c, 1, "")
 	return func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
 		return eachRow(out, func(i int) error {
 			p := source.at(args, i)
@@ -72,7 +72,7 @@ func regexpMatches(c *call) plan.Kernel {
 
 // regexpExtract gives a group of the first match: a view of the text.
 func regexpExtract(c *call) plan.Kernel {
-	source := patternSource(c, 1, "")
+	source := regexpSource(c, 1, "")
 	return func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
 		out.Heap = slices.Clip(args[0].Heap)
 		return eachRow(out, func(i int) error {
@@ -104,7 +104,7 @@ func piece(whole batch.View, offsets []int) batch.View {
 func regexpSubstr(c *call) plan.Kernel { return regexpExtract(c) }
 
 func regexpExtractAll(c *call) plan.Kernel {
-	source := patternSource(c, 1, "")
+	source := regexpSource(c, 1, "")
 	return func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
 		items := out.Children[0]
 		items.Heap = slices.Clip(args[0].Heap)
@@ -136,7 +136,7 @@ func regexpExtractAll(c *call) plan.Kernel {
 }
 
 func regexpReplace(c *call) plan.Kernel {
-	source := patternSource(c, 1, "")
+	source := regexpSource(c, 1, "")
 	return growing(func(dst []byte, args []*batch.Column, i int) ([]byte, bool, error) {
 		p := source.at(args, i)
 		if p == nil {
@@ -162,7 +162,7 @@ func regexpReplace(c *call) plan.Kernel {
 }
 
 func regexpCount(c *call) plan.Kernel {
-	source := patternSource(c, 1, "")
+	source := regexpSource(c, 1, "")
 	return func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
 		return eachRow(out, func(i int) error {
 			p := source.at(args, i)
@@ -179,7 +179,7 @@ func regexpCount(c *call) plan.Kernel {
 }
 
 func regexpInstr(c *call) plan.Kernel {
-	source := patternSource(c, 1, "")
+	source := regexpSource(c, 1, "")
 	return func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
 		return eachRow(out, func(i int) error {
 			p := source.at(args, i)

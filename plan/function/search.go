@@ -10,11 +10,10 @@ import (
 func countRunes(text []byte) int { return utf8.RuneCount(text) }
 
 // position is where needle first stands in text at or after code point start,
-// all counted from 1; 0 when it does not. The empty needle stands at 1.
+// all counted from 1; 0 when it does not. A start below one counts as one, and
+// the empty needle stands at 1.
 func position(needle, text []byte, start int64) int64 {
 	switch {
-	case start == 0:
-		return 0
 	case len(needle) == 0:
 		return 1
 	case start > int64(len(text)):
@@ -38,8 +37,11 @@ func occurrence(text, needle []byte, start, nth int64) int64 {
 	if start < 0 {
 		return occurrenceBackwards(text, needle, -start, nth)
 	}
-	if len(needle) == 0 {
-		return position(needle, text, start)
+	switch {
+	case start == 0:
+		return 0
+	case len(needle) == 0:
+		return 1
 	}
 	at := position(needle, text, start)
 	for ; nth > 1 && at > 0; nth-- {

@@ -110,8 +110,8 @@ var stringMap = value.MapOf(value.StringType, value.StringType)
 // expressions; a piece without a key delimiter is a key with a NULL; of equal
 // keys the last value stays.
 func stringToMap(c *call) plan.Kernel {
-	pairs := patternSource(c, 1, ",")
-	keys := patternSource(c, 2, "=")
+	pairs := regexpSource(c, 1, ",")
+	keys := regexpSource(c, 2, "=")
 	return func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
 		into := newMapBuilder(out)
 		return eachRow(out, func(i int) error {
@@ -143,7 +143,7 @@ func stringToMap(c *call) plan.Kernel {
 
 // splitAll cuts text at every match, as Java's String.split does: empty pieces
 // at the end are dropped, and so is an empty first one before an empty match.
-func splitAll(p *pattern, text []byte) ([][]byte, error) {
+func splitAll(p *javaRegexp, text []byte) ([][]byte, error) {
 	if len(text) == 0 {
 		return nil, nil
 	}
@@ -166,7 +166,7 @@ func splitAll(p *pattern, text []byte) ([][]byte, error) {
 
 // cut splits piece at the first match of p, if there is one that is not an
 // empty one at the start.
-func cut(p *pattern, piece []byte) (before, after []byte, found bool, err error) {
+func cut(p *javaRegexp, piece []byte) (before, after []byte, found bool, err error) {
 	before = piece
 	err = p.each(piece, func(groups []int) bool {
 		if groups[0] == 0 && groups[1] == 0 {

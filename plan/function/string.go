@@ -128,7 +128,7 @@ var pieces = []*plan.Function{
 		Flink: "STR_TO_MAP($*)",
 	},
 		form{params: []parameter{anyText}, result: maybe(stringMap), eval: stringToMap},
-		form{params: []parameter{anyText, anyText, anyText}, result: maybe(stringMap), eval: stringToMap, check: checkPatterns(1, 2)}),
+		form{params: []parameter{anyText, anyText, anyText}, result: maybe(stringMap), eval: stringToMap, check: checkRegexps(1, 2)}),
 }
 
 func trimFunction(name string, s side, result func([]value.Type) value.Type, where string) *plan.Function {
@@ -141,13 +141,13 @@ func trimFunction(name string, s side, result func([]value.Type) value.Type, whe
 	}, form{params: []parameter{anyText, anyText}, optional: 1, result: result, eval: trim(s)})
 }
 
-// checkPatterns refuses constant arguments that are no regular expressions.
-func checkPatterns(arguments ...int) func(*call) error {
+// checkRegexps refuses constant arguments that are no regular expressions.
+func checkRegexps(arguments ...int) func(*call) error {
 	return func(c *call) error {
 		for _, i := range arguments {
 			if text, ok := c.literalText(i); ok {
-				if _, err := compilePattern(text); err != nil {
-					return badPattern(err)
+				if _, err := compileJava(text); err != nil {
+					return badRegexp(err)
 				}
 			}
 		}

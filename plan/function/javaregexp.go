@@ -14,36 +14,36 @@ import (
 	"tidemark/base/problem"
 )
 
-// patternTime is how long one match may take: Java's expressions can need
+// regexpTime is how long one match may take: Java's expressions can need
 // exponential time.
-const patternTime = 2 * time.Second
+const regexpTime = 2 * time.Second
 
-// pattern is a compiled Java regular expression. It can be used by several
+// javaRegexp is a compiled Java regular expression. It can be used by several
 // goroutines.
 //
 // Where the translation shows that it makes no difference, matching is done by
 // the engine of package regexp, in linear time; else by a backtracking engine.
-type pattern struct {
+type javaRegexp struct {
 	translation
 	linear *regexp.Regexp         // nil when the pattern needs to backtrack
 	slow   func() *regexp2.Regexp // compiled when first used
 }
 
-// compilePattern compiles a Java regular expression.
-func compilePattern(text string) (*pattern, error) { return compileWrapped(text, "", "") }
+// compileJava compiles a Java regular expression.
+func compileJava(text string) (*javaRegexp, error) { return compileWrapped(text, "", "") }
 
 // compileWhole compiles a Java regular expression that is to match whole texts.
-func compileWhole(text string) (*pattern, error) { return compileWrapped(text, `\A(?:`, `)\z`) }
+func compileWhole(text string) (*javaRegexp, error) { return compileWrapped(text, `\A(?:`, `)\z`) }
 
-func compileWrapped(text, before, after string) (*pattern, error) {
-	translated, err := translatePattern(text)
+func compileWrapped(text, before, after string) (*javaRegexp, error) {
+	translated, err := translateRegexp(text)
 	if err != nil {
 		return nil, err
 	}
 	if before != "" {
 		translated.context = true
 	}
-	p := &pattern{translation: translated}
+	p := &javaRegexp{translation: translated}
 	if !translated.backtracks {
 		// Patterns with too large loops inside of loops are refused here, and
 		// left to the other engine.
@@ -52,7 +52,7 @@ func compileWrapped(text, before, after string) (*pattern, error) {
 	compileSlow := func() (*regexp2.Regexp, error) {
 		re, err := regexp2.Compile(before+translated.text+after, regexp2.None)
 		if err == nil {
-			re.MatchTimeout = patternTime
+			re.MatchTimeout = regexpTime
 		}
 		return re, err
 	}
@@ -68,7 +68,7 @@ func compileWrapped(text, before, after string) (*pattern, error) {
 	}
 	re, err := compileSlow()
 	if err != nil {
-		return nil, errPattern("%s", err)
+		return nil, errRegexp("%s", err)
 	}
 	p.slow = func() *regexp2.Regexp { return re }
 	return p, nil
@@ -76,7 +76,7 @@ func compileWrapped(text, before, after string) (*pattern, error) {
 
 // isLinear reports whether the linear engine gives the answer for text; for
 // every match, not only the first, when all.
-func (p *pattern) isLinear(text []byte, all bool) bool {
+func (p *javaRegexp) isLinear(text []byte, all bool) bool {
 	switch {
 	case p.linear == nil, all && p.context && p.nullable:
 		return false
@@ -93,7 +93,7 @@ func endsLine(text []byte) bool {
 }
 
 // found reports whether text has a match.
-func (p *pattern) found(text []byte) (bool, error) {
+func (p *javaRegexp) found(text []byte) (bool, error) {
 	if p.isLinear(text, false) {
 		return p.linear.Match(text), nil
 	}
@@ -103,7 +103,7 @@ func (p *pattern) found(text []byte) (bool, error) {
 
 // first gives the byte offsets of the first match and its groups, two each, -1
 // for groups that took no part; nil when there is no match.
-func (p *pattern) first(text []byte) (groups []int, err error) {
+func (p *javaRegexp) first(text []byte) (groups []int, err error) {
 	if p.isLinear(text, false) {
 		return p.linear.FindSubmatchIndex(text), nil
 	}
@@ -117,7 +117,7 @@ func (p *pattern) first(text []byte) (groups []int, err error) {
 // each calls f with every match from left to right, in the form of first, until
 // it returns false. Matches do not overlap; an empty one may follow right after
 // another. The slice is f's only until it returns.
-func (p *pattern) each(text []byte, f func(groups []int) bool) error {
+func (p *javaRegexp) each(text []byte, f func(groups []int) bool) error {
 	switch {
 	case !p.isLinear(text, true):
 		return p.eachSlow(text, f)
@@ -152,7 +152,7 @@ func (p *pattern) each(text []byte, f func(groups []int) bool) error {
 }
 
 // eachSlow is each with the engine that backtracks. It works on code points.
-func (p *pattern) eachSlow(text []byte, f func(groups []int) bool) error {
+func (p *javaRegexp) eachSlow(text []byte, f func(groups []int) bool) error {
 	runes := []rune(string(text))
 	offsets := make([]int, 0, len(runes)+1)
 	at := 0
@@ -186,82 +186,82 @@ func tooSlow(err error) error {
 	if err == nil {
 		return nil
 	}
-	return problem.New(problem.Timeout, "a regular expression took more than %s on one text", patternTime).
+	return problem.New(problem.Timeout, "a regular expression took more than %s on one text", regexpTime).
 		WithHint("avoid loops inside of loops, such as (a+)+")
 }
 
-// patternCacheMax is how many patterns that come from a column one call of a
+// regexpCacheMax is how many patterns that come from a column one call of a
 // function remembers.
-const patternCacheMax = 256
+const regexpCacheMax = 256
 
-// patternCache remembers the patterns used last, and those that are bad.
-type patternCache struct {
-	compile func(string) (*pattern, error)
+// regexpCache remembers the patterns used last, and those that are bad.
+type regexpCache struct {
+	compile func(string) (*javaRegexp, error)
 	mu      sync.Mutex
-	byText  map[string]*list.Element // of *cachedPattern
+	byText  map[string]*list.Element // of *cachedRegexp
 	recent  *list.List               // most recently used first
 }
 
-type cachedPattern struct {
-	text    string
-	pattern *pattern
-	err     error
+type cachedRegexp struct {
+	text     string
+	compiled *javaRegexp
+	err      error
 }
 
-func newPatternCache(compile func(string) (*pattern, error)) *patternCache {
-	return &patternCache{compile: compile, byText: map[string]*list.Element{}, recent: list.New()}
+func newRegexpCache(compile func(string) (*javaRegexp, error)) *regexpCache {
+	return &regexpCache{compile: compile, byText: map[string]*list.Element{}, recent: list.New()}
 }
 
 // get compiles text unless it is remembered. Compiling under the lock keeps two
 // goroutines from doing the same work.
-func (c *patternCache) get(text []byte) (*pattern, error) {
+func (c *regexpCache) get(text []byte) (*javaRegexp, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if have, ok := c.byText[string(text)]; ok {
 		c.recent.MoveToFront(have)
-		known := have.Value.(*cachedPattern)
-		return known.pattern, known.err
+		known := have.Value.(*cachedRegexp)
+		return known.compiled, known.err
 	}
-	entry := &cachedPattern{text: string(text)}
-	entry.pattern, entry.err = c.compile(entry.text)
+	entry := &cachedRegexp{text: string(text)}
+	entry.compiled, entry.err = c.compile(entry.text)
 	c.byText[entry.text] = c.recent.PushFront(entry)
-	if c.recent.Len() > patternCacheMax {
-		oldest := c.recent.Remove(c.recent.Back()).(*cachedPattern)
+	if c.recent.Len() > regexpCacheMax {
+		oldest := c.recent.Remove(c.recent.Back()).(*cachedRegexp)
 		delete(c.byText, oldest.text)
 	}
-	return entry.pattern, entry.err
+	return entry.compiled, entry.err
 }
 
-// patterns is where a function gets the pattern of a row from: an argument that
+// regexpArgument is where a function gets the pattern of a row from: an argument that
 // is constant, was left out, or changes from row to row.
-type patterns struct {
+type regexpArgument struct {
 	argument int
 	constant bool
-	fixed    *pattern
+	fixed    *javaRegexp
 	err      error
-	cache    *patternCache
+	cache    *regexpCache
 }
 
-// patternSource makes the patterns of argument i, or of text standard when the
+// regexpSource makes the patterns of argument i, or of text standard when the
 // call has no such argument.
-func patternSource(c *call, i int, standard string) *patterns {
+func regexpSource(c *call, i int, standard string) *regexpArgument {
 	if i >= len(c.Args) {
-		p, err := compilePattern(standard)
-		return &patterns{constant: true, fixed: p, err: err}
+		p, err := compileJava(standard)
+		return &regexpArgument{constant: true, fixed: p, err: err}
 	}
-	return newPatterns(c, i, compilePattern)
+	return newRegexpSource(c, i, compileJava)
 }
 
-func newPatterns(c *call, i int, compile func(string) (*pattern, error)) *patterns {
+func newRegexpSource(c *call, i int, compile func(string) (*javaRegexp, error)) *regexpArgument {
 	if text, ok := c.literalText(i); ok {
 		p, err := compile(text)
-		return &patterns{constant: true, fixed: p, err: err}
+		return &regexpArgument{constant: true, fixed: p, err: err}
 	}
-	return &patterns{argument: i, cache: newPatternCache(compile)}
+	return &regexpArgument{argument: i, cache: newRegexpCache(compile)}
 }
 
 // at is the pattern of row i; nil when it is no regular expression.
-func (s *patterns) at(args []*batch.Column, i int) *pattern {
+func (s *regexpArgument) at(args []*batch.Column, i int) *javaRegexp {
 	if s.constant {
 		return s.fixed
 	}
@@ -270,16 +270,16 @@ func (s *patterns) at(args []*batch.Column, i int) *pattern {
 }
 
 // required is the pattern of row i, or what is wrong with it.
-func (s *patterns) required(args []*batch.Column, i int) (*pattern, error) {
+func (s *regexpArgument) required(args []*batch.Column, i int) (*javaRegexp, error) {
 	if s.constant {
-		return s.fixed, badPattern(s.err)
+		return s.fixed, badRegexp(s.err)
 	}
 	p, err := s.cache.get(args[s.argument].Bytes(i))
-	return p, badPattern(err)
+	return p, badRegexp(err)
 }
 
-// badPattern makes a problem of a syntax error in a pattern.
-func badPattern(err error) error {
+// badRegexp makes a problem of a syntax error in a pattern.
+func badRegexp(err error) error {
 	if err == nil {
 		return nil
 	}

@@ -30,22 +30,22 @@ type translation struct {
 	nullable   bool // it may match the empty text
 }
 
-// errPattern is a syntax error in a pattern; %s says what.
-func errPattern(format string, args ...any) error {
+// errRegexp is a syntax error in a pattern; %s says what.
+func errRegexp(format string, args ...any) error {
 	return fmt.Errorf("bad regular expression: "+format, args...)
 }
 
 // The sizes that patterns are held to.
 const (
-	patternDepthMax  = 200
-	patternGroupsMax = 1000
-	patternRepeatMax = 1000      // what the linear engine allows
-	patternTextMax   = 1 << 16   // of the pattern
-	patternOutputMax = 1 << 20   // of the translation
-	unlimited        = 1<<31 - 1 // of a loop
+	regexpDepthMax  = 200
+	regexpGroupsMax = 1000
+	regexpRepeatMax = 1000      // what the linear engine allows
+	regexpTextMax   = 1 << 16   // of the pattern
+	regexpOutputMax = 1 << 20   // of the translation
+	unlimited       = 1<<31 - 1 // of a loop
 )
 
-type patternFlags struct{ insensitive, multiline, dotAll, unicodeCase, comments, unixLines, unicodeClass bool }
+type regexpFlags struct{ insensitive, multiline, dotAll, unicodeCase, comments, unixLines, unicodeClass bool }
 
 // Line terminators, as '.', '^' and '$' see them.
 var (
@@ -66,7 +66,7 @@ type translator struct {
 	in    string
 	at    int
 	out   []byte
-	flags patternFlags
+	flags regexpFlags
 	depth int
 	names map[string]int
 
@@ -95,18 +95,18 @@ func addWidth(a, b int) int { return min(a+b, unlimited) }
 
 var oneCharacter = width{1, 1}
 
-// translatePattern translates a Java pattern.
-func translatePattern(pattern string) (translation, error) {
-	if len(pattern) > patternTextMax {
-		return translation{}, errPattern("longer than %d bytes", patternTextMax)
+// translateRegexp translates a Java pattern.
+func translateRegexp(pattern string) (translation, error) {
+	if len(pattern) > regexpTextMax {
+		return translation{}, errRegexp("longer than %d bytes", regexpTextMax)
 	}
 	if !utf8.ValidString(pattern) {
-		return translation{}, errPattern("not UTF-8")
+		return translation{}, errRegexp("not UTF-8")
 	}
 	t := &translator{in: pattern, names: map[string]int{}}
 	w, err := t.alternatives()
 	if err == nil && t.at < len(t.in) {
-		err = errPattern("unmatched ')' at %d", t.at)
+		err = errRegexp("unmatched ')' at %d", t.at)
 	}
 	if err != nil {
 		return translation{}, err
@@ -158,7 +158,7 @@ func (t *translator) skip(s string) bool {
 // next takes one character.
 func (t *translator) next() (rune, error) {
 	if !t.more() {
-		return 0, errPattern("ends too early")
+		return 0, errRegexp("ends too early")
 	}
 	r, size := utf8.DecodeRuneInString(t.in[t.at:])
 	t.at += size
@@ -167,8 +167,8 @@ func (t *translator) next() (rune, error) {
 
 // alternatives reads branches up to ')' or the end.
 func (t *translator) alternatives() (width, error) {
-	if t.depth++; t.depth > patternDepthMax {
-		return width{}, errPattern("groups nested deeper than %d", patternDepthMax)
+	if t.depth++; t.depth > regexpDepthMax {
+		return width{}, errRegexp("groups nested deeper than %d", regexpDepthMax)
 	}
 	defer func() { t.depth-- }()
 	whole, err := t.sequence()
@@ -195,8 +195,8 @@ func (t *translator) sequence() (width, error) {
 		if err != nil {
 			return total, err
 		}
-		if len(t.out) > patternOutputMax {
-			return total, errPattern("too large")
+		if len(t.out) > regexpOutputMax {
+			return total, errRegexp("too large")
 		}
 		t.skipComments()
 		if atom, err = t.loop(start, atom); err != nil {
@@ -239,7 +239,7 @@ func (t *translator) loop(start int, atom width) (width, error) {
 	default:
 		return atom, nil
 	}
-	if low > patternRepeatMax || high > patternRepeatMax && high != unlimited || atom.min == 0 {
+	if low > regexpRepeatMax || high > regexpRepeatMax && high != unlimited || atom.min == 0 {
 		t.slow = true // too large for the linear engine; or a body that may be empty, where engines differ
 	}
 	quantifier := "{" + strconv.Itoa(low) + "," + strconv.Itoa(high) + "}"
@@ -288,10 +288,10 @@ func (t *translator) bounds() (low, high int, err error) {
 		}
 	}
 	if !t.skip("}") {
-		return 0, 0, errPattern("unclosed counted closure at %d", t.at)
+		return 0, 0, errRegexp("unclosed counted closure at %d", t.at)
 	}
 	if high < low {
-		return 0, 0, errPattern("illegal repetition range at %d", t.at)
+		return 0, 0, errRegexp("illegal repetition range at %d", t.at)
 	}
 	return low, high, nil
 }
@@ -303,7 +303,7 @@ func (t *translator) number() (int, error) {
 	}
 	n, err := strconv.ParseInt(t.in[start:t.at], 10, 32)
 	if err != nil {
-		return 0, errPattern("illegal repetition at %d", start)
+		return 0, errRegexp("illegal repetition at %d", start)
 	}
 	return int(n), nil
 }
@@ -337,9 +337,9 @@ func (t *translator) atom() (width, error) {
 		t.lineEnd()
 		return width{}, nil
 	case '*', '+', '?':
-		return width{}, errPattern("dangling %q at %d", r, at)
+		return width{}, errRegexp("dangling %q at %d", r, at)
 	case '{':
-		return width{}, errPattern("illegal repetition at %d", at)
+		return width{}, errRegexp("illegal repetition at %d", at)
 	}
 	t.literal(r)
 	return oneCharacter, nil
@@ -427,7 +427,7 @@ func (t *translator) group() (width, error) {
 		t.slow, t.context = true, true
 		behind, err := t.enclosed("(?"+t.in[t.at-2:t.at], outer)
 		if err == nil && behind.max == unlimited {
-			err = errPattern("look-behind without a greatest length")
+			err = errRegexp("look-behind without a greatest length")
 		}
 		return width{}, err
 	case t.skip("<"):
@@ -436,7 +436,7 @@ func (t *translator) group() (width, error) {
 			return width{}, err
 		}
 		if t.names[name] != 0 {
-			return width{}, errPattern("two groups named %s", name)
+			return width{}, errRegexp("two groups named %s", name)
 		}
 		t.names[name] = t.groups + 1
 		return t.capture(outer)
@@ -452,22 +452,22 @@ func (t *translator) group() (width, error) {
 	return t.enclosed("(?:", outer)
 }
 
-func (t *translator) capture(outer patternFlags) (width, error) {
-	if t.groups++; t.groups > patternGroupsMax {
-		return width{}, errPattern("more than %d groups", patternGroupsMax)
+func (t *translator) capture(outer regexpFlags) (width, error) {
+	if t.groups++; t.groups > regexpGroupsMax {
+		return width{}, errRegexp("more than %d groups", regexpGroupsMax)
 	}
 	return t.enclosed("(", outer)
 }
 
 // enclosed reads up to the closing parenthesis; flags set inside end there.
-func (t *translator) enclosed(open string, outer patternFlags) (width, error) {
+func (t *translator) enclosed(open string, outer regexpFlags) (width, error) {
 	t.write(open)
 	w, err := t.alternatives()
 	if err != nil {
 		return w, err
 	}
 	if !t.skip(")") {
-		return w, errPattern("unclosed group")
+		return w, errRegexp("unclosed group")
 	}
 	t.write(")")
 	t.flags = outer
@@ -478,12 +478,12 @@ func (t *translator) enclosed(open string, outer patternFlags) (width, error) {
 func (t *translator) name(end byte) (string, error) {
 	length := strings.IndexByte(t.in[t.at:], end)
 	if length < 1 {
-		return "", errPattern("bad group name at %d", t.at)
+		return "", errRegexp("bad group name at %d", t.at)
 	}
 	name := t.in[t.at : t.at+length]
 	for i, r := range name {
 		if !isWordASCII(r) || r == '_' || i == 0 && r <= '9' {
-			return "", errPattern("bad group name %q", name)
+			return "", errRegexp("bad group name %q", name)
 		}
 	}
 	t.at += length + 1
@@ -504,7 +504,7 @@ func (t *translator) readFlags() error {
 		switch r {
 		case '-':
 			if !on {
-				return errPattern("bad flags at %d", t.at)
+				return errRegexp("bad flags at %d", t.at)
 			}
 			on = false
 		case 'i':
@@ -522,7 +522,7 @@ func (t *translator) readFlags() error {
 		case 'U':
 			t.flags.unicodeClass, t.flags.unicodeCase = on, on
 		default:
-			return errPattern("unknown group or flag %q", r)
+			return errRegexp("unknown group or flag %q", r)
 		}
 	}
 }
@@ -554,7 +554,7 @@ func (t *translator) escape() (width, error) {
 		return width{}, nil
 	case 'b', 'B':
 		if t.peek("{") {
-			return width{}, errPattern("\\b{…} is not known")
+			return width{}, errRegexp("\\b{…} is not known")
 		}
 		t.ascii, t.context = true, true
 		if r == 'b' {
@@ -572,14 +572,14 @@ func (t *translator) escape() (width, error) {
 		return width{1, unlimited}, nil
 	case 'k':
 		if !t.skip("<") {
-			return width{}, errPattern("\\k is not followed by '<'")
+			return width{}, errRegexp("\\k is not followed by '<'")
 		}
 		name, err := t.name('>')
 		if err != nil {
 			return width{}, err
 		}
 		if t.names[name] == 0 {
-			return width{}, errPattern("no group named %s", name)
+			return width{}, errRegexp("no group named %s", name)
 		}
 		return t.reference(t.names[name])
 	}
@@ -646,8 +646,8 @@ func (t *translator) quoted() (width, error) {
 // class reads a class after its '[': unions, ranges, nested classes and
 // intersections.
 func (t *translator) class() (runeSet, error) {
-	if t.depth++; t.depth > patternDepthMax {
-		return nil, errPattern("classes nested deeper than %d", patternDepthMax)
+	if t.depth++; t.depth > regexpDepthMax {
+		return nil, errRegexp("classes nested deeper than %d", regexpDepthMax)
 	}
 	defer func() { t.depth-- }()
 	negated := t.skip("^")
@@ -713,7 +713,7 @@ func (t *translator) classMember() (runeSet, error) {
 		return nil, err
 	}
 	if set != nil || high < low {
-		return nil, errPattern("illegal character range at %d", t.at)
+		return nil, errRegexp("illegal character range at %d", t.at)
 	}
 	return setOf(runeRange{low, high}), nil
 }
@@ -721,7 +721,7 @@ func (t *translator) classMember() (runeSet, error) {
 // classCharacter reads one character of a class, or a set for a shorthand.
 func (t *translator) classCharacter() (rune, runeSet, error) {
 	if !t.more() {
-		return 0, nil, errPattern("unclosed character class")
+		return 0, nil, errRegexp("unclosed character class")
 	}
 	if !t.skip(`\`) {
 		r, err := t.next()
@@ -813,7 +813,7 @@ func (t *translator) escapedSet() (runeSet, error) {
 		return set, nil
 	}
 	if r < utf8.RuneSelf && isWordASCII(r) && r != '_' {
-		return nil, errPattern("unknown escape \\%c", r)
+		return nil, errRegexp("unknown escape \\%c", r)
 	}
 	return one(r)
 }
@@ -864,7 +864,7 @@ func (t *translator) octal() (rune, error) {
 		t.at++
 	}
 	if digits == 0 {
-		return 0, errPattern("illegal octal escape")
+		return 0, errRegexp("illegal octal escape")
 	}
 	return code, nil
 }
@@ -876,7 +876,7 @@ func (t *translator) hexadecimal(kind rune) (rune, error) {
 	case kind == 'x' && t.skip("{"):
 		text, _, closed := strings.Cut(t.in[t.at:], "}")
 		if !closed {
-			return 0, errPattern("unclosed hexadecimal escape")
+			return 0, errRegexp("unclosed hexadecimal escape")
 		}
 		digits = text
 		t.at += len(text) + 1
@@ -886,14 +886,14 @@ func (t *translator) hexadecimal(kind rune) (rune, error) {
 			size = 4
 		}
 		if t.at+size > len(t.in) {
-			return 0, errPattern("illegal hexadecimal escape")
+			return 0, errRegexp("illegal hexadecimal escape")
 		}
 		digits = t.in[t.at : t.at+size]
 		t.at += size
 	}
 	code, err := strconv.ParseUint(digits, 16, 32)
 	if err != nil || code > unicode.MaxRune {
-		return 0, errPattern("illegal hexadecimal escape %q", digits)
+		return 0, errRegexp("illegal hexadecimal escape %q", digits)
 	}
 	if kind == 'u' && code >= 0xD800 && code <= 0xDBFF && t.peek(`\u`) && t.at+6 <= len(t.in) {
 		low, err := strconv.ParseUint(t.in[t.at+2:t.at+6], 16, 32)
@@ -911,7 +911,7 @@ func (t *translator) property() (runeSet, error) {
 	if t.skip("{") {
 		text, _, closed := strings.Cut(t.in[t.at:], "}")
 		if !closed {
-			return nil, errPattern("unclosed character family")
+			return nil, errRegexp("unclosed character family")
 		}
 		name = text
 		t.at += len(text) + 1
@@ -925,7 +925,7 @@ func (t *translator) property() (runeSet, error) {
 	if set, ok := propertySet(name, t.flags.insensitive); ok {
 		return set, nil
 	}
-	return nil, errPattern("unknown character family %q", name)
+	return nil, errRegexp("unknown character family %q", name)
 }
 
 // posixSets are the families that Java limits to ASCII.
