@@ -7,14 +7,16 @@ import (
 )
 
 // Layout says what the columns of prepared rows are: the keys, the number of
-// the grouping set where there are several, the time column of windows, and
-// then the arguments and FILTER of each call.
+// the grouping set where there are several, the time column of windows, then
+// the arguments and FILTER of each call, and where late rows are to be kept the
+// columns of the input as they were.
 type Layout struct {
 	Keys  []value.Type // of the group, with the set's number at the end when Sets is not nil
 	Sets  [][]int
 	Types []value.Type // of all columns
 	time  int          // -1 without windows
 	calls []callLayout
+	input int // where the columns of the input begin; -1 when they are not carried along
 }
 
 type callLayout struct {
@@ -28,7 +30,7 @@ var setType = value.IntType.Required()
 
 // newLayout lays out an aggregation over keys.
 func newLayout(keys []plan.Expr, sets [][]int, calls []plan.AggregateCall) *Layout {
-	l := &Layout{time: -1}
+	l := &Layout{time: -1, input: -1}
 	for i, k := range keys {
 		t := k.Type()
 		for _, set := range sets {
@@ -87,7 +89,21 @@ func WindowLayoutOf(n *plan.WindowAggregate) *Layout {
 	l := newLayout(n.Keys, n.Sets, n.Calls)
 	l.addTime(n.Input.Schema()[n.Spec.Time].Type)
 	l.addArguments()
+	if n.Late.Action != plan.LateDrop {
+		l.addInput(n.Input.Schema())
+	}
 	return l
+}
+
+// addInput carries the columns of the input along and returns their expressions.
+func (l *Layout) addInput(s plan.Schema) []plan.Expr {
+	l.input = len(l.Types)
+	exprs := make([]plan.Expr, len(s))
+	for i, c := range s {
+		exprs[i] = &plan.Column{Index: i, Name: c.Name, Of: c.Type}
+		l.Types = append(l.Types, c.Type)
+	}
+	return exprs
 }
 
 func inSet(set []int, i int) bool {

@@ -36,9 +36,9 @@ import (
 type Environment struct {
 	Context *plan.Context // of this task alone
 	Worker  engine.Worker // the key groups it looks after
-	// Late is given rows that came too late for all their windows, in the
-	// layout of the aggregation's input; nil forgets them. Dropped is told how
-	// many rows came too late, whatever becomes of them.
+	// Late is given the input rows of a window aggregation that came too late
+	// for all their windows, if its policy is to keep them; nil forgets them.
+	// Dropped is told how many rows came too late, whatever becomes of them.
 	Late    func(*batch.Batch) error
 	Dropped func(rows int)
 }

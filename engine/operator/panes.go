@@ -158,19 +158,24 @@ func without(in *batch.Batch, rows []uint16) *batch.Batch {
 	return rest.Compact()
 }
 
-// reportLate hands rows that were too late to whoever wants them.
-func reportLate(env Environment, in *batch.Batch, rows []uint16) error {
+// reportLate counts prepared rows that were too late, and hands the rows of the
+// input that they were made of to whoever wants them. Of the rows that grouping
+// sets have multiplied only the first is told.
+func (l *Layout) reportLate(env Environment, in *batch.Batch, rows []uint16) error {
+	if l.Sets != nil {
+		number := in.Columns[len(l.Keys)-1]
+		rows = slices.DeleteFunc(rows, func(i uint16) bool { return number.Ints[i] != 0 })
+	}
 	if len(rows) == 0 {
 		return nil
 	}
 	if env.Dropped != nil {
 		env.Dropped(len(rows))
 	}
-	if env.Late == nil {
+	if env.Late == nil || l.input < 0 {
 		return nil
 	}
-	late := *in
-	late.Sel = rows
+	late := &batch.Batch{Columns: in.Columns[l.input:], Rows: in.Rows, Kinds: in.Kinds, Marks: in.Marks, Sel: rows}
 	return env.Late(late.Compact())
 }
 

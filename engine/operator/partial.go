@@ -64,7 +64,7 @@ func (p *PartialWindows) Process(_ int, rows *batch.Batch, emit engine.Emit) err
 		return problem.New(problem.Internal, "a window aggregation that was planned for insertions only was given an update")
 	}
 	a := p.panes.assign(in, p.layout.time, p.now)
-	if err := reportLate(p.env, in, a.late); err != nil {
+	if err := p.layout.reportLate(p.env, in, a.late); err != nil {
 		return err
 	}
 	for _, created := range a.created {

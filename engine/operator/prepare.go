@@ -21,7 +21,8 @@ type Prepare struct {
 // NewPrepare makes the operator below an Aggregate.
 func NewPrepare(env Environment, n *plan.Aggregate) (*Prepare, error) {
 	l := newLayout(n.Keys, n.Sets, n.Calls)
-	return newPrepare(env, l, n.Keys, nil)
+	exprs := append(append([]plan.Expr(nil), n.Keys...), l.addArguments()...)
+	return newPrepare(env, l, exprs, len(n.Keys))
 }
 
 // NewPrepareWindows makes the operator below a WindowAggregate.
@@ -29,19 +30,21 @@ func NewPrepareWindows(env Environment, n *plan.WindowAggregate) (*Prepare, erro
 	l := newLayout(n.Keys, n.Sets, n.Calls)
 	timeColumn := n.Input.Schema()[n.Spec.Time]
 	l.addTime(timeColumn.Type)
-	return newPrepare(env, l, n.Keys, &plan.Column{Index: n.Spec.Time, Name: timeColumn.Name, Of: timeColumn.Type})
+	exprs := append([]plan.Expr(nil), n.Keys...)
+	exprs = append(exprs, &plan.Column{Index: n.Spec.Time, Name: timeColumn.Name, Of: timeColumn.Type})
+	exprs = append(exprs, l.addArguments()...)
+	if n.Late.Action != plan.LateDrop {
+		exprs = append(exprs, l.addInput(n.Input.Schema())...)
+	}
+	return newPrepare(env, l, exprs, len(n.Keys))
 }
 
-func newPrepare(env Environment, l *Layout, keys []plan.Expr, timeColumn plan.Expr) (*Prepare, error) {
-	exprs := append([]plan.Expr(nil), keys...)
-	if timeColumn != nil {
-		exprs = append(exprs, timeColumn)
-	}
-	program, err := expr.Compile(append(exprs, l.addArguments()...))
+func newPrepare(env Environment, l *Layout, exprs []plan.Expr, keys int) (*Prepare, error) {
+	program, err := expr.Compile(exprs)
 	if err != nil {
 		return nil, err
 	}
-	return &Prepare{context: env.Context, layout: l, program: program, keys: len(keys)}, nil
+	return &Prepare{context: env.Context, layout: l, program: program, keys: keys}, nil
 }
 
 // Process evaluates the expressions and emits the rows, once for every set.

@@ -106,7 +106,7 @@ func (a *WindowAggregate) Process(_ int, rows *batch.Batch, _ engine.Emit) error
 		return err
 	}
 	assigned := a.panes.assign(in, a.layout.time, a.now)
-	if err := reportLate(a.env, in, assigned.late); err != nil {
+	if err := a.layout.reportLate(a.env, in, assigned.late); err != nil {
 		return err
 	}
 	for _, created := range assigned.created {

@@ -1,0 +1,327 @@
+package job
+
+import (
+	"fmt"
+	"time"
+
+	"tidemark/base/problem"
+	"tidemark/base/value"
+	"tidemark/connect"
+	"tidemark/engine"
+	"tidemark/engine/operator"
+	"tidemark/engine/state"
+	"tidemark/plan"
+)
+
+// blueprint is a plan cut into stages: the pieces between exchanges. Every
+// stage runs as Parallelism tasks.
+type blueprint struct {
+	stages  []*stage // producers before consumers; the last one feeds the sink
+	sources []*sourcePlan
+	late    []value.Type // types of rows that came too late; nil when none are kept
+}
+
+// stage is a tree of elements whose leaves are sources and edges.
+type stage struct {
+	root   *element
+	inputs []*edge // edges that it reads
+	out    *edge   // edge that it feeds; nil for the sink
+	reads  []*sourcePlan
+}
+
+// edge is an exchange between two stages.
+type edge struct {
+	from   *stage
+	keys   int  // leading columns that the rows are cut by
+	single bool // everything goes to the first task
+}
+
+// element is an operator of a stage, or a leaf that reads a source or an edge.
+type element struct {
+	make   func(operator.Environment) (engine.Operator, error)
+	state  state.Operator
+	inputs []*element
+	source *sourcePlan
+	edge   *edge
+	single bool // all rows are in the first task
+}
+
+// sourcePlan is a scan with what happens to its rows before anything else: the
+// computed columns that event time needs, and event time.
+type sourcePlan struct {
+	name      string
+	source    connect.Source
+	calc      []plan.Node     // in the order of the rows' way; nil for none
+	watermark *plan.Watermark // nil for none
+}
+
+func (s *sourcePlan) idleTimeout() time.Duration {
+	if s.watermark == nil {
+		return 0
+	}
+	return s.watermark.IdleTimeout
+}
+
+// compiler cuts a plan.
+type compiler struct {
+	spec *Spec
+	b    *blueprint
+	next state.Operator
+}
+
+// stageParts is what the stage being built below an element reads so far.
+type stageParts struct {
+	inputs []*edge
+	reads  []*sourcePlan
+}
+
+func compile(spec *Spec) (*blueprint, error) {
+	c := &compiler{spec: spec, b: &blueprint{}}
+	root, err := c.element(spec.Plan)
+	if err != nil {
+		return nil, err
+	}
+	c.finish(root, nil)
+	return c.b, nil
+}
+
+// finish makes a stage of the elements up to root.
+func (c *compiler) finish(root *element, out *edge) *stage {
+	parts := &stageParts{}
+	gather(root, parts)
+	s := &stage{root: root, out: out, inputs: parts.inputs, reads: parts.reads}
+	c.b.stages = append(c.b.stages, s)
+	return s
+}
+
+func gather(e *element, parts *stageParts) {
+	for _, in := range e.inputs {
+		gather(in, parts)
+	}
+	if e.source != nil {
+		parts.reads = append(parts.reads, e.source)
+	}
+	if e.edge != nil {
+		parts.inputs = append(parts.inputs, e.edge)
+	}
+}
+
+// cut ends the stage of e and begins the next one behind an exchange.
+func (c *compiler) cut(e *element, keys int, single bool) *element {
+	out := &edge{keys: keys, single: single}
+	out.from = c.finish(e, out)
+	return &element{edge: out, single: single}
+}
+
+// element compiles a node. Operators are numbered in the order of the plan, so
+// that the numbers in stored state do not depend on the number of workers.
+func (c *compiler) element(n plan.Node) (*element, error) {
+	c.next++
+	number := c.next
+	switch n := n.(type) {
+	case *plan.Scan, *plan.Watermark:
+		return c.source(n)
+	case *plan.Values:
+		s := &sourcePlan{name: "values", source: &constants{node: n, context: &c.spec.Context}}
+		c.b.sources = append(c.b.sources, s)
+		return &element{source: s}, nil
+	case *plan.Filter, *plan.Project:
+		return c.calc(n)
+	case *plan.Window:
+		return c.above(n.Input, func(env operator.Environment) (engine.Operator, error) { return operator.NewWindow(env, n) })
+	case *plan.Aggregate:
+		return c.aggregate(n, number)
+	case *plan.WindowAggregate:
+		return c.windowAggregate(n, number)
+	case *plan.Union:
+		return c.union(n)
+	case *plan.Sort:
+		return c.ordered(n.Input, func(env operator.Environment) (engine.Operator, error) { return operator.NewSort(env, n) })
+	case *plan.Limit:
+		return c.ordered(n.Input, func(env operator.Environment) (engine.Operator, error) { return operator.NewLimit(env, n) })
+	}
+	return nil, problem.New(problem.Unsupported, "the engine cannot run %T yet", n)
+}
+
+// above is an operator on top of the input, in the same stage.
+func (c *compiler) above(input plan.Node, construct func(operator.Environment) (engine.Operator, error)) (*element, error) {
+	in, err := c.element(input)
+	if err != nil {
+		return nil, err
+	}
+	return &element{make: construct, inputs: []*element{in}, single: in.single}, nil
+}
+
+// calc compiles consecutive filters and projections as one operator.
+func (c *compiler) calc(n plan.Node) (*element, error) {
+	nodes, input := calcChain(n)
+	return c.above(input, func(env operator.Environment) (engine.Operator, error) { return operator.NewCalc(env, nodes) })
+}
+
+// calcChain is the filters and projections from n downwards, in the order of
+// the rows' way, and what is below them.
+func calcChain(n plan.Node) (nodes []plan.Node, input plan.Node) {
+	for {
+		switch x := n.(type) {
+		case *plan.Filter:
+			nodes, n = append([]plan.Node{x}, nodes...), x.Input
+		case *plan.Project:
+			nodes, n = append([]plan.Node{x}, nodes...), x.Input
+		default:
+			return nodes, n
+		}
+	}
+}
+
+// source compiles a scan with its event time.
+func (c *compiler) source(n plan.Node) (*element, error) {
+	s := &sourcePlan{}
+	if w, ok := n.(*plan.Watermark); ok {
+		s.watermark = w
+		s.calc, n = calcChain(w.Input)
+	}
+	scan, ok := n.(*plan.Scan)
+	if !ok {
+		return nil, problem.New(problem.Unsupported, "a WATERMARK over %T cannot run", n).WithHint("declare it on the table that is read")
+	}
+	s.name, s.source = scan.Table.Name, c.spec.Sources[scan]
+	if s.source == nil {
+		return nil, fmt.Errorf("compile job: no source for table %s", s.name)
+	}
+	if scan.Filter != nil {
+		s.calc = append([]plan.Node{&plan.Filter{Input: scan, Condition: scan.Filter}}, s.calc...)
+	}
+	c.b.sources = append(c.b.sources, s)
+	return &element{source: s}, nil
+}
+
+// aggregate compiles GROUP BY.
+func (c *compiler) aggregate(n *plan.Aggregate, number state.Operator) (*element, error) {
+	prepared, err := c.above(n.Input, func(env operator.Environment) (engine.Operator, error) { return operator.NewPrepare(env, n) })
+	if err != nil {
+		return nil, err
+	}
+	if c.spec.Parallelism > 1 {
+		prepared = c.cut(prepared, len(operator.LayoutOf(n).Keys), false)
+	}
+	return &element{state: number, inputs: []*element{prepared}, make: func(env operator.Environment) (engine.Operator, error) {
+		return operator.NewAggregate(env, n)
+	}}, nil
+}
+
+// windowAggregate compiles GROUP BY over windows: with several workers, summed
+// up before the exchange if no row is ever taken back.
+func (c *compiler) windowAggregate(n *plan.WindowAggregate, number state.Operator) (*element, error) {
+	if err := c.keepLate(n); err != nil {
+		return nil, err
+	}
+	e, err := c.above(n.Input, func(env operator.Environment) (engine.Operator, error) { return operator.NewPrepareWindows(env, n) })
+	if err != nil {
+		return nil, err
+	}
+	partial := c.spec.Parallelism > 1 && !c.isUpdating(n.Input)
+	if partial {
+		e = &element{inputs: []*element{e}, make: func(env operator.Environment) (engine.Operator, error) {
+			return operator.NewPartialWindows(env, n)
+		}}
+	}
+	if c.spec.Parallelism > 1 {
+		e = c.cut(e, len(operator.WindowLayoutOf(n).Keys), false)
+	}
+	return &element{state: number, inputs: []*element{e}, make: func(env operator.Environment) (engine.Operator, error) {
+		return operator.NewWindowAggregate(env, n, partial)
+	}}, nil
+}
+
+// keepLate notes the types of the rows that the late sink gets.
+func (c *compiler) keepLate(n *plan.WindowAggregate) error {
+	if n.Late.Action == plan.LateDrop || c.spec.Late == nil {
+		return nil
+	}
+	if c.b.late != nil {
+		return problem.New(problem.Unsupported, "late rows of two window aggregations cannot be kept in one table").
+			WithHint("let one of them drop late rows")
+	}
+	c.b.late = typesOf(n.Input.Schema())
+	return nil
+}
+
+func (c *compiler) union(n *plan.Union) (*element, error) {
+	e := &element{make: func(operator.Environment) (engine.Operator, error) { return operator.Union{}, nil }}
+	for _, input := range n.All {
+		in, err := c.element(input)
+		if err != nil {
+			return nil, err
+		}
+		e.inputs = append(e.inputs, in)
+	}
+	return e, nil
+}
+
+// ordered compiles an operator that needs all rows in one place.
+func (c *compiler) ordered(input plan.Node, construct func(operator.Environment) (engine.Operator, error)) (*element, error) {
+	in, err := c.element(input)
+	if err != nil {
+		return nil, err
+	}
+	if c.spec.Parallelism > 1 && !in.single {
+		in = c.cut(in, 0, true)
+	}
+	return &element{make: construct, inputs: []*element{in}, single: true}, nil
+}
+
+// isUpdating reports whether rows of n may take back earlier ones.
+func (c *compiler) isUpdating(n plan.Node) bool {
+	switch n := n.(type) {
+	case *plan.Scan:
+		return c.spec.Updating[n]
+	case *plan.Aggregate:
+		return c.spec.Context.Streaming
+	case *plan.WindowAggregate:
+		return c.spec.Context.Streaming && (n.Emit == plan.EmitEarly || n.Late.Action == plan.LateRevise)
+	}
+	for _, in := range n.Inputs() {
+		if c.isUpdating(in) {
+			return true
+		}
+	}
+	return false
+}
+
+func typesOf(s plan.Schema) []value.Type {
+	types := make([]value.Type, len(s))
+	for i, c := range s {
+		types[i] = c.Type
+	}
+	return types
+}
+
+// check compiles every operator once and forgets it.
+func (b *blueprint) check(j *Job) error {
+	ctx := j.spec.Context
+	env := operator.Environment{Context: &ctx, Worker: engine.WorkerOf(0, j.spec.Parallelism)}
+	for _, s := range b.sources {
+		if _, err := newIntake(env, s); err != nil {
+			return err
+		}
+	}
+	for _, s := range b.stages {
+		if err := s.root.check(env); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *element) check(env operator.Environment) error {
+	for _, in := range e.inputs {
+		if err := in.check(env); err != nil {
+			return err
+		}
+	}
+	if e.make == nil {
+		return nil
+	}
+	_, err := e.make(env)
+	return err
+}

@@ -1,0 +1,158 @@
+package job
+
+import (
+	"context"
+	"fmt"
+
+	"tidemark/base/batch"
+	"tidemark/engine/exchange"
+	"tidemark/engine/operator"
+	"tidemark/engine/state"
+)
+
+// build makes sources and tasks as the record left them.
+func (j *Job) build(ctx context.Context, record *state.Record) error {
+	j.sources = j.sources[:0]
+	for i, p := range j.blueprint.sources {
+		s, err := j.openSource(ctx, i, p, record)
+		if err != nil {
+			return err
+		}
+		j.sources = append(j.sources, s)
+	}
+	j.status.setSources(j.sources)
+	byStage := map[*stage][]*task{}
+	for number, s := range j.blueprint.stages {
+		for i := range j.spec.Parallelism {
+			t := &task{job: j, stage: number, index: i, context: j.spec.Context}
+			byStage[s] = append(byStage[s], t)
+			j.tasks = append(j.tasks, t)
+		}
+	}
+	firsts := map[*edge]int{} // number of an edge's first sender in its consumers' inboxes
+	for _, s := range j.blueprint.stages {
+		next := 0
+		for _, in := range s.inputs {
+			firsts[in] = next
+			next += j.spec.Parallelism
+		}
+		for _, t := range byStage[s] {
+			j.openInbox(t, s, next)
+		}
+	}
+	for _, s := range j.blueprint.stages {
+		for _, t := range byStage[s] {
+			t.out = j.outputOf(ctx, t, s, byStage, firsts)
+			if err := t.addElement(s.root, nil, 0, firsts, record != nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// openInbox deals out the splits of the stage's sources and makes the inbox of
+// a task whose edges have the given number of senders.
+func (j *Job) openInbox(t *task, s *stage, edgeSenders int) {
+	limits := make([]int, edgeSenders)
+	for i := range limits {
+		limits[i] = exchangeQueueMax
+	}
+	t.firstSplit, t.coordinator = edgeSenders, -1
+	for _, p := range s.reads {
+		src := j.sourceOf(p)
+		src.readers = append(src.readers, t)
+		for _, split := range src.splits {
+			if split.number%j.spec.Parallelism != t.index {
+				continue
+			}
+			split.task, split.sender = t, len(limits)
+			t.splits = append(t.splits, split)
+			limits = append(limits, splitQueueMax)
+		}
+	}
+	participants := edgeSenders
+	if len(s.reads) > 0 {
+		t.coordinator = len(limits)
+		limits = append(limits, epochsInFlight+1)
+		participants++
+	}
+	t.inbox = exchange.NewInbox(limits)
+	t.alignment = exchange.NewAlignment(participants)
+}
+
+func (j *Job) sourceOf(p *sourcePlan) *source {
+	for _, s := range j.sources {
+		if s.plan == p {
+			return s
+		}
+	}
+	panic("job: a stage reads a source that is not in the blueprint")
+}
+
+func (j *Job) outputOf(ctx context.Context, t *task, s *stage, byStage map[*stage][]*task, firsts map[*edge]int) output {
+	if s.out == nil {
+		return &sinkOutput{job: j, task: t, last: batch.NoMark}
+	}
+	o := &edgeOutput{ctx: ctx, sender: firsts[s.out] + t.index, last: batch.NoMark}
+	for consumer, tasks := range byStage {
+		for _, in := range consumer.inputs {
+			if in == s.out {
+				for _, target := range tasks {
+					o.targets = append(o.targets, target.inbox)
+				}
+			}
+		}
+	}
+	if s.out.single {
+		o.partition = exchange.NewSingle(len(o.targets))
+	} else {
+		keys := make([]int, s.out.keys)
+		for i := range keys {
+			keys[i] = i
+		}
+		o.partition = exchange.NewPartition(keys, len(o.targets))
+	}
+	return o
+}
+
+// addElement makes the links and leaves of an element that feeds port of to.
+func (t *task) addElement(e *element, to *link, port int, firsts map[*edge]int, restore bool) error {
+	env := t.environment()
+	if e.make == nil {
+		return t.addLeaf(e, env, to, port, firsts)
+	}
+	op, err := e.make(env)
+	if err != nil {
+		return err
+	}
+	l := &link{operator: op, state: e.state, watermarks: exchange.NewWatermarks(len(e.inputs)), to: to, port: port, out: t.out}
+	for i, in := range e.inputs {
+		if err := t.addElement(in, l, i, firsts, restore); err != nil {
+			return err
+		}
+	}
+	t.links = append(t.links, l)
+	if restore && e.state != 0 {
+		if err := op.Load(t.job.spec.Store.Load(e.state)); err != nil {
+			return fmt.Errorf("restore: %w", err)
+		}
+	}
+	return nil
+}
+
+func (t *task) addLeaf(e *element, env operator.Environment, to *link, port int, firsts map[*edge]int) error {
+	l := &leaf{to: to, port: port, out: t.out, edge: e.edge}
+	if e.edge != nil {
+		l.first = firsts[e.edge]
+		l.inputs = exchange.NewWatermarks(t.job.spec.Parallelism)
+	} else {
+		l.source = t.job.sourceOf(e.source)
+		var err error
+		if l.intake, err = newIntake(env, e.source); err != nil {
+			return err
+		}
+	}
+	t.leaves = append(t.leaves, l)
+	return nil
+}

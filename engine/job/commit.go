@@ -1,0 +1,159 @@
+package job
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tidemark/base/problem"
+	"tidemark/base/value"
+	"tidemark/connect"
+	"tidemark/engine"
+	"tidemark/engine/state"
+)
+
+// sinkState is a sink with what it is known to have.
+type sinkState struct {
+	number    int
+	sink      connect.Sink
+	types     []value.Type
+	committed engine.Epoch
+}
+
+// catchUp reads the newest epoch, and gives each sink the output that it does
+// not have yet. The record is nil when nothing was committed before.
+func (j *Job) catchUp(ctx context.Context) (*state.Record, error) {
+	j.sinks = []*sinkState{{number: mainSink, sink: j.spec.Sink, types: typesOf(j.spec.Plan.Schema())}}
+	if j.spec.Late != nil {
+		j.sinks = append(j.sinks, &sinkState{number: lateSink, sink: j.spec.Late, types: j.blueprint.late})
+	}
+	for _, s := range j.sinks {
+		var err error
+		if s.committed, err = s.sink.Committed(ctx); err != nil {
+			return nil, fmt.Errorf("ask the sink for its epoch: %w", err)
+		}
+	}
+	if j.spec.Store == nil {
+		return nil, nil
+	}
+	record, err := j.spec.Store.Newest()
+	if err != nil || record == nil {
+		return nil, err
+	}
+	for _, s := range j.sinks {
+		if s.committed > record.Epoch {
+			return nil, problem.New(problem.Conflict, "the sink has epoch %d, but the state of job %s ends at %d", s.committed, j.spec.Name, record.Epoch).
+				WithHint("the state was restored from an older copy: restore the sink to the same time, or start the job anew")
+		}
+		for epoch := max(s.committed, record.Epoch-min(record.Epoch, epochsInFlight)) + 1; epoch <= record.Epoch; epoch++ {
+			output, err := j.spec.Store.Outbox(epoch, s.number, s.types)
+			if err != nil {
+				return nil, err
+			}
+			// An older epoch without output was trimmed, so the sink has it.
+			if len(output) == 0 && epoch < record.Epoch {
+				continue
+			}
+			if err := j.apply(ctx, s, epoch, record.Watermark, output); err != nil {
+				return nil, err
+			}
+		}
+	}
+	j.status.setEpoch(record.Epoch, record.Watermark)
+	return record, j.spec.Store.Trim(record.Epoch)
+}
+
+// firstEpoch is the number of the next epoch: behind the record, and without
+// one behind what the sinks have, so that they do not take new output for old.
+func (j *Job) firstEpoch(record *state.Record) engine.Epoch {
+	if record != nil {
+		return record.Epoch + 1
+	}
+	var newest engine.Epoch
+	for _, s := range j.sinks {
+		newest = max(newest, s.committed)
+	}
+	return newest + 1
+}
+
+// apply gives a sink an epoch unless it has it.
+func (j *Job) apply(ctx context.Context, s *sinkState, epoch engine.Epoch, w engine.Watermark, output state.Output) error {
+	if s.committed >= epoch {
+		return nil
+	}
+	if err := s.sink.Apply(ctx, connect.Commit{Epoch: epoch, Watermark: w, Batches: output}); err != nil {
+		return fmt.Errorf("apply epoch %d to the sink: %w", epoch, err)
+	}
+	s.committed = epoch
+	return nil
+}
+
+// commitAll stores and applies epochs in order until the last one.
+func (j *Job) commitAll(ctx context.Context, commits <-chan *epochParts, committed chan<- *epochParts) error {
+	for {
+		select {
+		case parts, ok := <-commits:
+			if !ok {
+				return nil
+			}
+			if err := j.commit(ctx, parts); err != nil {
+				return err
+			}
+			committed <- parts // has room for all epochs in flight
+			if parts.last {
+				return nil
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// commit makes an epoch durable and then visible.
+func (j *Job) commit(ctx context.Context, parts *epochParts) error {
+	var changes []*state.Changes
+	outputs := make([]state.Output, sinkCount)
+	var rows, shown int64
+	for _, r := range parts.reports {
+		changes = append(changes, r.changes...)
+		for sink, output := range r.outputs {
+			outputs[sink] = append(outputs[sink], output...)
+		}
+		rows += r.rows
+	}
+	for _, b := range outputs[mainSink] {
+		shown += int64(b.Live())
+	}
+	if j.spec.Store != nil {
+		if err := j.spec.Store.Commit(parts.record, changes, outputs); err != nil {
+			return err
+		}
+	}
+	for _, s := range j.sinks {
+		if err := j.apply(ctx, s, parts.record.Epoch, parts.record.Watermark, outputs[s.number]); err != nil {
+			return err
+		}
+	}
+	if j.spec.Store != nil {
+		if hasRows(outputs) {
+			if err := j.spec.Store.Trim(parts.record.Epoch); err != nil {
+				return err
+			}
+		}
+		j.status.stateBytes.Store(j.spec.Store.Size())
+	}
+	j.pending.Add(-rows)
+	j.status.rowsOut.Add(shown)
+	j.status.setEpoch(parts.record.Epoch, parts.record.Watermark)
+	j.status.epochTook(time.Since(parts.started))
+	return nil
+}
+
+func hasRows(outputs []state.Output) bool {
+	for _, o := range outputs {
+		if len(o) > 0 {
+			return true
+		}
+	}
+	return false
+}

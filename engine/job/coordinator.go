@@ -1,0 +1,195 @@
+package job
+
+import (
+	"context"
+	"time"
+
+	"tidemark/base/batch"
+	"tidemark/engine"
+	"tidemark/engine/exchange"
+	"tidemark/engine/state"
+)
+
+// report is what a task says when it has passed a barrier.
+type report struct {
+	task      *task
+	epoch     engine.Epoch
+	last      bool
+	changes   []*state.Changes
+	outputs   [sinkCount]state.Output
+	rows      int64 // in outputs
+	splits    []splitReport
+	clocks    []clockReport
+	isSink    bool
+	watermark engine.Watermark // of a task that feeds the sink
+}
+
+type splitReport struct {
+	split *split
+	at    state.Split
+}
+
+type clockReport struct {
+	source *source
+	at     engine.Watermark
+}
+
+// epochParts is an epoch that is being put together from the tasks' reports.
+type epochParts struct {
+	record  *state.Record
+	reports []report // by number of task
+	left    int
+	last    bool
+	started time.Time
+}
+
+// wantEpoch asks the coordinator for an epoch now.
+func (j *Job) wantEpoch() {
+	select {
+	case j.hurry <- struct{}{}:
+	default:
+	}
+}
+
+// coordinate starts epochs and hands complete ones to the committer, until the
+// last one is committed.
+func (j *Job) coordinate(ctx context.Context, record *state.Record, commits chan<- *epochParts, committed <-chan *epochParts) error {
+	c := &coordinator{job: j, epoch: j.firstEpoch(record), parts: map[engine.Epoch]*epochParts{}}
+	ticker := time.NewTicker(j.spec.EpochInterval)
+	defer ticker.Stop()
+	stop := j.stop
+	for {
+		if j.inputEnded() {
+			c.wantsLast = true
+		}
+		if err := c.startEpoch(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-ticker.C:
+			c.wantsEpoch = c.wantsEpoch || c.changed()
+			j.status.measure(time.Now())
+		case <-j.hurry:
+			c.wantsEpoch = c.wantsEpoch || j.pending.Load() > outputRowsMax
+		case <-stop:
+			stop, c.wantsLast = nil, true
+		case r := <-j.reports:
+			if complete := c.add(r); complete != nil {
+				commits <- complete // has room for all epochs in flight
+			}
+		case done, ok := <-committed:
+			if !ok {
+				return nil // the committer has failed and says why
+			}
+			c.inFlight--
+			if done.last {
+				return nil
+			}
+			for _, t := range j.tasks {
+				t.inbox.Poke() // sources may go on if they had paused
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// coordinator decides when epochs start.
+type coordinator struct {
+	job        *Job
+	epoch      engine.Epoch // the next one
+	parts      map[engine.Epoch]*epochParts
+	inFlight   int
+	wantsEpoch bool
+	wantsLast  bool
+	lastBegun  bool
+
+	rowsSeen  int64 // when the last epoch started
+	marksSeen []engine.Watermark
+	begun     time.Time
+}
+
+// inputEnded reports whether every split of every source has been read to its
+// end.
+func (j *Job) inputEnded() bool {
+	for _, s := range j.sources {
+		if w, _ := s.clock.Now(); w != batch.Final {
+			return false
+		}
+	}
+	return true
+}
+
+// changed reports whether there is something to commit: rows, or, now and then,
+// only time.
+func (c *coordinator) changed() bool {
+	if c.job.status.rowsIn.Load() != c.rowsSeen {
+		return true
+	}
+	if time.Since(c.begun) < heartbeatInterval {
+		return false
+	}
+	for i, s := range c.job.sources {
+		if w, _ := s.clock.Now(); c.marksSeen == nil || w != c.marksSeen[i] {
+			return true
+		}
+	}
+	return false
+}
+
+// startEpoch puts a barrier into every task that reads sources, if an epoch is
+// wanted and not too many are under way.
+func (c *coordinator) startEpoch(ctx context.Context) error {
+	if c.lastBegun || !c.wantsEpoch && !c.wantsLast || c.inFlight == epochsInFlight {
+		return nil
+	}
+	c.begun, c.rowsSeen, c.marksSeen = time.Now(), c.job.status.rowsIn.Load(), nil
+	record := &state.Record{Epoch: c.epoch, Watermark: batch.Final}
+	for _, s := range c.job.sources {
+		w, _ := s.clock.Now()
+		c.marksSeen = append(c.marksSeen, w)
+		record.Sources = append(record.Sources, state.Source{Watermark: batch.Final, Splits: make([]state.Split, len(s.splits))})
+	}
+	c.parts[c.epoch] = &epochParts{record: record, reports: make([]report, len(c.job.tasks)), left: len(c.job.tasks), last: c.wantsLast, started: c.begun}
+	for _, t := range c.job.tasks {
+		if t.coordinator < 0 {
+			continue
+		}
+		barrier := exchange.Message{Kind: exchange.Barrier, Epoch: c.epoch, Last: c.wantsLast}
+		if err := t.inbox.Put(ctx, t.coordinator, barrier); err != nil {
+			return err
+		}
+	}
+	c.epoch++
+	c.inFlight++
+	c.wantsEpoch, c.lastBegun = false, c.wantsLast
+	return nil
+}
+
+// add takes a task's report; it gives the epoch when that was the last one
+// missing.
+func (c *coordinator) add(r report) *epochParts {
+	parts := c.parts[r.epoch]
+	for i, t := range c.job.tasks {
+		if t == r.task {
+			parts.reports[i] = r
+		}
+	}
+	for _, s := range r.splits {
+		parts.record.Sources[s.split.source.number].Splits[s.split.number] = s.at
+	}
+	for _, k := range r.clocks {
+		at := &parts.record.Sources[k.source.number].Watermark
+		// What any task has seen at its barrier bounds what rows behind it
+		// were judged by; the least is right for all of them.
+		*at = min(*at, k.at)
+	}
+	if r.isSink {
+		parts.record.Watermark = min(parts.record.Watermark, r.watermark)
+	}
+	if parts.left--; parts.left > 0 {
+		return nil
+	}
+	delete(c.parts, r.epoch)
+	return parts
+}

@@ -1,0 +1,97 @@
+package job
+
+import (
+	"context"
+
+	"tidemark/base/batch"
+	"tidemark/engine"
+	"tidemark/engine/exchange"
+	"tidemark/engine/state"
+)
+
+// edgeOutput sends a task's rows to the tasks of the next stage.
+type edgeOutput struct {
+	ctx       context.Context
+	partition *exchange.Partition
+	targets   []*exchange.Inbox
+	sender    int // number of this task in the targets' inboxes
+	last      engine.Watermark
+	idle      bool
+}
+
+func (o *edgeOutput) rows(rows *batch.Batch) error {
+	for i, part := range o.partition.Cut(rows) {
+		if part == nil || part.Rows == 0 {
+			continue
+		}
+		if err := o.targets[i].Put(o.ctx, o.sender, exchange.Message{Kind: exchange.Rows, Batch: part}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *edgeOutput) watermark(w engine.Watermark, idle bool) error {
+	if w == o.last && idle == o.idle {
+		return nil
+	}
+	o.last, o.idle = w, idle
+	return o.toAll(exchange.Message{Kind: exchange.Watermark, Watermark: w, Idle: idle})
+}
+
+func (o *edgeOutput) barrier(epoch engine.Epoch, last bool) error {
+	return o.toAll(exchange.Message{Kind: exchange.Barrier, Epoch: epoch, Last: last})
+}
+
+func (o *edgeOutput) toAll(m exchange.Message) error {
+	for _, target := range o.targets {
+		if err := target.Put(o.ctx, o.sender, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Numbers of the sinks of a job.
+const (
+	mainSink = iota
+	lateSink
+	sinkCount
+)
+
+// sinkOutput collects a task's rows until the barrier.
+type sinkOutput struct {
+	job  *Job
+	task *task
+	last engine.Watermark
+}
+
+func (o *sinkOutput) rows(rows *batch.Batch) error {
+	o.task.collect(mainSink, rows)
+	return nil
+}
+
+func (o *sinkOutput) watermark(w engine.Watermark, _ bool) error {
+	o.last = w
+	return nil
+}
+
+func (o *sinkOutput) barrier(engine.Epoch, bool) error { return nil }
+
+// collect keeps rows for a sink until the barrier, and asks for one when many
+// have come together.
+func (t *task) collect(sink int, rows *batch.Batch) {
+	t.outputs[sink] = append(t.outputs[sink], rows)
+	n := int64(rows.Live())
+	t.rowsHeld += n
+	if t.job.pending.Add(n) > outputRowsMax {
+		t.job.wantEpoch()
+	}
+}
+
+// takeOutputs gives what was collected and how many rows that is.
+func (t *task) takeOutputs() (outputs [sinkCount]state.Output, rows int64) {
+	outputs, rows = t.outputs, t.rowsHeld
+	t.outputs, t.rowsHeld = [sinkCount]state.Output{}, 0
+	return outputs, rows
+}

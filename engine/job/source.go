@@ -1,0 +1,200 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"tidemark/base/batch"
+	"tidemark/base/problem"
+	"tidemark/connect"
+	"tidemark/engine"
+	"tidemark/engine/exchange"
+	"tidemark/engine/operator"
+	"tidemark/engine/state"
+	"tidemark/plan"
+)
+
+// source is a source of a running job.
+type source struct {
+	plan    *sourcePlan
+	number  int // in the blueprint and in records
+	clock   *operator.Clock
+	splits  []*split
+	readers []*task // tasks of the stage that reads it
+	// ordered sources are read split by split, so that the marks of rows do not
+	// depend on timing: turn is the number of the split that may be read.
+	ordered bool
+	turn    atomic.Int64
+}
+
+// split is a part of a source. Its reader goroutine puts rows into the inbox of
+// its task, which owns everything here but the reader.
+type split struct {
+	source *source
+	number int // in the source
+	id     connect.SplitID
+	task   *task
+	sender int // in the task's inbox
+	offset connect.Offset
+	ended  bool
+
+	emptySince time.Time    // when its queue was last seen to become empty
+	lastRow    atomic.Int64 // when rows came last, Unix ms; 0 for never
+	lag        atomic.Pointer[connect.Lagger]
+}
+
+// openSource lists the splits and sets up their clock as the record left it.
+func (j *Job) openSource(ctx context.Context, number int, p *sourcePlan, record *state.Record) (*source, error) {
+	ids, err := p.source.Splits(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list splits of %s: %w", p.name, err)
+	}
+	if len(ids) == 0 && !p.source.Bounded() {
+		return nil, problem.New(problem.NotFound, "table %s has no partitions to read", p.name).Retryable()
+	}
+	s := &source{plan: p, number: number}
+	s.ordered = p.source.Bounded() && j.spec.Context.Streaming && !j.spec.AnyOrder
+	before := state.Source{Watermark: batch.NoMark}
+	if record != nil {
+		if number >= len(record.Sources) {
+			return nil, problem.New(problem.Conflict, "the stored state belongs to another plan").WithHint("start the job anew, or bring the old definition back")
+		}
+		before = record.Sources[number]
+	}
+	stored := map[connect.SplitID]state.Split{}
+	for _, old := range before.Splits {
+		stored[old.ID] = old
+	}
+	watermarks := make([]engine.Watermark, len(ids))
+	for i, id := range ids {
+		split := &split{source: s, number: i, id: id}
+		watermarks[i] = batch.NoMark
+		if old, ok := stored[id]; ok {
+			split.offset, split.ended, watermarks[i] = old.Offset, old.Ended, old.Watermark
+		}
+		s.splits = append(s.splits, split)
+	}
+	s.clock = operator.NewClock(watermarks, before.Watermark)
+	for i, split := range s.splits {
+		if split.ended {
+			s.clock.End(i)
+		}
+	}
+	s.passTurn()
+	return s, nil
+}
+
+// passTurn lets the first split be read that has not ended. It is called by the
+// task that has the turn.
+func (s *source) passTurn() {
+	turn := s.turn.Load()
+	for int(turn) < len(s.splits) && s.splits[turn].ended {
+		turn++
+	}
+	s.turn.Store(turn)
+}
+
+// mayRead reports whether it is the split's turn.
+func (s *split) mayRead() bool {
+	return !s.source.ordered || s.source.turn.Load() == int64(s.number)
+}
+
+// read is the goroutine of a split's reader.
+func (s *split) read(ctx context.Context) error {
+	if s.ended {
+		return nil
+	}
+	reader, err := s.source.plan.source.Open(ctx, s.id, s.offset)
+	if err != nil {
+		return fmt.Errorf("open %s of %s: %w", s.id, s.source.plan.name, err)
+	}
+	defer reader.Close()
+	if lagger, ok := reader.(connect.Lagger); ok {
+		s.lag.Store(&lagger)
+		defer s.lag.Store(nil)
+	}
+	for {
+		rows, err := reader.Read(ctx)
+		if errors.Is(err, io.EOF) {
+			return s.task.inbox.Put(ctx, s.sender, exchange.Message{Kind: exchange.End})
+		}
+		if err != nil {
+			if ctx.Err() != nil {
+				return context.Canceled
+			}
+			return fmt.Errorf("read %s of %s: %w", s.id, s.source.plan.name, err)
+		}
+		m := exchange.Message{Kind: exchange.Rows, Batch: rows, Offset: reader.Offset(), Watermark: reader.Watermark()}
+		if err := s.task.inbox.Put(ctx, s.sender, m); err != nil {
+			if ctx.Err() != nil {
+				return context.Canceled
+			}
+			return err
+		}
+	}
+}
+
+// intake is what a task does with rows of a source first: computed columns and
+// event time.
+type intake struct {
+	calc      *operator.Calc      // nil for none
+	watermark *operator.Watermark // nil for none
+}
+
+func newIntake(env operator.Environment, p *sourcePlan) (*intake, error) {
+	in := &intake{}
+	var err error
+	if len(p.calc) > 0 {
+		if in.calc, err = operator.NewCalc(env, p.calc); err != nil {
+			return nil, err
+		}
+	}
+	if p.watermark != nil && env.Context.Streaming {
+		if in.watermark, err = operator.NewWatermark(env, p.watermark); err != nil {
+			return nil, err
+		}
+	}
+	return in, nil
+}
+
+// take marks rows of a split and passes them on.
+func (in *intake) take(ctx *plan.Context, s *split, rows *batch.Batch, vouched engine.Watermark, emit engine.Emit) error {
+	if !ctx.Streaming {
+		rows.Marks, vouched = nil, batch.NoMark
+	}
+	mark := func(rows *batch.Batch) error {
+		switch {
+		case vouched != batch.NoMark:
+			// The source knows better than any clause: nothing at or before
+			// what it vouched for came after, so its word holds from the next
+			// row on.
+			running, _ := s.source.clock.Split(s.number)
+			rows.Marks = make([]int64, rows.Rows)
+			for i := range rows.Marks {
+				rows.Marks[i] = running
+			}
+			s.source.clock.Mark(s.number, rows.Marks, running)
+		case in.watermark != nil:
+			if _, err := in.watermark.Mark(rows, s.source.clock, s.number); err != nil {
+				return err
+			}
+		}
+		return emit(rows)
+	}
+	var err error
+	switch {
+	case rows.Live() == 0:
+	case in.calc != nil:
+		err = in.calc.Process(0, rows, mark)
+	default:
+		err = mark(rows)
+	}
+	if vouched != batch.NoMark && err == nil {
+		s.source.clock.Mark(s.number, nil, vouched)
+	}
+	return err
+}

@@ -1,0 +1,155 @@
+package job
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tidemark/base/batch"
+	"tidemark/base/problem"
+	"tidemark/connect"
+	"tidemark/engine"
+)
+
+// State is what a job is doing.
+type State string
+
+// The states.
+const (
+	Created  State = "created"
+	Running  State = "running"
+	Finished State = "finished" // its input ended, or it was stopped
+	Failed   State = "failed"
+)
+
+// Status is a picture of a job at one moment.
+type Status struct {
+	Name          string
+	State         State
+	Problem       *problem.Problem // why it failed
+	Started       time.Time
+	RowsIn        int64
+	RowsOut       int64   // in committed epochs
+	RowsPerSecond float64 // in, over about the last second
+	Late          int64   // rows that came too late for all their windows
+	LagRows       int64   // waiting in the sources; negative when unknown
+	LagAge        time.Duration
+	Watermark     engine.Watermark // that the sink's content is complete up to
+	Epoch         engine.Epoch     // committed last
+	EpochTime     time.Time        // when
+	EpochDuration time.Duration    // from its barrier to the sink
+	StateBytes    int64
+	Sources       []SourceStatus
+}
+
+// SourceStatus is how far a source has been read. The split with the least
+// watermark of those that are not idle is the one that holds it back.
+type SourceStatus struct {
+	Table     string
+	Watermark engine.Watermark // combined
+	Splits    []SplitStatus
+}
+
+// SplitStatus is how far a split has been read.
+type SplitStatus struct {
+	ID        connect.SplitID
+	Watermark engine.Watermark
+	Idle      bool
+	LastRow   time.Time // zero for never
+}
+
+// statusBoard is where a running job notes what Status shows.
+type statusBoard struct {
+	rowsIn, rowsOut, late, stateBytes atomic.Int64
+	mu                                struct {
+		sync.Mutex
+		status   Status
+		sources  []*source
+		measured time.Time
+		rowsThen int64
+	}
+}
+
+func (b *statusBoard) init(spec *Spec) {
+	b.mu.status = Status{Name: spec.Name, State: Created, Watermark: batch.NoMark}
+}
+
+func (b *statusBoard) setState(s State, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.status.State, b.mu.status.Problem = s, problem.Of(err)
+	if s == Running {
+		b.mu.status.Started = time.Now()
+		b.mu.measured = b.mu.status.Started
+	}
+}
+
+func (b *statusBoard) setSources(all []*source) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.sources = all
+}
+
+func (b *statusBoard) setEpoch(e engine.Epoch, w engine.Watermark) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.status.Epoch, b.mu.status.Watermark, b.mu.status.EpochTime = e, w, time.Now()
+}
+
+func (b *statusBoard) epochTook(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.status.EpochDuration = d
+}
+
+// rateInterval is the time over which rows per second are counted.
+const rateInterval = time.Second
+
+// measure counts rows per second; it is called often.
+func (b *statusBoard) measure(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	passed := now.Sub(b.mu.measured)
+	if passed < rateInterval {
+		return
+	}
+	rows := b.rowsIn.Load()
+	b.mu.status.RowsPerSecond = float64(rows-b.mu.rowsThen) / passed.Seconds()
+	b.mu.measured, b.mu.rowsThen = now, rows
+}
+
+// Status gives a picture of the job now.
+func (j *Job) Status() Status {
+	b := &j.status
+	b.mu.Lock()
+	s, sources := b.mu.status, b.mu.sources
+	b.mu.Unlock()
+	s.RowsIn, s.RowsOut, s.Late, s.StateBytes = b.rowsIn.Load(), b.rowsOut.Load(), b.late.Load(), b.stateBytes.Load()
+	s.LagRows, s.LagAge = -1, -1
+	for _, src := range sources {
+		w, _ := src.clock.Now()
+		one := SourceStatus{Table: src.plan.name, Watermark: w}
+		for _, split := range src.splits {
+			w, idle := src.clock.Split(split.number)
+			st := SplitStatus{ID: split.id, Watermark: w, Idle: idle}
+			if at := split.lastRow.Load(); at != 0 {
+				st.LastRow = time.UnixMilli(at)
+			}
+			if lagger := split.lag.Load(); lagger != nil {
+				rows, age := (*lagger).Lag()
+				s.LagRows, s.LagAge = addLag(s.LagRows, rows), max(s.LagAge, age)
+			}
+			one.Splits = append(one.Splits, st)
+		}
+		s.Sources = append(s.Sources, one)
+	}
+	return s
+}
+
+// addLag adds numbers of rows of which each may be unknown.
+func addLag(a, b int64) int64 {
+	if a < 0 || b < 0 {
+		return max(a, b)
+	}
+	return a + b
+}
