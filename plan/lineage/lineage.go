@@ -10,7 +10,7 @@
 //  1. A column that can change a result column's value is among its sources, or
 //     among the influences; the opposite may not hold (CASE WHEN TRUE …).
 //  2. Each source column appears once per result column, with the kind that
-//     says most: Aggregated over Transformed over Direct.
+//     says most: Aggregated over Transformed over Direct over Filters.
 package lineage
 
 import (
@@ -25,20 +25,22 @@ import (
 // Kind is how a source column takes part.
 type Kind uint8
 
-// The kinds: of a result column's sources, and of influences on all of them.
+// The kinds, those that say least first. The last three are how a result
+// column is made, the others how a column chooses rows: for all result columns,
+// or, as Filters, in the FILTER of one aggregate.
 const (
-	Direct      Kind = iota // passed on as it is
-	Transformed             // computed from, row by row
-	Aggregated              // computed from many rows
-	Filters                 // in a condition that rows must meet
+	Filters     Kind = iota // in a condition that rows must meet
 	Groups                  // in a key that rows are grouped by
 	Windows                 // the time that puts rows into windows
 	Orders                  // in an ORDER BY
+	Direct                  // passed on as it is
+	Transformed             // computed from, row by row
+	Aggregated              // computed from many rows
 )
 
 // String names the kind.
 func (k Kind) String() string {
-	return [...]string{"direct", "transformed", "aggregated", "filter", "group", "window", "order"}[k]
+	return [...]string{"filter", "group", "window", "order", "direct", "transformed", "aggregated"}[k]
 }
 
 // Source is a column of a table and its part in a result.
@@ -118,9 +120,20 @@ type origin struct{ table, column string }
 // sources are the origins of one column, each with the kind that says most.
 type sources map[origin]Kind
 
+// add takes over more sources; those that make the column become atLeast.
 func (s sources) add(more sources, atLeast Kind) {
 	for o, kind := range more {
-		s[o] = max(s[o], kind, atLeast)
+		if kind >= Direct {
+			kind = max(kind, atLeast)
+		}
+		s[o] = max(s[o], kind)
+	}
+}
+
+// choose adds sources that only choose which rows count.
+func (s sources) choose(more sources) {
+	for o := range more {
+		s[o] = max(s[o], Filters)
 	}
 }
 
@@ -249,7 +262,7 @@ func (t *tracer) groups(keys []plan.Expr, calls []plan.AggregateCall, groupings 
 			made.add(of(arg, input), Aggregated)
 		}
 		if call.Filter != nil {
-			made.add(of(call.Filter, input), Aggregated)
+			made.choose(of(call.Filter, input))
 		}
 		columns = append(columns, made)
 	}

@@ -3,14 +3,15 @@ package rewrite
 import "tidemark/plan"
 
 // pushFilterIntoScan gives the conditions to the source. Not below a watermark:
-// rows that are filtered out still move it.
+// rows that are filtered out still move it. Nor where rows replace each other by
+// key: a row that does not pass still removes the one before it.
 func pushFilterIntoScan(n plan.Node) plan.Node {
 	f, ok := n.(*plan.Filter)
 	if !ok {
 		return nil
 	}
 	s, ok := f.Input.(*plan.Scan)
-	if !ok {
+	if !ok || len(s.Table.PrimaryKey) > 0 {
 		return nil
 	}
 	moving, staying := split(plan.Conjuncts(f.Condition), func(plan.Expr) bool { return true })
