@@ -156,7 +156,9 @@ func (c *Column) Gather(rows []uint16) *Column { return gatherColumn(c, rows) }
 func (c *Column) GatherWide(rows []uint32) *Column { return gatherColumn(c, rows) }
 
 func gatherColumn[I uint16 | uint32](c *Column, rows []I) *Column {
-	g := &Column{Type: c.Type, Heap: c.Heap, rows: len(rows)}
+	// Without room to grow: a text added to one column must not land where the
+	// other one adds its own.
+	g := &Column{Type: c.Type, Heap: c.Heap[:len(c.Heap):len(c.Heap)], rows: len(rows)}
 	switch c.Type.Class() {
 	case value.Bools:
 		g.Bools = gather(c.Bools, rows)
