@@ -63,6 +63,9 @@ func MaterializedTable(catalog Catalog, session Session, m *sql.CreateMaterializ
 	}
 	d.partitions(m.PartitionBy)
 	d.options(m.With)
+	if _, _, err := Emission(d.table.Options); err != nil {
+		b.report(optionPosition(m.With, err, m.Name.Pos()), err)
+	}
 	if m.Freshness != nil {
 		out.Freshness = b.freshness(m.Freshness)
 	}
@@ -76,6 +79,16 @@ func MaterializedTable(catalog Catalog, session Session, m *sql.CreateMaterializ
 	}
 	out.Plan = node
 	return out, nil
+}
+
+// optionPosition is where the option stands that err is about.
+func optionPosition(list []*sql.Option, err error, otherwise problem.Position) problem.Position {
+	for _, o := range list {
+		if o.Key.Text == problem.Of(err).Field {
+			return o.Key.Pos()
+		}
+	}
+	return otherwise
 }
 
 // resultColumns settles the columns: those declared, which the query is cast

@@ -253,15 +253,15 @@ func (b *binder) hinted(table *plan.Table, hints []*sql.Hint) *plan.Table {
 // idleTimeout is after how long a silent split is no longer waited for.
 func (b *binder) idleTimeout(table *plan.Table) time.Duration {
 	for _, text := range []string{table.Options["scan.watermark.idle-timeout"], b.session.Config["table.exec.source.idle-timeout"]} {
-		if d, ok := Duration(text); ok {
+		if d, ok := parseDuration(text); ok {
 			return d
 		}
 	}
 	return 0
 }
 
-// Duration reads what Flink's options accept: "500 ms", "5s", "1 min".
-func Duration(text string) (time.Duration, bool) {
+// parseDuration reads what Flink's options accept: "500 ms", "5s", "1 min".
+func parseDuration(text string) (time.Duration, bool) {
 	text = strings.TrimSpace(text)
 	digits := len(text) - len(strings.TrimLeft(text, "0123456789"))
 	n, err := strconv.ParseInt(text[:digits], 10, 32)

@@ -3,7 +3,7 @@
 //
 // It is not a log of data: it is read off a plan, before anything runs.
 //
-// Flow: Of walks the plan from the sources up; String prints for EXPLAIN
+// Flow: Of walks the plan from the sources up; Print is for EXPLAIN
 // LINEAGE; the catalog keeps the edges of materialized tables.
 //
 // Invariants:
@@ -81,8 +81,11 @@ func Of(n plan.Node) Lineage {
 	return l
 }
 
-// String prints the lineage, a result column a paragraph.
-func (l Lineage) String() string {
+// Tables names the tables that a plan reads, in order.
+func Tables(n plan.Node) []string { return Of(n).Tables }
+
+// Print writes a lineage for EXPLAIN LINEAGE, a result column a paragraph.
+func Print(l Lineage) string {
 	var b strings.Builder
 	for _, c := range l.Columns {
 		b.WriteString(plan.Quote(c.Name) + "\n")
@@ -102,6 +105,9 @@ func (l Lineage) String() string {
 	fmt.Fprintf(&b, "tables: %s\n", strings.Join(l.Tables, ", "))
 	return b.String()
 }
+
+// String is Print.
+func (l Lineage) String() string { return Print(l) }
 
 // String prints table.column (kind).
 func (s Source) String() string {

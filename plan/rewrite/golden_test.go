@@ -62,9 +62,9 @@ func (t tables) plan(source string, streaming bool) (plan.Node, error) {
 // TestRules runs testdata/rules. "expect=rule" names rules that must fire,
 // "expect-not=rule" rules that must not.
 //
-//	define           runs definitions
-//	optimize         prints the optimized plan of a query
-//	emission (o=v)…  prints it after Emission with these options, EmitEarly without
+//	define            runs definitions
+//	optimize          prints the optimized plan of a query
+//	configure (o=v)…  prints it as that of a materialized table with these options
 //
 // A statement is bound for streaming, with the argument batch for batch mode.
 func TestRules(t *testing.T) {
@@ -90,16 +90,14 @@ func TestRules(t *testing.T) {
 			if again, more := rewrite.Optimize(optimized); plan.Print(again) != plan.Print(optimized) {
 				d.Fatalf(t, "a second run changes the plan: %v\n%s", more, plan.Print(again))
 			}
-			if d.Cmd == "emission" {
+			if d.Cmd == "configure" {
 				options := map[string]string{}
 				for _, arg := range d.CmdArgs {
 					if len(arg.Vals) == 1 && !strings.HasPrefix(arg.Key, "expect") {
 						options[arg.Key] = arg.Vals[0]
 					}
 				}
-				if optimized, err = rewrite.Emission(optimized, plan.EmitEarly, options); err != nil {
-					return err.Error() + "\n"
-				}
+				optimized = rewrite.Configure(n, options)
 			}
 			return plan.Print(optimized)
 		})
@@ -117,18 +115,6 @@ func checkSchema(t *testing.T, d *datadriven.TestData, before, after plan.Node) 
 	for i := range was {
 		if was[i].Name != is[i].Name || !was[i].Type.Optional().Equal(is[i].Type.Optional()) || was[i].Time != is[i].Time && is[i].Time != plan.Rowtime {
 			d.Fatalf(t, "column %d was %v and is %v", i, was[i], is[i])
-		}
-	}
-}
-
-// TestEmissionRefuses has option values that are not allowed.
-func TestEmissionRefuses(t *testing.T) {
-	n := &plan.Values{}
-	for _, options := range []map[string]string{
-		{"emit": "often"}, {"late-policy": "keep"}, {"late-policy": "revise", "late-keep": "soon"}, {"late-keep": "1 h"},
-	} {
-		if _, err := rewrite.Emission(n, plan.EmitFinal, options); err == nil {
-			t.Errorf("%v is accepted", options)
 		}
 	}
 }

@@ -1,0 +1,41 @@
+package rewrite
+
+import (
+	"tidemark/plan"
+	"tidemark/plan/bind"
+)
+
+// Configure is the optimized plan of a materialized table with the emit and
+// late policies of its options, which were checked when the table was defined
+// (see bind.Emission).
+func Configure(n plan.Node, options map[string]string) plan.Node {
+	n, _ = Optimize(n)
+	emit, late, err := bind.Emission(options)
+	if err != nil {
+		return n
+	}
+	return emitting(n, emit, late)
+}
+
+// emitting sets the policies of all window aggregates. Only the topmost ones
+// show running values: what other windows are made of must be final, or a
+// window over them would count the same rows again.
+func emitting(n plan.Node, emit plan.Emit, late plan.LatePolicy) plan.Node {
+	below := emit
+	switch n.(type) {
+	case *plan.WindowAggregate, *plan.Window:
+		below = plan.EmitFinal
+	}
+	inputs := append([]plan.Node(nil), n.Inputs()...)
+	for i, input := range inputs {
+		inputs[i] = emitting(input, below, late)
+	}
+	n = plan.WithInputs(n, inputs)
+	w, ok := n.(*plan.WindowAggregate)
+	if !ok || w.Emit == emit && w.Late == late {
+		return n
+	}
+	changed := *w
+	changed.Emit, changed.Late = emit, late
+	return &changed
+}
