@@ -93,8 +93,10 @@ type form struct {
 	// than "does not fit".
 	check func(c *call) error
 
-	// result gives the result type. See returns, like and always.
-	result func(params []value.Type) value.Type
+	// result gives the result type. See returns, like and always. resultOf,
+	// when set, is asked instead: it may look at constants too.
+	result   func(params []value.Type) value.Type
+	resultOf func(c *call) value.Type
 
 	// lenient functions see NULL arguments; all others are strict.
 	lenient bool
@@ -158,11 +160,15 @@ func (p *parameter) take(t value.Type) (value.Type, bool) {
 }
 
 func (f *form) overload(c *call) (*plan.Overload, error) {
-	c.Result = f.result(c.Params)
 	if f.check != nil {
 		if err := f.check(c); err != nil {
 			return nil, err
 		}
+	}
+	if f.resultOf != nil {
+		c.Result = f.resultOf(c)
+	} else {
+		c.Result = f.result(c.Params)
 	}
 	o := &plan.Overload{Params: c.Params, Result: c.Result, Strict: !f.lenient}
 	if f.state != nil {
