@@ -131,7 +131,11 @@ func (s *percentile) rank(entries []int32, n int64) float64 {
 }
 
 func (s *percentile) float(entry int32) float64 {
-	return floatOfOrderedBits(binary.BigEndian.Uint64(s.bag.key(entry)))
+	key := s.bag.key(entry)
+	if len(key) != 8 {
+		return math.NaN() // only after damage that decoding could not see
+	}
+	return floatOfOrderedBits(binary.BigEndian.Uint64(key))
 }
 
 func (s *percentile) Encode(group uint32, to []byte) []byte { return s.bag.encode(group, to) }

@@ -17,10 +17,10 @@ import (
 
 // TestTable runs the files of testdata. Their commands are:
 //
-//	eval [zone=Area/City] [now=2024-03-01T10:00:00Z]
+//	eval [zone=Area/City] [now=2024-03-01T10:00:00Z] [hidden]
 //	NAME(TYPE value, …)         one call a line
 //	----
-//	TYPE: value                 or: error: …
+//	TYPE: value                 or: error: …; hidden shows only the type
 //
 //	aggregate [distinct] [retracts] [apart]
 //	NAME(TYPE, TYPE constant …)
@@ -118,7 +118,11 @@ func runCalls(t *testing.T, d *datadriven.TestData, covered map[string]bool) str
 		}
 		f, args := readCall(t, d, line)
 		covered[f.Name] = true
-		fmt.Fprintln(&out, evaluate(t, ctx, line, f, args))
+		result := evaluate(t, ctx, line, f, args)
+		if d.HasArg("hidden") {
+			result, _, _ = strings.Cut(result, ":")
+		}
+		fmt.Fprintln(&out, result)
 	}
 	return out.String()
 }
