@@ -78,6 +78,9 @@ type printer struct {
 	indent  int
 	onBreak bool // a line comment was written: the next text needs a new line
 	fault   *problem.Problem
+	ctes    []string // common table expressions in scope
+	plain   bool     // leave out comments
+	noHints bool     // leave out hints
 }
 
 func newPrinter(h hooks) *printer { return &printer{hooks: h} }
@@ -132,6 +135,9 @@ func (p *printer) render(f func()) (text string, endsInComment bool) {
 
 // remarks writes comments, each on a line of its own, in front of what follows.
 func (p *printer) remarks(texts []string) {
+	if p.plain {
+		return
+	}
 	for _, c := range texts {
 		p.write(c)
 		p.line()
@@ -140,6 +146,9 @@ func (p *printer) remarks(texts []string) {
 
 // remarksBehind writes comments at the end of the current line.
 func (p *printer) remarksBehind(texts []string) {
+	if p.plain {
+		return
+	}
 	for _, c := range texts {
 		p.write(" ", c)
 		p.onBreak = !strings.HasPrefix(c, "/*")

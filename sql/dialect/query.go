@@ -8,6 +8,8 @@ import (
 
 // query prints a query over several lines.
 func (p *printer) query(q *sql.Query) {
+	scope := len(p.ctes)
+	defer func() { p.ctes = p.ctes[:scope] }()
 	if len(q.With) > 0 {
 		p.write("WITH")
 		for i, c := range q.With {
@@ -17,6 +19,7 @@ func (p *printer) query(q *sql.Query) {
 				p.line()
 			}
 			text, _ := p.render(func() { p.cte(c) })
+			p.ctes = append(p.ctes, c.Name.Text)
 			p.item(i, len(q.With), text, func(i int) *sql.Comments { return &q.With[i].Comments })
 		}
 		p.line()
@@ -88,7 +91,12 @@ func (p *printer) body(b sql.QueryBody) {
 			p.write(")")
 		})
 	case *sql.TableBody:
-		p.write("TABLE ", p.pathText(b.Table))
+		if p.noHints {
+			p.write("FROM ")
+			p.relationText(&sql.TableRef{Span: sql.Span{Position: b.Pos()}, Path: b.Table})
+		} else {
+			p.write("TABLE ", p.pathText(b.Table))
+		}
 	case *sql.Nested:
 		p.parenthesised(b.Query)
 	default:
@@ -231,7 +239,7 @@ func (p *printer) bound(b sql.Bound) {
 }
 
 func (p *printer) hints(hints []*sql.Hint) {
-	if len(hints) == 0 {
+	if len(hints) == 0 || p.noHints {
 		return
 	}
 	p.write(" /*+ ")

@@ -1,0 +1,413 @@
+package dialect
+
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"tidemark/base/problem"
+	"tidemark/base/value"
+	"tidemark/sql"
+)
+
+// Info is what the DuckDB printer has to know beyond the tree; whoever bound
+// the query answers. It is called from one goroutine, for nodes of the tree
+// that is printed.
+type Info interface {
+	// TypeOf gives the type of an expression; for a Descriptor that of its
+	// column. ok is false when it is not known.
+	TypeOf(e sql.Expr) (t value.Type, ok bool)
+	// Function gives the DuckDB text of a call: {1} stands for the first
+	// argument, {*} for all with DISTINCT and ORDER BY. FILTER and OVER are
+	// added behind it. ok is false when there is no translation.
+	Function(call *sql.Call) (template string, ok bool)
+	// Table gives the DuckDB text of a table or view: a name or a subquery in
+	// parentheses. ok is false when there is none.
+	Table(path sql.Path) (text string, ok bool)
+}
+
+// DuckDB prints a bound query as DuckDB SQL with the meaning it has in Flink:
+// division of integers, order of NULLs, windows. Parameters become $1, $2, ….
+// What has no translation is an Unsupported problem at its place.
+func DuckDB(q *sql.Query, info Info) (string, error) {
+	p := newPrinter(&duckdb{info: info})
+	p.plain, p.noHints = true, true
+	p.query(q)
+	if p.fault != nil {
+		return "", p.fault
+	}
+	return p.text(), nil
+}
+
+// duckdb says what DuckDB writes differently.
+type duckdb struct{ info Info }
+
+func (d *duckdb) name(n sql.Name) string {
+	return `"` + strings.ReplaceAll(n.Text, `"`, `""`) + `"`
+}
+
+// nulls are the lowest values, as in Flink; DuckDB would put them last.
+func (d *duckdb) nulls(o *sql.OrderItem) string {
+	if o.Nulls == sql.NullsFirst || o.Nulls == sql.NullsDefault && !o.Descending {
+		return " NULLS FIRST"
+	}
+	return " NULLS LAST"
+}
+
+func (d *duckdb) typeText(t value.Type) string {
+	switch t.Kind {
+	case value.Boolean, value.TinyInt, value.SmallInt, value.BigInt, value.Float, value.Double, value.Date, value.Time:
+		return t.Kind.String()
+	case value.Int:
+		return "INTEGER"
+	case value.Decimal:
+		return fmt.Sprintf("DECIMAL(%d, %d)", t.Precision, t.Scale)
+	case value.Char, value.Varchar:
+		return "VARCHAR"
+	case value.Binary, value.Varbinary:
+		return "BLOB"
+	case value.Timestamp:
+		if t.Precision > 6 {
+			return "TIMESTAMP_NS"
+		}
+		return "TIMESTAMP"
+	case value.TimestampLTZ:
+		return "TIMESTAMPTZ"
+	case value.IntervalYearMonth, value.IntervalDayTime:
+		return "INTERVAL"
+	case value.Array:
+		return d.typeText(*t.Elem) + "[]"
+	case value.Map:
+		return "MAP(" + d.typeText(*t.Key) + ", " + d.typeText(*t.Elem) + ")"
+	case value.Row:
+		fields := make([]string, len(t.Fields))
+		for i, f := range t.Fields {
+			fields[i] = d.name(sql.NameOf(f.Name)) + " " + d.typeText(f.Type)
+		}
+		return "STRUCT(" + strings.Join(fields, ", ") + ")"
+	case value.Variant:
+		return "JSON"
+	}
+	return `"NULL"`
+}
+
+// unsupported refuses a node.
+func unsupported(p *printer, n sql.Node, hint, format string, args ...any) bool {
+	p.refuse(problem.New(problem.Unsupported, format+" in a question", args...).At(n.Pos()).WithHint("%s", hint))
+	return true
+}
+
+const asJob = "ask for it in a materialized table, which the engine computes"
+
+func (d *duckdb) relation(p *printer, r sql.Relation) bool {
+	switch r := r.(type) {
+	case *sql.TableRef:
+		return d.table(p, r)
+	case *sql.MatchRecognize:
+		return unsupported(p, r, asJob, "MATCH_RECOGNIZE is not supported")
+	case *sql.TableFunction:
+		if r.Call.Over == nil && len(r.Call.Name) == 1 {
+			if w := windowFunctions[r.Call.Function()]; w != nil {
+				return d.windows(p, r, w)
+			}
+		}
+		return unsupported(p, r, asJob, "the table function %s is not supported", r.Call.Name.Last().Text)
+	case *sql.Unnest:
+		for _, e := range r.Exprs {
+			t, ok := d.info.TypeOf(e)
+			if !ok || t.Kind != value.Array || t.Elem.Kind == value.Row {
+				return unsupported(p, e, "unnest arrays of simple values", "UNNEST of this value is not supported")
+			}
+		}
+		if r.Ordinality && len(r.Exprs) > 1 {
+			return unsupported(p, r, "unnest one array", "UNNEST of several arrays WITH ORDINALITY is not supported")
+		}
+	}
+	return false
+}
+
+func (d *duckdb) table(p *printer, r *sql.TableRef) bool {
+	if r.SystemTime != nil {
+		return unsupported(p, r.SystemTime, asJob, "FOR SYSTEM_TIME AS OF is not supported")
+	}
+	alias := r.Alias
+	if alias == nil {
+		alias = &sql.Alias{Name: r.Path.Last()}
+	}
+	if len(r.Path) == 1 && slices.Contains(p.ctes, r.Path[0].Text) {
+		p.path(r.Path)
+		p.alias(alias)
+		return true
+	}
+	text, ok := d.info.Table(r.Path)
+	if !ok {
+		p.refuse(problem.New(problem.UnknownTable, "there is no table %s to read", r.Path).At(r.Path.Pos()).WithHint("SHOW TABLES lists them"))
+		return true
+	}
+	p.write(text)
+	p.alias(alias)
+	return true
+}
+
+func (d *duckdb) expr(p *printer, e sql.Expr) bool {
+	switch e := e.(type) {
+	case *sql.Literal:
+		return d.literal(p, e)
+	case *sql.Interval:
+		months, micros, err := intervalValue(e)
+		if err != nil {
+			p.refuse(err)
+			return true
+		}
+		p.write(intervalLiteral(months, micros))
+		return true
+	case *sql.Param:
+		p.write("$", strconv.Itoa(e.Index+1))
+		return true
+	case *sql.Binary:
+		return d.binary(p, e)
+	case *sql.Unary:
+		if e.Op == sql.Final || e.Op == sql.Running {
+			return unsupported(p, e, asJob, "%s is not supported", e.Op)
+		}
+	case *sql.Is:
+		return d.is(p, e)
+	case *sql.Between:
+		return d.between(p, e)
+	case *sql.Like:
+		if e.Similar {
+			return unsupported(p, e, "write LIKE or REGEXP(x, pattern)", "SIMILAR TO is not supported")
+		}
+	case *sql.Quantified:
+		return d.quantified(p, e)
+	case *sql.Case:
+		return d.caseWhen(p, e)
+	case *sql.Cast:
+		d.cast(p, e)
+		return true
+	case *sql.ArrayValue:
+		p.write("[")
+		p.expressions(e.Elements)
+		p.write("]")
+		return true
+	case *sql.MapValue:
+		p.write("MAP {")
+		p.commas(len(e.Entries)/2, func(i int) {
+			p.expression(e.Entries[2*i])
+			p.write(": ")
+			p.expression(e.Entries[2*i+1])
+		})
+		p.write("}")
+		return true
+	case *sql.RowValue:
+		return d.row(p, e)
+	case *sql.AtTimeZone:
+		if e.Zone == nil {
+			return unsupported(p, e, "write AT TIME ZONE '…'", "AT LOCAL is not supported")
+		}
+	case *sql.Call:
+		return d.call(p, e)
+	case *sql.NamedArgument, *sql.TableArgument, *sql.Descriptor:
+		return unsupported(p, e, asJob, "this argument is not supported")
+	}
+	return false
+}
+
+func (d *duckdb) literal(p *printer, l *sql.Literal) bool {
+	switch l.Kind {
+	case sql.BooleanLiteral:
+		if l.Text != "UNKNOWN" {
+			return false
+		}
+		p.write("CAST(NULL AS BOOLEAN)")
+		return true
+	case sql.BytesLiteral:
+		p.write("unhex('", hex.EncodeToString([]byte(l.Text)), "')")
+		return true
+	}
+	return false
+}
+
+// binary prints divisions: of integers they cut off, of decimals they have
+// the scale that Flink gives the result. DuckDB divides decimals as doubles, so
+// digits beyond the fifteenth are lost.
+func (d *duckdb) binary(p *printer, e *sql.Binary) bool {
+	switch e.Op {
+	case sql.Divide:
+		t, ok := d.info.TypeOf(e)
+		if !ok {
+			return unsupported(p, e, "cast the operands", "a division whose type is not known is not supported")
+		}
+		switch {
+		case t.IsInteger():
+			p.operand(e.Left, sql.MultiplyPrecedence)
+			p.write(" // ")
+			p.operand(e.Right, sql.MultiplyPrecedence+1)
+		case t.Kind == value.Decimal:
+			p.write("CAST(")
+			p.operand(e.Left, sql.MultiplyPrecedence)
+			p.write(" / ")
+			p.operand(e.Right, sql.MultiplyPrecedence+1)
+			p.write(" AS ", d.typeText(t), ")")
+		default:
+			return false
+		}
+		return true
+	case sql.Overlaps, sql.Contains, sql.PeriodEquals, sql.Precedes, sql.Succeeds, sql.ImmediatelyPrecedes, sql.ImmediatelySucceeds:
+		return unsupported(p, e, "compare the ends of the periods", "%s is not supported", e.Op)
+	}
+	return false
+}
+
+// is prints IS JSON, which DuckDB has as functions.
+func (d *duckdb) is(p *printer, e *sql.Is) bool {
+	switch e.Test {
+	case sql.IsNull, sql.IsTrue, sql.IsFalse:
+		return false
+	case sql.IsUnknown:
+		p.operand(e.Operand, sql.IsPrecedence)
+		p.write(" IS ", when(e.Not, "NOT "), "NULL")
+		return true
+	}
+	p.write(when(e.Not, "(NOT "), "coalesce(json_valid(")
+	p.expression(e.Operand)
+	p.write(")")
+	if kind := strings.TrimPrefix(string(e.Test), "JSON "); kind == "OBJECT" || kind == "ARRAY" || kind == "SCALAR" {
+		p.write(" AND json_type(CASE WHEN json_valid(")
+		p.expression(e.Operand)
+		p.write(") THEN ")
+		p.expression(e.Operand)
+		p.write(" END)", when(kind != "SCALAR", " = '"+kind+"'"), when(kind == "SCALAR", " NOT IN ('OBJECT', 'ARRAY')"))
+	}
+	p.write(", FALSE)", when(e.Not, ")"))
+	return true
+}
+
+// between prints SYMMETRIC, which DuckDB does not have.
+func (d *duckdb) between(p *printer, e *sql.Between) bool {
+	if !e.Symmetric {
+		return false
+	}
+	half := func(low, high sql.Expr) {
+		p.operand(e.Operand, sql.RangePrecedence)
+		p.write(" BETWEEN ")
+		p.operand(low, sql.AddPrecedence)
+		p.write(" AND ")
+		p.operand(high, sql.AddPrecedence)
+	}
+	p.write(when(e.Not, "(NOT "), "(")
+	half(e.Low, e.High)
+	p.write(" OR ")
+	half(e.High, e.Low)
+	p.write(")", when(e.Not, ")"))
+	return true
+}
+
+// quantified prints a comparison with a list as single comparisons.
+func (d *duckdb) quantified(p *printer, e *sql.Quantified) bool {
+	if e.Query != nil {
+		return false
+	}
+	p.write("(")
+	for i, v := range e.List {
+		if i > 0 {
+			p.write(when(e.Quantifier == sql.Any, " OR "), when(e.Quantifier == sql.All, " AND "))
+		}
+		p.operand(e.Left, sql.ComparePrecedence)
+		p.write(" ", string(e.Op), " ")
+		p.operand(v, sql.ComparePrecedence+1)
+	}
+	p.write(")")
+	return true
+}
+
+// caseWhen prints WHEN 1, 2 as two branches.
+func (d *duckdb) caseWhen(p *printer, e *sql.Case) bool {
+	several := slices.ContainsFunc(e.Whens, func(w *sql.When) bool {
+		_, ok := w.Condition.(*sql.Alternatives)
+		return ok
+	})
+	if !several {
+		return false
+	}
+	split := *e
+	split.Whens = nil
+	for _, w := range e.Whens {
+		a, ok := w.Condition.(*sql.Alternatives)
+		if !ok {
+			split.Whens = append(split.Whens, w)
+			continue
+		}
+		for _, v := range a.Values {
+			split.Whens = append(split.Whens, &sql.When{Span: w.Span, Condition: v, Result: w.Result})
+		}
+	}
+	p.caseWhen(&split)
+	return true
+}
+
+// cast prints conversions so that their results are Flink's: fractions are cut
+// off, booleans are in capitals, times show their declared digits, a decimal
+// that does not fit is NULL.
+func (d *duckdb) cast(p *printer, e *sql.Cast) {
+	from, known := d.info.TypeOf(e.Operand)
+	to := e.Type.Type
+	try := e.Try || to.Kind == value.Decimal && known && from.IsNumeric()
+	before, behind := "", ""
+	switch {
+	case !known:
+	case to.IsInteger() && (from.IsApproximate() || from.Kind == value.Decimal):
+		before, behind = "trunc(", ")"
+	case to.IsText() && from.Kind == value.Timestamp && from.Precision <= 6:
+		before, behind = "strftime(", ", '"+timeFormat(from.Precision)+"')"
+	case to.IsText() && from.Kind == value.TimestampLTZ && from.Precision <= 6:
+		before, behind = "strftime(CAST(", " AS TIMESTAMP), '"+timeFormat(from.Precision)+"')"
+	case to.IsText() && from.Kind == value.Boolean:
+		before, behind = "upper(CAST(", " AS VARCHAR))"
+	case to.IsText() && from.IsBytes():
+		before, behind = "decode(", ")"
+	case to.IsBytes() && from.IsText():
+		before, behind = "encode(", ")"
+	}
+	open, end := "", ""
+	switch {
+	case to.Kind == value.Varchar && to.Precision < value.MaxLength:
+		open, end = "left(", ", "+strconv.Itoa(to.Precision)+")"
+	case to.Kind == value.Char:
+		open, end = "rpad(", ", "+strconv.Itoa(to.Precision)+", ' ')"
+	}
+	p.write(open, when(try, "TRY_"), "CAST(", before)
+	p.expression(e.Operand)
+	p.write(behind, " AS ", d.typeText(to), ")", end)
+}
+
+// timeFormat gives the strftime format of a timestamp with so many digits.
+func timeFormat(precision int) string {
+	switch {
+	case precision == 0:
+		return "%Y-%m-%d %H:%M:%S"
+	case precision <= 3:
+		return "%Y-%m-%d %H:%M:%S.%g"
+	}
+	return "%Y-%m-%d %H:%M:%S.%f"
+}
+
+// row prints a row with the names that its type has.
+func (d *duckdb) row(p *printer, e *sql.RowValue) bool {
+	t, ok := d.info.TypeOf(e)
+	if !e.Explicit || !ok || t.Kind != value.Row || len(t.Fields) != len(e.Fields) || len(e.Fields) == 0 {
+		p.write("row(")
+		p.expressions(e.Fields)
+		p.write(")")
+		return true
+	}
+	p.write("struct_pack(")
+	p.commas(len(e.Fields), func(i int) {
+		p.write(d.name(sql.NameOf(t.Fields[i].Name)), " := ")
+		p.expression(e.Fields[i])
+	})
+	p.write(")")
+	return true
+}
