@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"pgregory.net/rapid"
 
 	"tidemark/base/batch"
 	"tidemark/base/value"
@@ -192,4 +193,19 @@ func decodeCSV(t *testing.T, columns []Column, options map[string]string, block 
 	}
 	rows, _ := d.Decode(block, records)
 	return rows
+}
+
+// TestPlainEnd compares eight bytes at a time with one at a time.
+func TestPlainEnd(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := rapid.SliceOfN(rapid.SampledFrom([]byte{'a', '!', '#', '[', ']', 0x20, 0x7f, '"', '\\', 0x1f, 0, 0x80, 0xa2, 0xdc, 0xff}), 0, 40).Draw(t, "bytes")
+		from := rapid.IntRange(0, len(b)).Draw(t, "from")
+		want := from
+		for want < len(b) && b[want] != '"' && b[want] != '\\' && b[want] >= 0x20 && b[want] < 0x80 {
+			want++
+		}
+		if got := plainEnd(b, from); got != want {
+			t.Fatalf("%q from %d: %d, want %d", b, from, got, want)
+		}
+	})
 }

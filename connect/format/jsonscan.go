@@ -15,13 +15,14 @@ const (
 
 // plainEnd is the index, from i on, of the first byte of b that is a quote, a
 // backslash, a control character or not ASCII; len(b) when there is none. Eight
-// bytes are looked at together: x-1 borrows into the high bit exactly where x
-// is zero, or behind such a place, and the lowest high bit wins.
+// bytes are looked at together. In an ASCII byte x, x-1 borrows into the high
+// bit where x is zero, and x-0x20 where x is a control character; a borrow can
+// mislead only bytes behind one that is found, and the lowest high bit wins.
 func plainEnd(b []byte, i int) int {
 	for ; i+8 <= len(b); i += 8 {
 		w := binary.LittleEndian.Uint64(b[i:])
 		quote, escape := w^(eachLow*'"'), w^(eachLow*'\\')
-		found := ((quote-eachLow)&^quote | (escape-eachLow)&^escape | (w-eachLow*0x20)&^w | w) & eachHigh
+		found := ((quote - eachLow) | (escape - eachLow) | (w - eachLow*0x20) | w) & eachHigh
 		if found != 0 {
 			return i + bits.TrailingZeros64(found)>>3
 		}

@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"math"
 	"strconv"
 
@@ -232,6 +233,13 @@ func readInteger(text []byte, kind value.Kind) (int64, fault) {
 	}
 	n := int64(0)
 	if len(digits) <= 18 {
+		if len(digits) >= 8 {
+			first, ok := eightDigits(digits)
+			if !ok {
+				return 0, unreadable
+			}
+			n, digits = first, digits[8:]
+		}
 		for _, c := range digits {
 			if c-'0' > 9 {
 				return 0, unreadable
@@ -251,6 +259,22 @@ func readInteger(text []byte, kind value.Kind) (int64, fault) {
 		return 0, unreadable
 	}
 	return n, noFault
+}
+
+// eightDigits reads the first eight bytes as digits, all at once: neighbours
+// are joined to two, four and eight digits by one multiplication each.
+func eightDigits(text []byte) (int64, bool) {
+	w := binary.LittleEndian.Uint64(text)
+	// Every byte from '0' to '9' has 3 in its upper half, and still when 6 is
+	// added.
+	const upper, three, six = 0xf0 * eachLow, 0x30 * eachLow, 0x06 * eachLow
+	if w&upper != three || (w+six)&upper != three {
+		return 0, false
+	}
+	w -= three
+	w = w*10 + w>>8
+	const pairs = 0x000000ff_000000ff
+	return int64(((w&pairs)*(100+1_000_000<<32) + (w>>16&pairs)*(1+10_000<<32)) >> 32), true
 }
 
 // readFractional reads a number with a fraction or an exponent as an integer:
