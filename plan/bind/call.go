@@ -81,8 +81,8 @@ func (b *binder) plainCall(c *sql.Call, f *plan.Function) bool {
 // of JSON functions follow as constants.
 func (b *binder) arguments(c *sql.Call, s *scope) []plan.Expr {
 	args := b.exprs(s, c.Args...)
-	if args == nil || c.JSON == nil {
-		return args
+	if args == nil {
+		return nil
 	}
 	return b.jsonArguments(c, args, s)
 }

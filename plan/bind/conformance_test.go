@@ -149,8 +149,11 @@ func bindCase(source string, streaming bool) ([][2]string, error) {
 			}
 			columns = nil
 			for _, c := range q.Plan.Schema() {
-				columns = append(columns, [2]string{c.Name, c.Type.String()})
+				// The cases have the fields of a ROW without backticks.
+				columns = append(columns, [2]string{c.Name, strings.ReplaceAll(c.Type.String(), "`", "")})
 			}
+		case *sql.Use, *sql.CreateDatabase, *sql.CreateCatalog:
+			return nil, problem.New(problem.Unsupported, "other catalogs than the one there is")
 		case *sql.Insert:
 			if _, _, err := bind.Insert(m, m.session, s); err != nil {
 				return nil, err

@@ -97,9 +97,11 @@ func (d *tableDraft) resultColumns(m *sql.CreateMaterializedTable, node plan.Nod
 	typed := false
 	for _, e := range m.Elements {
 		switch e.(type) {
-		case *sql.PhysicalColumn, *sql.MetadataColumn, *sql.ComputedColumn:
+		case *sql.PhysicalColumn:
 			typed = true
-		case *sql.PrimaryKey, *sql.WatermarkElement:
+		case *sql.MetadataColumn, *sql.ComputedColumn, *sql.WatermarkElement:
+			d.unsupported(e.Pos(), "a computed or metadata column or a watermark of a materialized table", "select what it is computed from; a time of a window stays one as window_time")
+		case *sql.PrimaryKey:
 		}
 	}
 	if !typed {

@@ -1,6 +1,8 @@
 package bind
 
 import (
+	"slices"
+
 	"tidemark/base/problem"
 	"tidemark/base/value"
 	"tidemark/plan"
@@ -211,7 +213,42 @@ func (b *binder) binary(e *sql.Binary, s *scope) plan.Expr {
 	if e.Op == sql.And || e.Op == sql.Or {
 		return b.operator(e.Pos(), string(e.Op), b.exprs(s, chain(e, e.Op, nil)...))
 	}
+	left, leftRow := e.Left.(*sql.RowValue)
+	right, rightRow := e.Right.(*sql.RowValue)
+	switch {
+	case isPeriod(e.Op) && leftRow && rightRow:
+		return b.operator(e.Pos(), string(e.Op), b.exprs(s, append(slices.Clone(left.Fields), right.Fields...)...))
+	case e.Op == sql.Equal && leftRow && rightRow && len(left.Fields) == len(right.Fields):
+		return b.equalRows(e.Pos(), left, right, s)
+	}
 	return b.operator(e.Pos(), string(e.Op), b.exprs(s, e.Left, e.Right))
+}
+
+// isPeriod reports the operators between periods, (start, end) or (start,
+// length): they take four arguments.
+func isPeriod(op sql.BinaryOp) bool {
+	switch op {
+	case sql.Overlaps, sql.Contains, sql.PeriodEquals, sql.Precedes, sql.Succeeds, sql.ImmediatelyPrecedes, sql.ImmediatelySucceeds:
+		return true
+	}
+	return false
+}
+
+// equalRows compares two rows that are written out field by field: unlike the
+// comparison of ROW values it is NULL when a field is, as in Flink.
+func (b *binder) equalRows(pos problem.Position, left, right *sql.RowValue, s *scope) plan.Expr {
+	var equal []plan.Expr
+	for i := range left.Fields {
+		is := b.operator(pos, "=", b.exprs(s, left.Fields[i], right.Fields[i]))
+		if is == nil {
+			return nil
+		}
+		equal = append(equal, is)
+	}
+	if len(equal) == 1 {
+		return equal[0]
+	}
+	return b.operator(pos, "AND", equal)
 }
 
 // chain takes a AND b AND c apart into its operands.
@@ -264,8 +301,44 @@ func (b *binder) in(e *sql.In, s *scope) plan.Expr {
 		b.unsupported(e.Query.Pos(), "IN with a subquery", "a list of values works")
 		return nil
 	}
+	if rows := rowsOf(e); rows != nil {
+		return b.negated(e.Pos(), e.Not, b.inRows(e, rows, s))
+	}
 	is := b.operator(e.Pos(), "IN", b.exprs(s, append([]sql.Expr{e.Operand}, e.List...)...))
 	return b.negated(e.Pos(), e.Not, is)
+}
+
+// rowsOf is the list of IN when it and the operand are rows that are written
+// out, all of one length.
+func rowsOf(e *sql.In) []*sql.RowValue {
+	operand, ok := e.Operand.(*sql.RowValue)
+	if !ok {
+		return nil
+	}
+	var rows []*sql.RowValue
+	for _, member := range e.List {
+		row, ok := member.(*sql.RowValue)
+		if !ok || len(row.Fields) != len(operand.Fields) {
+			return nil
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func (b *binder) inRows(e *sql.In, rows []*sql.RowValue, s *scope) plan.Expr {
+	var any []plan.Expr
+	for _, row := range rows {
+		is := b.equalRows(row.Pos(), e.Operand.(*sql.RowValue), row, s)
+		if is == nil {
+			return nil
+		}
+		any = append(any, is)
+	}
+	if len(any) == 1 {
+		return any[0]
+	}
+	return b.operator(e.Pos(), "OR", any)
 }
 
 // negated is NOT e when not is set.

@@ -24,7 +24,7 @@ func (b *binder) literal(l *sql.Literal) plan.Expr {
 }
 
 // literalValue reads a literal; a negative one stands behind a minus, which
-// only matters for the lowest BIGINT.
+// matters for the lowest INT and BIGINT only.
 func literalValue(l *sql.Literal, negative bool) (value.Value, error) {
 	switch l.Kind {
 	case sql.NullLiteral:
@@ -66,10 +66,10 @@ func integerLiteral(text string, negative bool) (value.Value, error) {
 	case err != nil:
 		return value.Value{}, problem.New(problem.InvalidValue, "%s is beyond the range of BIGINT", text).
 			WithHint("write it with a point, %s.0, to make it a DECIMAL", text)
-	case n > math.MaxInt32:
+	case n > math.MaxInt32+1 || n > math.MaxInt32 && !negative:
 		return value.OfBigInt(n), nil
 	}
-	return value.OfInt(int32(n)), nil
+	return value.OfInt(int32(n)), nil // the lowest INT wraps: it is its own negation, too
 }
 
 // decimalLiteral has as many digits as are written, leading zeros included.

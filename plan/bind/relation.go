@@ -224,6 +224,9 @@ func (b *binder) view(table *plan.Table, use problem.Position) plan.Node {
 		if i < len(table.Columns) {
 			names[i] = table.Columns[i].Name
 		}
+		if table.Kind == plan.Materialized && i < len(table.Columns) {
+			types[i] = table.Columns[i].Type
+		}
 	}
 	return castColumns(node, types, names)
 }
