@@ -72,39 +72,42 @@ func unifyDefaults(params []value.Type) bool {
 
 func returnedType(params []value.Type) value.Type { return params[2].Optional() }
 
-// checkPath refuses a constant path that is none. Flink gives NULL instead.
+// checkPath refuses a constant path that is one, but not for us. What is no path
+// at all is an error of every row, as in Flink: NULL unless told.
 func checkPath(c *call) error {
-	if text, ok := c.literalText(1); ok {
-		if _, err := parsePath(text); err != nil {
-			return problem.Of(err).At(c.Args[1].At)
-		}
+	text, ok := c.literalText(1)
+	if !ok {
+		return nil
+	}
+	if _, err := parsePath(text); problem.Is(err, problem.Unsupported) {
+		return problem.Of(err).At(c.Args[1].At)
 	}
 	return nil
 }
 
 func checkJSONValue(c *call) error {
-	switch c.Result.Kind {
+	switch c.Params[2].Kind {
 	case value.Char, value.Varchar, value.Boolean, value.TinyInt, value.SmallInt, value.Int, value.BigInt, value.Float, value.Double, value.Decimal:
 		return checkPath(c)
 	}
-	return problem.New(problem.Unsupported, "JSON_VALUE cannot return %s", c.Result.Optional()).
+	return problem.New(problem.Unsupported, "JSON_VALUE cannot return %s", c.Params[2].Optional()).
 		WithHint("return STRING and cast it")
 }
 
 func checkJSONQuery(c *call) error {
-	if c.Result.IsText() || c.Result.Kind == value.Array && c.Result.Elem.IsText() {
+	if t := c.Params[2]; t.IsText() || t.Kind == value.Array && t.Elem.IsText() {
 		return checkPath(c)
 	}
-	return problem.New(problem.Unsupported, "JSON_QUERY cannot return %s", c.Result.Optional()).
+	return problem.New(problem.Unsupported, "JSON_QUERY cannot return %s", c.Params[2].Optional()).
 		WithHint("return STRING or ARRAY<STRING>")
 }
 
 // pathSource gives the path of a row: a constant one is parsed once, others
 // when they change.
 type pathSource struct {
-	fixed *jsonPath
-	text  string
-	path  *jsonPath
+	constant bool
+	text     string
+	path     *jsonPath // nil when text is no path
 }
 
 func newPathSource(c *call) pathSource {
@@ -112,18 +115,15 @@ func newPathSource(c *call) pathSource {
 	if !ok {
 		return pathSource{}
 	}
-	path, err := parsePath(text)
-	if err != nil {
-		return pathSource{} // refused by checkPath
-	}
-	return pathSource{fixed: path}
+	path, _ := parsePath(text)
+	return pathSource{constant: true, path: path}
 }
 
 // at is the path of row i, nil when it is none. It must be called on a copy of
 // the source that the goroutine has for itself.
 func (s *pathSource) at(paths *batch.Column, i int) *jsonPath {
-	if s.fixed != nil {
-		return s.fixed
+	if s.constant {
+		return s.path
 	}
 	text := paths.Bytes(i)
 	if s.path == nil || s.text != string(text) {

@@ -359,7 +359,8 @@ func jsonFragment(dst []byte, args []*batch.Column, i int) ([]byte, bool, error)
 }
 
 // appendJSONQuoted appends a JSON string where everything but printable ASCII is
-// escaped, and the slash as well.
+// escaped, and the slash as well. Characters beyond U+FFFF become two escapes;
+// Flink writes something there that is not JSON.
 func appendJSONQuoted(dst, text []byte) []byte {
 	dst = append(dst, '"')
 	for _, r := range string(text) {

@@ -3,7 +3,9 @@ package function
 import (
 	"cmp"
 	"errors"
+	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -254,16 +256,19 @@ var pathFunctions = map[string]func(v *jsonValue, argument int) *jsonValue{
 	"first": func(v *jsonValue, _ int) *jsonValue { return itemAt(v, 0) },
 	"last":  func(v *jsonValue, _ int) *jsonValue { return itemAt(v, -1) },
 	"index": itemAt,
-	"min": func(v *jsonValue, _ int) *jsonValue {
-		return overNumbers(v, func(a, b float64) float64 { return min(a, b) })
+	"min":   func(v *jsonValue, _ int) *jsonValue { return ofNumbers(v, slices.Min) },
+	"max":   func(v *jsonValue, _ int) *jsonValue { return ofNumbers(v, slices.Max) },
+	"sum":   func(v *jsonValue, _ int) *jsonValue { return ofNumbers(v, sum) },
+	"avg":   func(v *jsonValue, _ int) *jsonValue { return ofNumbers(v, mean) },
+	"stddev": func(v *jsonValue, _ int) *jsonValue {
+		return ofNumbers(v, func(numbers []float64) float64 {
+			middle, squares := mean(numbers), 0.0
+			for _, n := range numbers {
+				squares += (n - middle) * (n - middle)
+			}
+			return math.Sqrt(squares / float64(len(numbers)))
+		})
 	},
-	"max": func(v *jsonValue, _ int) *jsonValue {
-		return overNumbers(v, func(a, b float64) float64 { return max(a, b) })
-	},
-	"sum": func(v *jsonValue, _ int) *jsonValue {
-		return overNumbers(v, func(a, b float64) float64 { return a + b })
-	},
-	"avg": pathAverage,
 }
 
 func pathLength(v *jsonValue, _ int) *jsonValue {
@@ -294,29 +299,24 @@ func numbersOf(v *jsonValue) []float64 {
 	return numbers
 }
 
-func overNumbers(v *jsonValue, f func(a, b float64) float64) *jsonValue {
+// ofNumbers computes a function of the numbers in an array, if there are any.
+func ofNumbers(v *jsonValue, f func(numbers []float64) float64) *jsonValue {
 	numbers := numbersOf(v)
 	if len(numbers) == 0 {
 		return nil
 	}
-	result := numbers[0]
-	for _, n := range numbers[1:] {
-		result = f(result, n)
-	}
-	return &jsonValue{kind: jsonNumber, text: javaDouble(result)}
+	return &jsonValue{kind: jsonNumber, text: javaDouble(f(numbers))}
 }
 
-func pathAverage(v *jsonValue, _ int) *jsonValue {
-	numbers := numbersOf(v)
-	if len(numbers) == 0 {
-		return nil
-	}
-	sum := 0.0
+func sum(numbers []float64) float64 {
+	total := 0.0
 	for _, n := range numbers {
-		sum += n
+		total += n
 	}
-	return &jsonValue{kind: jsonNumber, text: javaDouble(sum / float64(len(numbers)))}
+	return total
 }
+
+func mean(numbers []float64) float64 { return sum(numbers) / float64(len(numbers)) }
 
 // pathCondition is what a filter asks of a value.
 type pathCondition interface{ holds(v *jsonValue) bool }
@@ -597,7 +597,11 @@ func (p *pathParser) nameOrFunction() (pathStep, error) {
 	if !p.accept("(") {
 		return pathStep{kind: stepNames, names: []string{name}}, nil
 	}
-	if pathFunctions[name] == nil {
+	switch {
+	case name == "concat" || name == "append":
+		return pathStep{}, problem.New(problem.Unsupported, "the function %s() in a JSON path", name).
+			WithHint("use the SQL functions on what JSON_VALUE and JSON_QUERY give")
+	case pathFunctions[name] == nil:
 		p.at = start
 		return pathStep{}, p.fail("no function " + name)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"tidemark/base/batch"
+	"tidemark/base/value"
 )
 
 // appendPad appends text cut or padded to size UTF-16 units, as LPAD (left) or
@@ -38,6 +39,14 @@ func pad(left bool) func(dst []byte, args []*batch.Column, i int) ([]byte, bool,
 	return func(dst []byte, args []*batch.Column, i int) ([]byte, bool, error) {
 		return appendPad(dst, args[0].Bytes(i), args[1].Ints[i], args[2].Bytes(i), left)
 	}
+}
+
+// padType is STRING, NOT NULL only when constants show that there is a result:
+// Flink says NOT NULL also where it gives NULL.
+func padType(c *call) value.Type {
+	size, pad := c.Args[1].Literal, c.Args[2].Literal
+	certain := required(c.Params) && size != nil && size.Int >= 0 && pad != nil && pad.Text != ""
+	return value.StringType.WithNullability(certain)
 }
 
 // appendRepeated appends text n times.

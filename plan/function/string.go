@@ -234,12 +234,12 @@ var composers = []*plan.Function{
 		Name: "LPAD", Category: "string", Signatures: []string{"LPAD(text, length, pad) → STRING"},
 		Doc:   "The text filled up at its start, or cut, to a length in UTF-16 units. NULL for a negative length or an empty pad.",
 		Flink: "LPAD($1, $2, $3)",
-	}, form{params: []parameter{anyText, integer, anyText}, result: returns(value.StringType), eval: kernel(growing(pad(true)))}),
+	}, form{params: []parameter{anyText, integer, anyText}, resultOf: padType, eval: kernel(growing(pad(true)))}),
 	define(plan.Function{
 		Name: "RPAD", Category: "string", Signatures: []string{"RPAD(text, length, pad) → STRING"},
 		Doc:   "The text filled up at its end, or cut, to a length in UTF-16 units. NULL for a negative length or an empty pad.",
 		Flink: "RPAD($1, $2, $3)",
-	}, form{params: []parameter{anyText, integer, anyText}, result: returns(value.StringType), eval: kernel(growing(pad(false)))}),
+	}, form{params: []parameter{anyText, integer, anyText}, resultOf: padType, eval: kernel(growing(pad(false)))}),
 	define(plan.Function{
 		Name: "REPLACE", Category: "string", Signatures: []string{"REPLACE(text, old, new) → STRING"},
 		Doc:    "The text with every occurrence of old replaced.",
