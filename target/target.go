@@ -24,7 +24,7 @@ import (
 // Job is a table that is to be kept up to date.
 type Job struct {
 	Table    *plan.Table
-	Plan     plan.Node // what the table holds; nil for a native table, which holds its events
+	Plan     plan.Node // what the table holds
 	Upstream []string  // tables the plan reads, by lineage
 	Zone     *time.Location
 }

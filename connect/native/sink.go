@@ -2,8 +2,14 @@ package native
 
 import (
 	"context"
+	"fmt"
 
+	"tidemark/base/batch"
+	"tidemark/base/problem"
+	"tidemark/base/value"
 	"tidemark/connect"
+	"tidemark/connect/format"
+	"tidemark/store/eventlog"
 	"tidemark/store/olap"
 )
 
@@ -26,3 +32,67 @@ func (s *Sink) Apply(ctx context.Context, c connect.Commit) error {
 
 // Close leaves the writer to the hot store, which owns it.
 func (s *Sink) Close() error { return nil }
+
+// LogSink appends rows to a native table's topic as events: INSERT INTO of a
+// script.
+type LogSink struct {
+	topic   *eventlog.Topic
+	request connect.Request
+	encoder format.Encoder
+	epoch   connect.Epoch
+}
+
+// NewLogSink makes the sink of a native table's topic.
+func NewLogSink(topic *eventlog.Topic, request connect.Request) (*LogSink, error) {
+	fields := make([]value.Field, len(request.Columns))
+	for i, c := range request.Columns {
+		fields[i] = value.Field{Name: c.Name, Type: c.Type}
+	}
+	f, err := format.ByName("json")
+	if err != nil {
+		return nil, err
+	}
+	encoder, err := f.NewEncoder(fields, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &LogSink{topic: topic, request: request, encoder: encoder}, nil
+}
+
+// Committed is the last epoch of this run.
+func (s *LogSink) Committed(context.Context) (connect.Epoch, error) { return s.epoch, nil }
+
+// Apply appends the rows of an epoch, under a key that makes a repetition
+// harmless. Rows that take back others are refused: events have happened.
+func (s *LogSink) Apply(ctx context.Context, c connect.Commit) error {
+	for n, b := range c.Batches {
+		var text []byte
+		var views []batch.View
+		var failed error
+		b.Each(func(i int) {
+			if failed == nil && b.Kind(i) != batch.Insert {
+				failed = problem.New(problem.InvalidQuery, "the query takes rows back (%s), and %s keeps events", b.Kind(i), s.topic.Name()).WithHint("insert from a query that only appends, or define a materialized table")
+			}
+			if failed == nil {
+				start := len(text)
+				text, failed = s.encoder.AppendRow(text, b, i)
+				views = append(views, batch.View{Offset: uint32(start), Length: uint32(len(text) - start)})
+			}
+		})
+		if failed != nil {
+			return failed
+		}
+		if len(views) == 0 {
+			continue
+		}
+		key := fmt.Sprintf("%s/%d/%d", s.request.Job, c.Epoch, n)
+		if _, err := s.topic.Append(ctx, 0, eventlog.Events{Block: text, Values: views, Key: key}); err != nil {
+			return err
+		}
+	}
+	s.epoch = c.Epoch
+	return nil
+}
+
+// Close does nothing.
+func (s *LogSink) Close() error { return nil }

@@ -156,7 +156,11 @@ func (p *Pipeline) define(ctx context.Context, s sql.Statement, session bind.Ses
 		if err := p.addSystemTables(ctx, change.Table); err != nil {
 			return "", err
 		}
-		if err := p.target.Keep(ctx, jobOf(change, session)); err != nil {
+		job, err := p.jobOf(change, session)
+		if err != nil {
+			return "", err
+		}
+		if err := p.target.Keep(ctx, job); err != nil {
 			return "", err
 		}
 	}
@@ -172,16 +176,29 @@ func (p *Pipeline) define(ctx context.Context, s sql.Statement, session bind.Ses
 // stored reports the kinds of tables that have a job.
 func stored(k plan.TableKind) bool { return k == plan.Native || k == plan.Materialized }
 
-// jobOf plans the job behind a table.
-func jobOf(change catalog.Change, session bind.Session) target.Job {
+// jobOf plans the job behind a table. A native table holds its events as they
+// are, with computed columns computed.
+func (p *Pipeline) jobOf(change catalog.Change, session bind.Session) (target.Job, error) {
 	job := target.Job{Table: change.Table, Zone: session.Zone}
-	if change.Job == nil {
-		return job
+	node := plan.Node(nil)
+	if change.Job != nil {
+		node = change.Job.Plan
+	} else {
+		all, err := parse.Query("SELECT * FROM " + plan.Quote(change.Table.Name))
+		if err != nil {
+			return job, err
+		}
+		bound, err := bind.Query(p.catalog, session, all)
+		if err != nil {
+			return job, err
+		}
+		node = bound.Plan
 	}
-	configured := rewrite.Configure(change.Job.Plan, change.Table.Options)
-	job.Plan, _ = rewrite.Optimize(configured)
-	job.Upstream = lineage.Tables(job.Plan)
-	return job
+	job.Plan, _ = rewrite.Optimize(node)
+	if change.Job != nil {
+		job.Upstream = lineage.Of(job.Plan).Tables
+	}
+	return job, nil
 }
 
 // droppable refuses to drop a table that others read.

@@ -149,8 +149,8 @@ func readQuestion(q Question) (*sql.Query, error) {
 	if len(q.SQL) > textBytesMax {
 		return nil, problem.New(problem.TooLarge, "the question has %d bytes, more than %d", len(q.SQL), textBytesMax)
 	}
-	statements, err := parse.Script("", q.SQL)
-	if err != nil {
+	statements, wrong := parse.Script("", q.SQL)
+	if err := wrong.Err(); err != nil {
 		return nil, err
 	}
 	if len(statements) != 1 {
@@ -160,7 +160,14 @@ func readQuestion(q Question) (*sql.Query, error) {
 	if !ok {
 		return nil, problem.New(problem.InvalidRequest, "only queries can be asked here").At(statements[0].Pos()).WithHint("definitions go to POST /api/v1/statements")
 	}
-	return statement.Query, nil
+	if len(q.Params) == 0 {
+		return statement.Query, nil
+	}
+	filled, err := withParameters(q.SQL, statement.Query, q.Params)
+	if err != nil {
+		return nil, err
+	}
+	return parse.Query(filled)
 }
 
 func (g *Gateway) begin(r *Running) {
@@ -199,7 +206,7 @@ func (g *Gateway) Running() []Running {
 }
 
 func (g *Gateway) answer(ctx context.Context, q Question, query *sql.Query, answer *Answer, rows Rows) error {
-	p := &printing{gateway: g, finality: q.Finality, session: bind.Session{Zone: q.Zone, Now: time.Now()}, params: q.Params}
+	p := &printing{gateway: g, finality: q.Finality, session: bind.Session{Zone: q.Zone, Now: time.Now()}}
 	text, bound, err := p.query(query, 0)
 	if err != nil {
 		return err
@@ -245,7 +252,7 @@ func (g *Gateway) Explain(mode sql.ExplainMode, query *sql.Query) (string, error
 	}
 	optimized, _ := rewrite.Optimize(bound.Plan)
 	if mode == sql.ExplainLineage {
-		return lineage.Print(lineage.Of(optimized)), nil
+		return lineage.Of(optimized).String(), nil
 	}
 	return plan.Print(optimized), nil
 }

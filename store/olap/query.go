@@ -2,7 +2,6 @@ package olap
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -209,14 +208,4 @@ var namedTypes = map[string]value.Type{
 	"VARCHAR": value.StringType, "BLOB": value.BytesType, "DATE": value.DateType, "TIME": value.TimeOf(6),
 	"TIMESTAMP": value.TimestampOf(6), "TIMESTAMP_S": value.TimestampOf(0), "TIMESTAMP_MS": value.TimestampOf(3),
 	"TIMESTAMP_NS": value.TimestampOf(9), "TIMESTAMPTZ": value.TimestampLTZOf(6), "TIMESTAMP WITH TIME ZONE": value.TimestampLTZOf(6),
-}
-
-// Exec runs a statement of the program's own, outside admission: checkpoints and
-// deletions of rows past their retention. Never text that a user wrote.
-func (s *Store) Exec(ctx context.Context, statement string, args ...any) (affected int64, err error) {
-	var result sql.Result
-	if result, err = s.readers.ExecContext(ctx, statement, args...); err != nil {
-		return 0, diskFull(err)
-	}
-	return result.RowsAffected()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"tidemark/base/problem"
 	"tidemark/base/value"
@@ -13,7 +14,7 @@ import (
 type Table struct {
 	Name    string
 	Columns []value.Field
-	Key     []int // positions in Columns; nil for a table that is only appended to
+	Key     []int // positions in Columns; nil for a table that is only appended to, empty for one of at most one row
 }
 
 // CreateTable makes the table when it is not there. One that is there with other
@@ -144,4 +145,17 @@ func typeName(t value.Type) (string, error) {
 	case value.Null, value.IntervalYearMonth, value.IntervalDayTime, value.Raw:
 	}
 	return "", problem.New(problem.Unsupported, "a stored table cannot have a column of type %s", t).WithHint("cast it to another type")
+}
+
+// DeleteBefore removes the rows whose timestamp column is before a time.
+func (s *Store) DeleteBefore(ctx context.Context, table string, column value.Field, before time.Time) (rows int64, err error) {
+	text := "DELETE FROM " + quote(table) + " WHERE " + quote(column.Name) + " < $1"
+	if column.Type.Kind == value.Timestamp {
+		text = "DELETE FROM " + quote(table) + " WHERE " + quote(column.Name) + " < $1::TIMESTAMP"
+	}
+	result, err := s.readers.ExecContext(ctx, text, before.UTC())
+	if err != nil {
+		return 0, fmt.Errorf("remove old rows of %s: %w", table, diskFull(err))
+	}
+	return result.RowsAffected()
 }

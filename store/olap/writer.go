@@ -278,6 +278,9 @@ func (w *Writer) mergeText() string {
 		}
 		insert = append(insert, "s."+quote(f.Name))
 	}
+	if len(on) == 0 {
+		on = []string{"TRUE"} // a table of one row
+	}
 	text := "MERGE INTO " + quote(w.table.Name) + " AS t USING appended_data AS s ON " + strings.Join(on, " AND ") +
 		" WHEN MATCHED AND s.tidemark_gone THEN DELETE"
 	if set != nil {

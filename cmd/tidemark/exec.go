@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"tidemark/base/problem"
+	"tidemark/base/vfs"
+	"tidemark/sql"
+	"tidemark/sql/parse"
+	"tidemark/target/embedded"
+)
+
+// execOptions are the flags of exec.
+type execOptions struct {
+	file, text, mode, format, metrics, data string
+	parallelism, batchRows                  int
+	vars                                    variables
+}
+
+// variables collects --var NAME=VALUE.
+type variables map[string]string
+
+func (v variables) String() string { return "" }
+
+func (v variables) Set(text string) error {
+	name, val, ok := strings.Cut(text, "=")
+	if !ok || name == "" {
+		return fmt.Errorf("%q is not NAME=VALUE", text)
+	}
+	v[name] = val
+	return nil
+}
+
+func execCommand() *command {
+	o := execOptions{vars: variables{}}
+	return &command{
+		name:  "exec",
+		short: "run a bounded SQL script to its end, without a server",
+		usage: `
+Usage: tidemark exec -f FILE.sql | -e SQL [flags]
+
+Runs the statements of a script one after the other and exits. SELECT prints its
+rows: the final ones in batch mode, the changelog in streaming mode (column op).
+
+Examples:
+  tidemark exec -e "SELECT 1 + 1 AS two" --mode batch
+  tidemark exec -f daily.sql --var DIR=./data --format csv`,
+		flags: func(f *flag.FlagSet) {
+			f.StringVar(&o.file, "f", "", "file with the script; - reads standard input")
+			f.StringVar(&o.text, "e", "", "the script itself")
+			f.Var(o.vars, "var", "NAME=VALUE: what ${NAME} stands for (repeatable)")
+			f.StringVar(&o.mode, "mode", "streaming", "streaming or batch")
+			f.StringVar(&o.format, "format", "table", "table, csv, json or rows")
+			f.StringVar(&o.metrics, "metrics", "", "write what the run cost to this file, as JSON")
+			f.StringVar(&o.data, "data", "", "keep native tables in this folder (default: a temporary one)")
+			f.IntVar(&o.parallelism, "parallelism", 1, "workers per stage")
+			f.IntVar(&o.batchRows, "batch-rows", 0, "most rows that are worked on at once (default: the engine's choice)")
+		},
+		run: func(ctx context.Context, c *console, args []string) error {
+			if len(args) > 0 {
+				return usagef("unexpected argument %q", args[0])
+			}
+			return o.run(ctx, c)
+		},
+	}
+}
+
+func (o *execOptions) script(c *console) (name, text string, err error) {
+	switch {
+	case (o.file == "") == (o.text == ""):
+		return "", "", usagef("give the script with -f or with -e")
+	case o.text != "":
+		return "", o.text, nil
+	case o.file == "-":
+		content, err := io.ReadAll(c.in)
+		return "", string(content), err
+	}
+	content, err := vfs.ReadFile(vfs.OS(), o.file)
+	if err != nil {
+		return "", "", problem.New(problem.NotFound, "cannot read %s: %v", o.file, err).WithHint("name an existing file with -f")
+	}
+	return o.file, string(content), nil
+}
+
+func (o *execOptions) run(ctx context.Context, c *console) error {
+	if o.mode != "streaming" && o.mode != "batch" {
+		return usagef("--mode is %q, not streaming or batch", o.mode)
+	}
+	name, text, err := o.script(c)
+	if err != nil {
+		return err
+	}
+	substituted, warnings := parse.Substitute(name, text, o.vars)
+	for _, w := range warnings {
+		printProblem(c.err, w, w)
+	}
+	statements, wrong := parse.Script(name, substituted.Text)
+	for _, p := range wrong {
+		p.Position = substituted.Original(p.Position)
+	}
+	if err := wrong.Err(); err != nil {
+		return err
+	}
+	writer, err := newRowWriter(c.out, o.format, o.mode == "streaming")
+	if err != nil {
+		return err
+	}
+	data, remove, err := o.dataFolder()
+	if err != nil {
+		return err
+	}
+	defer remove()
+	session := embedded.NewSession(embedded.SessionOptions{
+		Streaming: o.mode == "streaming", Parallelism: o.parallelism, Data: data, Files: vfs.OS(), BatchRows: o.batchRows,
+		Stdout: func(line []byte) { _, _ = c.out.Write(line) },
+	})
+	defer session.Close() //nolint:errcheck // the folder is temporary, or its log was synced
+	begin := time.Now()
+	for _, s := range statements {
+		err := session.Execute(ctx, s, writer.results(session))
+		if flushErr := writer.end(); err == nil {
+			err = flushErr
+		}
+		if err != nil {
+			return o.located(name, substituted, err, s)
+		}
+	}
+	return o.writeMetrics(time.Since(begin))
+}
+
+// located gives problems their place in the text that the user wrote.
+func (o *execOptions) located(name string, s parse.Substitution, err error, statement sql.Statement) error {
+	all := problem.All(err)
+	placed := make(problem.List, len(all))
+	for i, p := range all {
+		copied := *p
+		if copied.Position.IsZero() {
+			copied.Position = statement.Pos()
+		}
+		copied.Position = s.Original(copied.Position)
+		copied.Position.File = name
+		if copied.Code == problem.Internal {
+			copied.Message = err.Error()
+		}
+		placed[i] = &copied
+	}
+	return placed
+}
+
+// dataFolder is where native tables of the script live, and how to clean up.
+func (o *execOptions) dataFolder() (string, func(), error) {
+	if o.data != "" {
+		return o.data, func() {}, nil
+	}
+	dir, err := vfs.TemporaryDir("tidemark-exec-")
+	if err != nil {
+		return "", nil, fmt.Errorf("make temporary folder: %w", err)
+	}
+	return dir, func() { _ = vfs.RemoveTree(vfs.OS(), dir) }, nil
+}
+
+// runMetrics is what --metrics writes.
+type runMetrics struct {
+	Seconds    float64 `json:"seconds"`
+	CPUSeconds float64 `json:"cpu_seconds"`
+	PeakBytes  int64   `json:"peak_bytes"` // resident memory
+	GoVersion  string  `json:"go"`
+}
+
+func (o *execOptions) writeMetrics(took time.Duration) error {
+	if o.metrics == "" {
+		return nil
+	}
+	m := runMetrics{Seconds: took.Seconds(), GoVersion: runtime.Version()}
+	m.CPUSeconds, m.PeakBytes = resources()
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	return vfs.WriteFile(vfs.OS(), o.metrics, append(text, '\n'))
+}
+
+// resources is what the process has used: CPU time of all threads, and the most
+// memory it had resident.
+func resources() (cpuSeconds float64, peakBytes int64) {
+	var usage syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
+		return 0, 0
+	}
+	seconds := func(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
+	peak := usage.Maxrss
+	if runtime.GOOS == "linux" {
+		peak *= 1024
+	}
+	return seconds(usage.Utime) + seconds(usage.Stime), peak
+}

@@ -1,0 +1,192 @@
+package gateway
+
+import (
+	"regexp"
+	"strings"
+
+	"tidemark/base/batch"
+	"tidemark/base/problem"
+	"tidemark/base/value"
+	"tidemark/catalog"
+	"tidemark/plan"
+	"tidemark/plan/bind"
+	"tidemark/progress"
+	"tidemark/sql"
+	"tidemark/sql/dialect"
+	"tidemark/sql/parse"
+)
+
+// printing turns one question into DuckDB text. It is the Info that the printer
+// asks.
+type printing struct {
+	gateway  *Gateway
+	finality Finality
+	session  bind.Session
+
+	bound *bind.Bound // of the query being printed
+	depth int         // of views within each other
+	read  []string    // stored tables, each once
+	fault error       // why the last table could not be printed
+}
+
+// query binds and prints a query.
+func (p *printing) query(q *sql.Query, depth int) (string, *bind.Bound, error) {
+	if depth > viewDepthMax {
+		return "", nil, problem.New(problem.TooLarge, "more than %d views are within each other", viewDepthMax)
+	}
+	bound, err := bind.Query(p.gateway.catalog, p.session, q)
+	if err != nil {
+		return "", nil, err
+	}
+	outer, outerDepth := p.bound, p.depth
+	p.bound, p.depth = bound, depth
+	defer func() { p.bound, p.depth = outer, outerDepth }()
+	text, err := dialect.DuckDB(q, p)
+	if p.fault != nil {
+		return "", nil, p.fault
+	}
+	return text, bound, err
+}
+
+// TypeOf is what the binder found.
+func (p *printing) TypeOf(e sql.Expr) (value.Type, bool) {
+	t, ok := p.bound.Types[e]
+	return t, ok
+}
+
+// parameter matches an argument in the templates of the function table.
+var parameter = regexp.MustCompile(`\$(\d+\*?|\*)`)
+
+// Function is the spelling in the function table.
+func (p *printing) Function(call *sql.Call) (string, bool) {
+	f, ok := p.bound.Calls[call]
+	if !ok || f.DuckDB == "" {
+		return "", false
+	}
+	return parameter.ReplaceAllString(f.DuckDB, "{$1}"), true
+}
+
+// Table prints a stored table's name, a view's query, or what the progress board
+// says.
+func (p *printing) Table(path sql.Path) (string, bool) {
+	name := path.String()
+	t, ok := p.gateway.catalog.Table(name)
+	if !ok {
+		return "", false
+	}
+	switch {
+	case t.Kind == plan.View:
+		return p.view(t)
+	case strings.HasSuffix(name, catalog.ProgressSuffix):
+		return p.progress(strings.TrimSuffix(name, catalog.ProgressSuffix)), true
+	case !catalog.Stored(t):
+		p.fault = problem.New(problem.Unsupported, "table %s is not stored here, so questions cannot be asked about it", name).At(path.Pos()).
+			WithHint("make a materialized table of it, or run a script with tidemark exec")
+		return "", false
+	}
+	if !has(p.read, name) {
+		p.read = append(p.read, name)
+	}
+	if p.finality == Settled {
+		return p.settled(t), true
+	}
+	return quote(name), true
+}
+
+func has(all []string, name string) bool {
+	for _, a := range all {
+		if a == name {
+			return true
+		}
+	}
+	return false
+}
+
+func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+func (p *printing) view(t *plan.Table) (string, bool) {
+	q, err := parse.Query(t.Query)
+	if err != nil {
+		p.fault = err
+		return "", false
+	}
+	text, _, err := p.query(q, p.depth+1)
+	if err != nil {
+		p.fault = err
+		return "", false
+	}
+	columns := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		columns[i] = quote(c.Name)
+	}
+	return "(SELECT * FROM (" + text + ") AS v(" + strings.Join(columns, ", ") + "))", true
+}
+
+// settled is a table without the rows that can still change: those of windows
+// that are not final, or, of a table without windows, those behind its watermark.
+func (p *printing) settled(t *plan.Table) string {
+	until, tracked := p.gateway.board.FinalUntil([]string{t.Name}, p.session.Now)
+	column, ends := timeColumn(t)
+	if !tracked || column == "" || until == batch.Final {
+		return quote(t.Name)
+	}
+	if until == batch.NoMark {
+		return "(SELECT * FROM " + quote(t.Name) + " WHERE FALSE)"
+	}
+	compare := " < "
+	if ends {
+		compare = " <= "
+	}
+	return "(SELECT * FROM " + quote(t.Name) + " WHERE " + quote(column) + compare + moment(until, value.TimestampOf(3)) + ")"
+}
+
+// timeColumn is the column that tells whether a row is settled; ends says that it
+// is the end of a window.
+func timeColumn(t *plan.Table) (name string, ends bool) {
+	if i := t.Column("window_end"); i >= 0 {
+		return t.Columns[i].Name, true
+	}
+	if t.Watermark != nil {
+		return t.Columns[t.Watermark.Column].Name, false
+	}
+	if i := t.Column("window_start"); i >= 0 {
+		return t.Columns[i].Name, false
+	}
+	return "", false
+}
+
+// progress is the board's answer about a table, as rows.
+func (p *printing) progress(table string) string {
+	now := p.session.Now
+	answer, ok := p.gateway.board.Of(table, 0, now.UnixMilli()+1, now)
+	var rows []string
+	if ok {
+		for _, w := range answer.Windows {
+			rows = append(rows, "("+strings.Join([]string{
+				moment(w.Start, value.TimestampLTZOf(3)), moment(w.End, value.TimestampLTZOf(3)), text(string(w.State)), text(w.BlockedBy),
+				"CAST(" + number(w.Revision) + " AS BIGINT)", moment(answer.FinalUntil, value.TimestampLTZOf(3)),
+			}, ", ")+")")
+		}
+		if len(rows) == 0 {
+			rows = []string{"(" + strings.Join([]string{nullTime, nullTime, text(string(stateOf(answer))), text(answer.BlockedBy), "CAST(0 AS BIGINT)", moment(answer.FinalUntil, value.TimestampLTZOf(3))}, ", ") + ")"}
+		}
+	}
+	where := ""
+	if len(rows) == 0 {
+		rows, where = []string{"(" + strings.Join([]string{nullTime, nullTime, "''", "''", "CAST(0 AS BIGINT)", nullTime}, ", ") + ")"}, " WHERE FALSE"
+	}
+	return "(SELECT * FROM (VALUES " + strings.Join(rows, ", ") + ") AS p(window_start, window_end, state, blocked_by, revision, final_until)" + where + ")"
+}
+
+const nullTime = "CAST(NULL AS TIMESTAMPTZ)"
+
+// stateOf is the state of a table without windows.
+func stateOf(p progress.Progress) progress.State {
+	switch {
+	case p.BlockedBy != "":
+		return progress.Blocked
+	case p.FinalUntil == batch.Final:
+		return progress.Final
+	}
+	return progress.Open
+}

@@ -1,0 +1,224 @@
+// Package embedded runs jobs in this process: scripts to their end (Session),
+// and the jobs behind stored tables for as long as the process lives (Jobs).
+//
+// It does not define tables and does not answer questions about stored ones.
+//
+// Flow of a script: a statement → bind and rewrite → the connectors of its
+// tables give sources and a sink → engine/job runs to its end.
+// Flow of a stored table: Keep → its topic, stored table and state are opened →
+// engine/job runs, and is started again when it fails → every epoch is reported
+// to the progress board.
+//
+// Invariants:
+//  1. A stored table, its state and its offsets belong together: when one is
+//     lost, all are dropped and built again from the event log.
+package embedded
+
+import (
+	"context"
+	"fmt"
+
+	"tidemark/base/batch"
+	"tidemark/base/problem"
+	"tidemark/connect"
+	"tidemark/connect/console"
+	"tidemark/connect/file"
+	"tidemark/connect/format"
+	"tidemark/connect/generate"
+	"tidemark/connect/native"
+	"tidemark/engine/job"
+	"tidemark/plan"
+	"tidemark/store/eventlog"
+)
+
+// connectors are all there are.
+func connectors() []connect.Connector {
+	return append(console.Connectors(), file.Connector(), generate.Connector())
+}
+
+// connectorOf finds the connector of an external table.
+func connectorOf(t *plan.Table) (connect.Connector, error) {
+	name := t.Options["connector"]
+	var names []string
+	for _, c := range connectors() {
+		if c.Name == name {
+			return c, nil
+		}
+		names = append(names, c.Name)
+	}
+	if name == "" {
+		return connect.Connector{}, problem.New(problem.InvalidOption, "table %s has options but no 'connector'", t.Name).About("connector").WithHint("leave WITH out for a native table, or name one of %v", names)
+	}
+	for _, later := range []string{"kafka", "upsert-kafka", "mysql-cdc", "postgres-cdc", "jdbc", "iceberg"} {
+		if later == name {
+			return connect.Connector{}, problem.New(problem.Unsupported, "connector %q is not built yet", name).About("connector").WithHint("there are %v", names)
+		}
+	}
+	p := problem.New(problem.InvalidOption, "there is no connector %q", name).About("connector").WithHint("there are %v", names)
+	if near := problem.Nearest(name, names); near != "" {
+		p.WithHint("did you mean %q?", near)
+	}
+	return connect.Connector{}, p
+}
+
+// checkOptions refuses options that connector and format do not know.
+func checkOptions(t *plan.Table) error {
+	c, err := connectorOf(t)
+	if err != nil {
+		return err
+	}
+	var options []connect.Option
+	if name, given := t.Options["format"]; given {
+		f, err := format.ByName(name)
+		if err != nil {
+			return err
+		}
+		options = append(append(options, f.Options...), connect.Option{Name: name + ".", Prefix: true}, connect.Option{Name: "format"})
+	}
+	return c.Check(t.Options, append(options, tableOptions...))
+}
+
+// tableOptions hold for tables of all connectors: Flink's settings of scans.
+var tableOptions = []connect.Option{{Name: "scan.watermark.", Prefix: true}}
+
+// columnsOf turns columns of a table into those of a request.
+func columnsOf(t *plan.Table, positions []int) []connect.Column {
+	columns := make([]connect.Column, len(positions))
+	for i, p := range positions {
+		c := t.Columns[p]
+		columns[i] = connect.Column{Name: c.Name, Type: c.Type, Metadata: c.Metadata}
+	}
+	return columns
+}
+
+// request describes columns of a table to its connector.
+func request(t *plan.Table, positions []int) connect.Request {
+	var physical []int
+	for i, c := range t.Columns {
+		if c.Computed == nil && c.Metadata == "" {
+			physical = append(physical, i)
+		}
+	}
+	r := connect.Request{Table: t.Name, Columns: columnsOf(t, positions), Schema: columnsOf(t, physical), Partitions: t.Partitions, Options: t.Options}
+	for _, k := range t.PrimaryKey {
+		for i, p := range positions {
+			if p == k {
+				r.PrimaryKey = append(r.PrimaryKey, i)
+			}
+		}
+	}
+	return r
+}
+
+// sources opens the source of every scan of a plan.
+func sources(n plan.Node, open func(*plan.Scan) (connect.Source, error)) (map[*plan.Scan]connect.Source, error) {
+	all := map[*plan.Scan]connect.Source{}
+	var failed error
+	plan.Inspect(n, func(n plan.Node) bool {
+		scan, ok := n.(*plan.Scan)
+		if !ok || failed != nil {
+			return failed == nil
+		}
+		all[scan], failed = open(scan)
+		return failed == nil
+	})
+	return all, failed
+}
+
+// source opens the source of a scan in a script.
+func (s *Session) source(scan *plan.Scan) (connect.Source, error) {
+	r := request(scan.Table, scan.Columns)
+	r.Zone, r.FS, r.Bounded = s.zone, s.options.Files, !s.options.Streaming
+	var source connect.Source
+	var err error
+	switch scan.Table.Kind {
+	case plan.Native:
+		var topic *eventlog.Topic
+		if topic, err = s.log.Topic(scan.Table.Name); err == nil {
+			r.Bounded = true // a script reads what its earlier statements wrote
+			source, err = native.NewSource(topic, r)
+		}
+	case plan.External:
+		var c connect.Connector
+		if c, err = connectorOf(scan.Table); err != nil {
+			return nil, err
+		}
+		if c.Source == nil {
+			return nil, problem.New(problem.InvalidQuery, "connector %q has no rows to read", c.Name).WithHint("it can only be written to")
+		}
+		source, err = c.Source(r)
+	case plan.View, plan.Materialized, plan.System:
+		return nil, problem.New(problem.Unsupported, "table %s cannot be read by a script", scan.Table.Name).WithHint("ask a server with tidemark sql")
+	}
+	if err == nil && s.options.BatchRows > 0 {
+		source = cutting{source, s.options.BatchRows}
+	}
+	return source, err
+}
+
+// sink opens the sink of an INSERT.
+func (s *Session) sink(t *plan.Table) (connect.Sink, error) {
+	r := request(t, t.Written())
+	r.Zone, r.FS, r.Stdout, r.Bounded = s.zone, s.options.Files, s.options.Stdout, true
+	s.inserts++
+	r.Job = fmt.Sprintf("script-%d", s.inserts)
+	if t.Kind == plan.Native {
+		topic, err := s.log.Topic(t.Name)
+		if err != nil {
+			return nil, err
+		}
+		return native.NewLogSink(topic, r)
+	}
+	c, err := connectorOf(t)
+	if err != nil {
+		return nil, err
+	}
+	if c.Sink == nil {
+		return nil, problem.New(problem.InvalidQuery, "connector %q takes no rows", c.Name).WithHint("it can only be read")
+	}
+	return c.Sink(r)
+}
+
+// run runs a plan into a sink until its sources end.
+func (s *Session) run(ctx context.Context, n plan.Node, sink connect.Sink) error {
+	from, err := sources(n, s.source)
+	if err != nil {
+		return err
+	}
+	now := s.binding().Now
+	spec := job.Spec{
+		Name: "script", Plan: n, Sources: from, Sink: sink, Parallelism: s.options.Parallelism,
+		Context: plan.Context{Zone: s.zone, Now: now, Start: now, Streaming: s.options.Streaming},
+	}
+	if s.options.Streaming && s.options.Parallelism <= 1 {
+		spec.FlushBatches = 1
+	}
+	j, err := job.New(spec)
+	if err != nil {
+		return err
+	}
+	return j.Run(ctx)
+}
+
+// answer is the sink of a query: it hands rows to whoever asked.
+type answer struct {
+	rows  func(*batch.Batch) error
+	epoch connect.Epoch
+}
+
+// Committed is the last epoch handed over.
+func (a *answer) Committed(context.Context) (connect.Epoch, error) { return a.epoch, nil }
+
+// Apply hands rows over.
+func (a *answer) Apply(_ context.Context, c connect.Commit) error {
+	a.epoch = c.Epoch
+	for _, b := range c.Batches {
+		if err := a.rows(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close does nothing.
+func (a *answer) Close() error { return nil }

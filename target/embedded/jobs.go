@@ -1,0 +1,357 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"runtime"
+	"sort"
+	"strconv"
+	"sync"
+	"time"
+
+	"tidemark/base/problem"
+	"tidemark/base/value"
+	"tidemark/base/vfs"
+	"tidemark/catalog"
+	"tidemark/connect"
+	"tidemark/connect/native"
+	"tidemark/plan"
+	"tidemark/plan/bind"
+	"tidemark/progress"
+	"tidemark/store/eventlog"
+	"tidemark/store/olap"
+	"tidemark/target"
+)
+
+// Limits and rhythms of the jobs.
+const (
+	partitionsMax       = 64
+	maintenanceInterval = time.Minute // between removals of what retention no longer keeps
+)
+
+// JobsOptions is what jobs need of the process.
+type JobsOptions struct {
+	Files       vfs.FS
+	Dir         string // for state of jobs
+	Log         *eventlog.Log
+	Store       *olap.Store
+	Board       *progress.Board
+	Parallelism int // workers per job; 0 for the number of cores
+	Logger      *slog.Logger
+}
+
+// Jobs keeps stored tables up to date. It fulfils target.Target.
+type Jobs struct {
+	options JobsOptions
+	ctx     context.Context // of all jobs; ends with Close
+	cancel  context.CancelFunc
+	all     sync.WaitGroup
+	mu      struct {
+		sync.Mutex
+		keepers map[string]*keeper
+		intakes map[string]*native.Intake
+	}
+}
+
+var _ target.Target = (*Jobs)(nil)
+
+// NewJobs starts with no jobs. A hot store that was damaged and put aside makes
+// all state void: everything is built again from the event log.
+func NewJobs(options JobsOptions) (*Jobs, error) {
+	if options.Parallelism <= 0 {
+		options.Parallelism = runtime.GOMAXPROCS(0)
+	}
+	if damage := options.Store.Damage(); damage != nil {
+		options.Logger.Error("hot store was damaged and is built again from the event log", "cause", damage.Cause, "kept", damage.Kept)
+		if err := vfs.RemoveTree(options.Files, options.Dir); err != nil {
+			return nil, fmt.Errorf("remove state that belongs to the damaged store: %w", err)
+		}
+	}
+	if err := vfs.MakeDir(options.Files, options.Dir); err != nil {
+		return nil, fmt.Errorf("make folder of job state: %w", err)
+	}
+	j := &Jobs{options: options}
+	j.ctx, j.cancel = context.WithCancel(context.Background())
+	j.mu.keepers = map[string]*keeper{}
+	j.mu.intakes = map[string]*native.Intake{}
+	j.all.Go(j.maintain)
+	return j, nil
+}
+
+// Close stops all jobs, each with a last epoch, and waits for them.
+func (j *Jobs) Close() {
+	j.mu.Lock()
+	keepers := make([]*keeper, 0, len(j.mu.keepers))
+	for _, k := range j.mu.keepers {
+		keepers = append(keepers, k)
+	}
+	j.mu.Unlock()
+	var all sync.WaitGroup
+	for _, k := range keepers {
+		all.Go(k.stop)
+	}
+	all.Wait()
+	j.cancel()
+	j.all.Wait()
+}
+
+// Keep starts the jobs behind a table: its own, and for a native table the one
+// that stores its quarantine.
+func (j *Jobs) Keep(ctx context.Context, job target.Job) error {
+	t := job.Table
+	if t.Kind == plan.Native {
+		if err := j.openNative(t); err != nil {
+			return err
+		}
+	}
+	for _, system := range catalog.SystemTables(t) {
+		if !catalog.Stored(system) {
+			continue
+		}
+		if err := j.options.Store.CreateTable(ctx, storedTable(system, nil)); err != nil {
+			return err
+		}
+		if t.Kind == plan.Native {
+			scan := &plan.Scan{Table: system, Columns: positions(len(system.Columns))}
+			if err := j.keep(ctx, target.Job{Table: system, Plan: scan, Zone: job.Zone}); err != nil {
+				return err
+			}
+		}
+	}
+	return j.keep(ctx, job)
+}
+
+func positions(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// openNative makes the topics of a native table and its intake.
+func (j *Jobs) openNative(t *plan.Table) error {
+	partitions := 1
+	if text, given := t.Options["partitions"]; given {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > partitionsMax {
+			return problem.New(problem.InvalidOption, "partitions is %q", text).About("partitions").WithHint("use a number from 1 to %d", partitionsMax)
+		}
+		partitions = n
+	}
+	topic, err := j.topic(t.Name, partitions)
+	if err != nil {
+		return err
+	}
+	var quarantine *eventlog.Topic
+	if t.Options["quarantine"] != "off" {
+		if quarantine, err = j.topic(t.Name+catalog.QuarantineSuffix, 1); err != nil {
+			return err
+		}
+	}
+	var columns []value.Field
+	for _, c := range t.Columns {
+		if c.Computed == nil && c.Metadata == "" {
+			columns = append(columns, value.Field{Name: c.Name, Type: c.Type})
+		}
+	}
+	j.mu.Lock()
+	j.mu.intakes[t.Name] = native.NewIntake(topic, quarantine, columns)
+	j.mu.Unlock()
+	return nil
+}
+
+func (j *Jobs) topic(name string, partitions int) (*eventlog.Topic, error) {
+	topic, err := j.options.Log.Topic(name)
+	if problem.Is(err, problem.NotFound) {
+		return j.options.Log.CreateTopic(name, partitions)
+	}
+	if err == nil && topic.Partitions() != partitions {
+		return nil, problem.New(problem.Unsupported, "%s has %d partitions and cannot get %d", name, topic.Partitions(), partitions).WithHint("keep 'partitions' = '%d'", topic.Partitions())
+	}
+	return topic, err
+}
+
+// Intake finds the way in for events of a native table.
+func (j *Jobs) Intake(table string) (*native.Intake, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	in, ok := j.mu.intakes[table]
+	return in, ok
+}
+
+// Accepted is how many events have come since the start, and how old the oldest
+// of those is that cannot be seen yet.
+func (j *Jobs) Accepted() (events int64, freshness time.Duration) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for name, in := range j.mu.intakes {
+		events += in.Accepted()
+		if k := j.mu.keepers[name]; k != nil {
+			freshness = max(freshness, k.freshness())
+		}
+	}
+	return events, freshness
+}
+
+// keep starts one job, or leaves it when it is the same.
+func (j *Jobs) keep(ctx context.Context, job target.Job) error {
+	name := job.Table.Name
+	j.mu.Lock()
+	old := j.mu.keepers[name]
+	j.mu.Unlock()
+	k, err := newKeeper(j, job)
+	if err != nil {
+		return err
+	}
+	if old != nil {
+		if old.fingerprint == k.fingerprint {
+			return nil
+		}
+		old.stop()
+	}
+	if err := k.open(ctx); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	j.mu.keepers[name] = k
+	j.mu.Unlock()
+	j.all.Go(k.run)
+	return nil
+}
+
+// Drop ends the table's jobs and forgets its rows, state and events.
+func (j *Jobs) Drop(ctx context.Context, name string) error {
+	var failed []error
+	for _, one := range []string{name, name + catalog.QuarantineSuffix, name + catalog.LateSuffix} {
+		j.mu.Lock()
+		k := j.mu.keepers[one]
+		delete(j.mu.keepers, one)
+		delete(j.mu.intakes, one)
+		j.mu.Unlock()
+		if k != nil {
+			k.stop()
+			failed = append(failed, vfs.RemoveTree(j.options.Files, k.dir))
+		}
+		failed = append(failed, j.options.Store.DropTable(ctx, one))
+		if _, err := j.options.Log.Topic(one); !problem.Is(err, problem.NotFound) {
+			failed = append(failed, j.options.Log.DropTopic(one))
+		}
+		j.options.Board.Forget(one)
+	}
+	return errors.Join(failed...)
+}
+
+// Act suspends, resumes or restarts a job.
+func (j *Jobs) Act(_ context.Context, name string, action target.Action) error {
+	j.mu.Lock()
+	k := j.mu.keepers[name]
+	names := make([]string, 0, len(j.mu.keepers))
+	for n := range j.mu.keepers {
+		names = append(names, n)
+	}
+	j.mu.Unlock()
+	if k == nil {
+		p := problem.New(problem.NotFound, "no job keeps a table %s", name)
+		if near := problem.Nearest(name, names); near != "" {
+			p.WithHint("did you mean %s?", near)
+		}
+		return p
+	}
+	return k.act(action)
+}
+
+// Jobs lists all jobs by table.
+func (j *Jobs) Jobs() []target.Status {
+	j.mu.Lock()
+	keepers := make([]*keeper, 0, len(j.mu.keepers))
+	for _, k := range j.mu.keepers {
+		keepers = append(keepers, k)
+	}
+	j.mu.Unlock()
+	all := make([]target.Status, len(keepers))
+	for i, k := range keepers {
+		all[i] = k.status()
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].Table < all[j].Table })
+	return all
+}
+
+// source opens the source of a scan for a job.
+func (j *Jobs) source(job target.Job) func(*plan.Scan) (connect.Source, error) {
+	return func(scan *plan.Scan) (connect.Source, error) {
+		r := request(scan.Table, scan.Columns)
+		r.Zone, r.FS, r.Job = job.Zone, j.options.Files, job.Table.Name
+		if scan.Table.Kind == plan.External {
+			c, err := connectorOf(scan.Table)
+			if err != nil {
+				return nil, err
+			}
+			if c.Source == nil {
+				return nil, problem.New(problem.InvalidQuery, "connector %q has no rows to read", c.Name)
+			}
+			return c.Source(r)
+		}
+		topic, err := j.options.Log.Topic(scan.Table.Name)
+		if err != nil {
+			return nil, err
+		}
+		return native.NewSource(topic, r)
+	}
+}
+
+// storedTable is a table as the hot store keeps it: with computed columns, which
+// are stored as values, and without virtual ones.
+func storedTable(t *plan.Table, key []int) olap.Table {
+	stored := olap.Table{Name: t.Name, Key: key}
+	for _, c := range t.Columns {
+		stored.Columns = append(stored.Columns, value.Field{Name: c.Name, Type: c.Type})
+	}
+	return stored
+}
+
+// folder is where a job's state is kept.
+func (j *Jobs) folder(table string) string {
+	return filepath.Join(j.options.Dir, url.PathEscape(table))
+}
+
+// maintain removes, from time to time, what retention no longer keeps.
+func (j *Jobs) maintain() {
+	ticker := time.NewTicker(maintenanceInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-j.ctx.Done():
+			return
+		}
+		j.mu.Lock()
+		keepers := make([]*keeper, 0, len(j.mu.keepers))
+		for _, k := range j.mu.keepers {
+			keepers = append(keepers, k)
+		}
+		j.mu.Unlock()
+		for _, k := range keepers {
+			if err := k.retain(j.ctx); err != nil && j.ctx.Err() == nil {
+				j.options.Logger.Error("retention", "table", k.job.Table.Name, "error", err)
+			}
+		}
+	}
+}
+
+// retention reads a table's option, zero when it keeps everything.
+func retention(t *plan.Table) (time.Duration, error) {
+	text, given := t.Options["retention"]
+	if !given {
+		return 0, nil
+	}
+	d, ok := bind.Duration(text)
+	if !ok || d <= 0 {
+		return 0, problem.New(problem.InvalidOption, "retention is %q", text).About("retention").WithHint("write a duration such as '7 d'")
+	}
+	return d, nil
+}

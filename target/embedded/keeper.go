@@ -1,0 +1,556 @@
+package embedded
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tidemark/base/batch"
+	"tidemark/base/problem"
+	"tidemark/base/value"
+	"tidemark/base/vfs"
+	"tidemark/catalog"
+	"tidemark/connect"
+	"tidemark/connect/native"
+	"tidemark/engine/job"
+	"tidemark/engine/state"
+	"tidemark/plan"
+	"tidemark/progress"
+	"tidemark/store/eventlog"
+	"tidemark/target"
+)
+
+// Rhythms of a keeper.
+const (
+	retryFirst     = 500 * time.Millisecond
+	retryMax       = 30 * time.Second
+	stopMax        = 20 * time.Second // for the last epoch of a job that is stopped
+	steadyAfter    = time.Minute      // a run this long starts the pauses anew
+	reportInterval = 500 * time.Millisecond
+	// epochsApart is how many epochs state may be ahead of the stored table:
+	// those that were committed and not yet applied at a crash.
+	epochsApart = 2
+)
+
+// keeper keeps one table up to date: it runs its job, and again when it fails.
+type keeper struct {
+	jobs        *Jobs
+	job         target.Job
+	key         []int
+	dir         string
+	fingerprint string
+	window      progress.Windowing
+	started     time.Time
+
+	quit    context.CancelFunc
+	ctx     context.Context
+	done    chan struct{}
+	wake    chan struct{} // something was asked: look again
+	applied atomic.Int64  // watermark of the newest visible rows
+	at      atomic.Int64  // when they became visible, Unix ms
+
+	mu struct {
+		sync.Mutex
+		run       *job.Job
+		store     *state.Store
+		state     target.State
+		suspended bool
+		stopping  bool
+		failure   *problem.Problem
+		restarts  int
+		positions map[string]map[string]int64 // per source table and split: rows up to here are visible
+	}
+}
+
+func newKeeper(j *Jobs, work target.Job) (*keeper, error) {
+	if _, err := retention(work.Table); err != nil {
+		return nil, err
+	}
+	k := &keeper{jobs: j, job: work, key: work.Table.PrimaryKey, dir: j.folder(work.Table.Name), started: time.Now(), done: make(chan struct{}), wake: make(chan struct{}, 1)}
+	if k.key == nil && work.Table.Kind == plan.Materialized {
+		if key, ok := plan.UniqueKey(work.Plan); ok {
+			k.key = append([]int{}, key...) // not nil: a table of one row has a key of no columns
+		}
+	}
+	k.window = windowing(work.Plan)
+	sum := sha256.Sum256([]byte(plan.PrintTable(work.Table) + plan.Print(work.Plan) + fmt.Sprint(k.key)))
+	k.fingerprint = hex.EncodeToString(sum[:])
+	k.ctx, k.quit = context.WithCancel(j.ctx)
+	k.applied.Store(batch.NoMark)
+	k.mu.state = target.Starting
+	return k, nil
+}
+
+// windowing is the grid of the windows that a plan's rows belong to: those of
+// its topmost window aggregation.
+func windowing(n plan.Node) progress.Windowing {
+	var w progress.Windowing
+	plan.Inspect(n, func(n plan.Node) bool {
+		a, ok := n.(*plan.WindowAggregate)
+		if !ok || w.Size > 0 {
+			return w.Size == 0
+		}
+		w = progress.Windowing{Size: a.Spec.Size, Slide: a.Spec.Size, Offset: a.Spec.Offset}
+		if a.Spec.Kind == plan.Hop {
+			w.Slide = a.Spec.Slide
+		}
+		return false
+	})
+	return w
+}
+
+// open makes the stored table and sees to it that it, the state and the
+// definition belong together.
+func (k *keeper) open(ctx context.Context) error {
+	rebuild, err := k.mustRebuild(ctx)
+	if err != nil {
+		return err
+	}
+	stored := storedTable(k.job.Table, k.key)
+	if !rebuild {
+		err := k.jobs.options.Store.CreateTable(ctx, stored)
+		if err == nil {
+			return nil
+		}
+		if !problem.Is(err, problem.Conflict) {
+			return err
+		}
+	}
+	k.jobs.options.Logger.Info("table is built from the event log", "table", stored.Name)
+	if err := k.jobs.options.Store.DropTable(ctx, stored.Name); err != nil {
+		return err
+	}
+	files := k.jobs.options.Files
+	if err := vfs.RemoveTree(files, k.dir); err != nil {
+		return fmt.Errorf("remove old state: %w", err)
+	}
+	if err := vfs.MakeDir(files, k.dir); err != nil {
+		return fmt.Errorf("make folder of state: %w", err)
+	}
+	// The definition is noted last, so that a crash before leads here again.
+	if err := k.jobs.options.Store.CreateTable(ctx, stored); err != nil {
+		return err
+	}
+	return vfs.WriteFile(files, k.definitionFile(), []byte(k.fingerprint))
+}
+
+func (k *keeper) definitionFile() string { return filepath.Join(k.dir, "definition") }
+func (k *keeper) stateDir() string       { return filepath.Join(k.dir, "state") }
+
+// mustRebuild reports whether state, stored rows and definition do not belong
+// together: a table that was changed, or one of whose parts was lost.
+func (k *keeper) mustRebuild(ctx context.Context) (bool, error) {
+	noted, err := vfs.ReadFile(k.jobs.options.Files, k.definitionFile())
+	if errors.Is(err, fs.ErrNotExist) || err == nil && string(noted) != k.fingerprint {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read definition of %s: %w", k.job.Table.Name, err)
+	}
+	store, err := state.Open(k.stateDir())
+	if problem.Is(err, problem.Corrupt) {
+		k.jobs.options.Logger.Error("state is damaged", "table", k.job.Table.Name, "error", err)
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer store.Close() //nolint:errcheck // nothing was written
+	record, err := store.Newest()
+	if err != nil {
+		return problem.Is(err, problem.Corrupt), ignore(err, problem.Corrupt)
+	}
+	stored, err := k.storedEpoch(ctx)
+	if err != nil {
+		return false, err
+	}
+	var committed connect.Epoch
+	if record != nil {
+		committed = record.Epoch
+	}
+	return stored > committed || committed-stored > epochsApart, nil
+}
+
+func ignore(err error, code problem.Code) error {
+	if problem.Is(err, code) {
+		return nil
+	}
+	return err
+}
+
+// storedEpoch is how far the stored table is; 0 when it is not there.
+func (k *keeper) storedEpoch(ctx context.Context) (connect.Epoch, error) {
+	w, err := k.jobs.options.Store.Writer(ctx, storedTable(k.job.Table, k.key))
+	if err != nil {
+		return 0, err
+	}
+	epoch, mark, err := w.Committed(ctx)
+	k.applied.Store(mark)
+	return connect.Epoch(epoch), err
+}
+
+// run runs the job until the keeper is stopped.
+func (k *keeper) run() {
+	defer close(k.done)
+	var reporting sync.WaitGroup
+	defer reporting.Wait()
+	defer k.quit()
+	reporting.Go(k.reportAll)
+	pause := retryFirst
+	for k.ctx.Err() == nil && !k.isStopping() {
+		if k.isSuspended() {
+			select {
+			case <-k.wake:
+			case <-k.ctx.Done():
+			}
+			continue
+		}
+		begin := time.Now()
+		err := k.once()
+		if k.ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			if k.isSuspended() || k.isStopping() {
+				continue
+			}
+			k.setState(target.Finished, nil)
+			select {
+			case <-k.wake:
+			case <-k.ctx.Done():
+			}
+			continue
+		}
+		if time.Since(begin) > steadyAfter {
+			pause = retryFirst
+		}
+		k.jobs.options.Logger.Error("job failed", "table", k.job.Table.Name, "error", err, "next_try_in", pause.String())
+		k.setState(target.Restarting, problem.Of(err))
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-k.wake:
+		case <-k.ctx.Done():
+		}
+		timer.Stop()
+		pause = min(2*pause, retryMax)
+		k.mu.Lock()
+		k.mu.restarts++
+		k.mu.Unlock()
+	}
+}
+
+func (k *keeper) isSuspended() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.mu.suspended
+}
+
+func (k *keeper) isStopping() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.mu.stopping
+}
+
+func (k *keeper) setState(s target.State, failure *problem.Problem) {
+	k.mu.Lock()
+	k.mu.state, k.mu.failure = s, failure
+	k.mu.Unlock()
+	k.report()
+}
+
+// once runs the job until it ends.
+func (k *keeper) once() error {
+	store, err := state.Open(k.stateDir())
+	if err != nil {
+		return err
+	}
+	defer store.Close() //nolint:errcheck // every epoch was synced
+	from, err := sources(k.job.Plan, k.jobs.source(k.job))
+	if err != nil {
+		return err
+	}
+	writer, err := k.jobs.options.Store.Writer(k.ctx, storedTable(k.job.Table, k.key))
+	if err != nil {
+		return err
+	}
+	spec := job.Spec{
+		Name: k.job.Table.Name, Plan: k.job.Plan, Sources: from, Parallelism: k.jobs.options.Parallelism, Store: store,
+		Sink:    &reportingSink{Sink: native.NewSink(writer), keeper: k, store: store},
+		Context: plan.Context{Zone: k.job.Zone, Start: time.Now(), Streaming: true}, Log: k.jobs.options.Logger,
+	}
+	if k.job.Table.Kind == plan.Materialized {
+		if spec.Late, err = k.lateSink(); err != nil {
+			return err
+		}
+	}
+	run, err := job.New(spec)
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	k.mu.run, k.mu.store = run, store
+	k.mu.Unlock()
+	k.setState(target.Running, nil)
+	err = run.Run(k.ctx)
+	k.report()
+	k.mu.Lock()
+	k.mu.run = nil
+	k.mu.Unlock()
+	return err
+}
+
+// lateSink stores rows that came too late in t$late.
+func (k *keeper) lateSink() (connect.Sink, error) {
+	t := &plan.Table{Name: k.job.Table.Name + catalog.LateSuffix}
+	for _, c := range connect.LateColumns {
+		t.Columns = append(t.Columns, plan.TableColumn{Name: c.Name, Type: c.Type})
+	}
+	writer, err := k.jobs.options.Store.Writer(k.ctx, storedTable(t, nil))
+	if err != nil {
+		return nil, err
+	}
+	return native.NewSink(writer), nil
+}
+
+// reportingSink tells the board of every epoch that has become visible.
+type reportingSink struct {
+	connect.Sink
+	keeper *keeper
+	store  *state.Store
+}
+
+// Apply applies, and then reports. The store's newest record is that of this
+// epoch: the job commits the next one only afterwards.
+func (s *reportingSink) Apply(ctx context.Context, c connect.Commit) error {
+	if err := s.Sink.Apply(ctx, c); err != nil {
+		return err
+	}
+	record, err := s.store.Newest()
+	if err != nil {
+		return err
+	}
+	s.keeper.visible(c, record)
+	return nil
+}
+
+// visible notes what an epoch has made visible.
+func (k *keeper) visible(c connect.Commit, record *state.Record) {
+	k.applied.Store(c.Watermark)
+	k.at.Store(time.Now().UnixMilli())
+	k.mu.Lock()
+	run := k.mu.run
+	k.mu.Unlock()
+	if record != nil && record.Epoch == c.Epoch && run != nil {
+		positions := map[string]map[string]int64{}
+		for i, source := range run.Status().Sources {
+			of := map[string]int64{}
+			for _, split := range record.Sources[i].Splits {
+				of[string(split.ID)] = int64(native.OffsetOf(split.Offset))
+			}
+			positions[source.Table] = of
+		}
+		k.mu.Lock()
+		k.mu.positions = positions
+		k.mu.Unlock()
+	}
+	k.report()
+}
+
+// reportAll reports from time to time what changes without an epoch: silence.
+func (k *keeper) reportAll() {
+	ticker := time.NewTicker(reportInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			k.report()
+		case <-k.ctx.Done():
+			return
+		}
+	}
+}
+
+// report puts the evidence of this table on the board.
+func (k *keeper) report() {
+	k.mu.Lock()
+	run, e := k.mu.run, progress.Evidence{
+		Table: k.job.Table.Name, Upstream: k.job.Upstream, Window: k.window, Job: k.job.Table.Name, Started: k.started,
+		Applied: k.applied.Load(), AppliedAt: time.UnixMilli(k.at.Load()), Newest: batch.NoMark, Positions: k.mu.positions[k.job.Table.Name],
+		JobState: map[target.State]progress.JobState{
+			target.Starting: progress.Running, target.Running: progress.Running, target.Restarting: progress.Failed,
+			target.Suspended: progress.Stopped, target.Finished: progress.Finished,
+		}[k.mu.state],
+	}
+	if k.mu.failure != nil {
+		e.JobError = k.mu.failure.Message
+	}
+	k.mu.Unlock()
+	if run != nil {
+		st := run.Status()
+		e.Late = st.Late
+		e.Splits, e.Newest = splits(st)
+	}
+	e.Newest = max(e.Newest, e.Applied)
+	k.jobs.options.Board.Report(e)
+}
+
+// splits turns a job's view of its sources into evidence, and finds the newest
+// event time among them.
+func splits(st job.Status) (all []progress.Split, newest int64) {
+	newest = batch.NoMark
+	for _, source := range st.Sources {
+		for _, split := range source.Splits {
+			s := progress.Split{Source: source.Table, Name: string(split.ID), Watermark: split.Watermark, LastRow: split.LastRow, Idle: split.Idle, Ended: split.Watermark == batch.Final}
+			if st.LagRows > 0 {
+				s.Waiting = st.LagRows
+			}
+			if split.Watermark != batch.Final {
+				newest = max(newest, split.Watermark)
+			}
+			all = append(all, s)
+		}
+	}
+	return all, newest
+}
+
+// freshness is how long the newest row that can be seen took to be visible,
+// from when it came; or how long the oldest that cannot be seen has waited.
+func (k *keeper) freshness() time.Duration {
+	k.mu.Lock()
+	run := k.mu.run
+	k.mu.Unlock()
+	if run == nil {
+		return 0
+	}
+	st := run.Status()
+	if st.LagRows > 0 {
+		return max(st.LagAge, st.EpochDuration)
+	}
+	return st.EpochDuration
+}
+
+// act carries out what somebody asks of the job.
+func (k *keeper) act(action target.Action) error {
+	k.mu.Lock()
+	run := k.mu.run
+	switch action {
+	case target.Suspend:
+		k.mu.suspended, k.mu.state = true, target.Suspended
+	case target.Resume, target.Restart:
+		k.mu.suspended = false
+	default:
+		k.mu.Unlock()
+		return problem.New(problem.InvalidRequest, "there is no action %q", action).WithHint("use suspend, resume or restart")
+	}
+	k.mu.Unlock()
+	if run != nil && action != target.Resume {
+		run.Stop()
+	}
+	k.awake()
+	k.report()
+	return nil
+}
+
+// stop ends the job with a last epoch and waits for it, but not for ever.
+func (k *keeper) stop() {
+	k.mu.Lock()
+	run := k.mu.run
+	k.mu.stopping = true
+	k.mu.Unlock()
+	if run != nil {
+		run.Stop()
+	}
+	k.awake()
+	timer := time.NewTimer(stopMax)
+	defer timer.Stop()
+	select {
+	case <-k.done:
+	case <-timer.C:
+	}
+	k.quit()
+	<-k.done
+}
+
+// awake makes run look again at what it is to do.
+func (k *keeper) awake() {
+	select {
+	case k.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// status is the job as others see it.
+func (k *keeper) status() target.Status {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s := target.Status{
+		Table: k.job.Table.Name, State: k.mu.state, Error: k.mu.failure, Started: k.started, Restarts: k.mu.restarts,
+		Watermark: k.applied.Load(), LagRows: -1, Parallelism: k.jobs.options.Parallelism,
+	}
+	if k.mu.run != nil {
+		st := k.mu.run.Status()
+		s.RowsIn, s.RowsOut, s.RowsPerSecond, s.LagRows, s.LagAge = st.RowsIn, st.RowsOut, st.RowsPerSecond, st.LagRows, st.LagAge
+		s.Epoch, s.EpochAt, s.EpochTook, s.LateRows, s.StateBytes = st.Epoch, st.EpochTime, st.EpochDuration, st.Late, st.StateBytes
+	}
+	return s
+}
+
+// retain removes events and rows that are past the table's retention. Events
+// that a job has not read yet are held.
+func (k *keeper) retain(ctx context.Context) error {
+	k.mu.Lock()
+	positions := k.mu.positions
+	k.mu.Unlock()
+	if err := k.hold(positions); err != nil {
+		return err
+	}
+	age, err := retention(k.job.Table)
+	if err != nil || age == 0 || k.job.Table.Kind != plan.Native {
+		return err
+	}
+	topic, err := k.jobs.options.Log.Topic(k.job.Table.Name)
+	if err != nil {
+		return err
+	}
+	if _, err := topic.Trim(eventlog.Retention{Age: age}); err != nil {
+		return err
+	}
+	if w := k.job.Table.Watermark; w != nil {
+		column := k.job.Table.Columns[w.Column]
+		_, err = k.jobs.options.Store.DeleteBefore(ctx, k.job.Table.Name, value.Field{Name: column.Name, Type: column.Type}, time.Now().Add(-age))
+	}
+	return err
+}
+
+// hold keeps the events that this job has not applied yet.
+func (k *keeper) hold(positions map[string]map[string]int64) error {
+	var failed error
+	plan.Inspect(k.job.Plan, func(n plan.Node) bool {
+		scan, ok := n.(*plan.Scan)
+		if !ok || scan.Table.Kind == plan.External {
+			return true
+		}
+		topic, err := k.jobs.options.Log.Topic(scan.Table.Name)
+		if err != nil {
+			failed = errors.Join(failed, err)
+			return false
+		}
+		for p := range topic.Partitions() {
+			id := eventlog.Partition(p)
+			at, known := positions[scan.Table.Name][string(native.SplitOf(id))]
+			if start, err := topic.StartOffset(id); err == nil && known && eventlog.Offset(at) >= start {
+				failed = errors.Join(failed, topic.Hold(id, "job "+k.job.Table.Name, eventlog.Offset(at)))
+			}
+		}
+		return false
+	})
+	return failed
+}
