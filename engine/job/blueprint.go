@@ -204,7 +204,9 @@ func (c *compiler) aggregate(n *plan.Aggregate, number state.Operator) (*element
 	if c.spec.Parallelism > 1 {
 		prepared = c.cut(prepared, len(operator.LayoutOf(n).Keys), false)
 	}
+	retracts := c.isUpdating(n.Input)
 	return &element{state: number, inputs: []*element{prepared}, make: func(env operator.Environment) (engine.Operator, error) {
+		env.Retracts = retracts
 		return operator.NewAggregate(env, n)
 	}}, nil
 }
@@ -219,7 +221,8 @@ func (c *compiler) windowAggregate(n *plan.WindowAggregate, number state.Operato
 	if err != nil {
 		return nil, err
 	}
-	partial := c.spec.Parallelism > 1 && !c.isUpdating(n.Input)
+	retracts := c.isUpdating(n.Input)
+	partial := c.spec.Parallelism > 1 && !retracts
 	if partial {
 		e = &element{inputs: []*element{e}, make: func(env operator.Environment) (engine.Operator, error) {
 			return operator.NewPartialWindows(env, n)
@@ -229,6 +232,7 @@ func (c *compiler) windowAggregate(n *plan.WindowAggregate, number state.Operato
 		e = c.cut(e, len(operator.WindowLayoutOf(n).Keys), false)
 	}
 	return &element{state: number, inputs: []*element{e}, make: func(env operator.Environment) (engine.Operator, error) {
+		env.Retracts = retracts
 		return operator.NewWindowAggregate(env, n, partial)
 	}}, nil
 }

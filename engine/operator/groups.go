@@ -34,8 +34,8 @@ const (
 )
 
 func newGroups(env Environment, l *Layout) *groups {
-	g := &groups{context: env.Context, layout: l, table: newTable(), codes: make([]uint32, batch.MaxRows)}
-	g.accumulators = l.newAccumulators(env.Context)
+	g := &groups{context: env.accumulating(), layout: l, table: newTable(), codes: make([]uint32, batch.MaxRows)}
+	g.accumulators = l.newAccumulators(g.context)
 	return g
 }
 

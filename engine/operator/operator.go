@@ -36,11 +36,21 @@ import (
 type Environment struct {
 	Context *plan.Context // of this task alone
 	Worker  engine.Worker // the key groups it looks after
+	// Retracts says that the input of an aggregation may take rows back, which
+	// some functions need more memory for.
+	Retracts bool
 	// Late is given the input rows of a window aggregation that came too late
 	// for all their windows, if its policy is to keep them; nil forgets them.
 	// Dropped is told how many rows came too late, whatever becomes of them.
 	Late    func(*batch.Batch) error
 	Dropped func(rows int)
+}
+
+// accumulating is the context in which an aggregation's states are made.
+func (e Environment) accumulating() *plan.Context {
+	ctx := *e.Context
+	ctx.Retracts = e.Retracts
+	return &ctx
 }
 
 // Limits of the package.

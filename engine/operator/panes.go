@@ -46,30 +46,43 @@ func newPanes(windows *assigner, late plan.LatePolicy) *panes {
 // closes is the watermark from which the window takes no more rows.
 func (p *panes) closes(end int64) engine.Watermark { return p.windows.fires(end) + p.keep }
 
-// of gives the pane for a row with time t on the windows' clock that came when
-// the watermark was mark; nil when the row is too late for all its windows.
-func (p *panes) of(t int64, mark engine.Watermark) (found *pane, isNew bool) {
+// place is where a row goes.
+type place uint8
+
+const (
+	inPane     place = iota
+	inNewPane        // in the pane that was made for it
+	inNoWindow       // between two windows: HOP may slide by more than its size
+	tooLate          // for all its windows
+)
+
+// of finds or makes the pane for a row with time t on the windows' clock that
+// came when the watermark was mark.
+func (p *panes) of(t int64, mark engine.Watermark) (*pane, place) {
 	slice := p.windows.slice(t)
 	if r := p.recent; r != nil && r.slice == slice && mark < p.recentFires {
-		return r, false
+		return r, inPane
 	}
-	first := p.windows.firstWindow(slice)
+	first, last := p.windows.firstWindow(slice), p.windows.lastWindow(slice)
+	if first > last {
+		return nil, inNoWindow
+	}
 	closes := p.closes(first)
 	from := first
-	if mark >= closes {
-		last := p.windows.lastWindow(slice)
-		for from <= last && mark >= p.closes(from) {
-			from += p.windows.step()
-		}
-		if from > last {
-			return nil, false
-		}
+	for from <= last && mark >= p.closes(from) {
+		from += p.windows.step()
 	}
-	found, isNew = p.get(slice, from)
+	if from > last {
+		return nil, tooLate
+	}
+	found, isNew := p.get(slice, from)
 	if from == first {
 		p.recent, p.recentFires = found, closes
 	}
-	return found, isNew
+	if isNew {
+		return found, inNewPane
+	}
+	return found, inPane
 }
 
 // get finds or makes a pane.
@@ -124,21 +137,25 @@ type assignment struct {
 // which a source that was idle may give.
 func (p *panes) assign(in *batch.Batch, timeColumn int, now engine.Watermark) assignment {
 	column := in.Columns[timeColumn]
-	a := assignment{rows: in, prefixes: make([]uint32, in.Rows)}
+	a := assignment{rows: in, prefixes: make([]uint32, 0, in.Rows)}
+	var left []uint16 // rows that go nowhere
 	for i := range in.Rows {
-		found, isNew := p.of(p.windows.clock(column, i), max(in.Mark(i), now))
-		if found == nil {
+		found, where := p.of(p.windows.clock(column, i), max(in.Mark(i), now))
+		switch where {
+		case inNewPane:
+			a.created = append(a.created, found)
+		case tooLate:
 			a.late = append(a.late, uint16(i))
+		case inPane, inNoWindow:
+		}
+		if found == nil {
+			left = append(left, uint16(i))
 			continue
 		}
-		if isNew {
-			a.created = append(a.created, found)
-		}
-		a.prefixes[i-len(a.late)] = found.id
+		a.prefixes = append(a.prefixes, found.id)
 	}
-	if len(a.late) > 0 {
-		a.prefixes = a.prefixes[:in.Rows-len(a.late)]
-		a.rows = without(in, a.late)
+	if len(left) > 0 {
+		a.rows = without(in, left)
 	}
 	return a
 }

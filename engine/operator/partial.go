@@ -70,6 +70,9 @@ func (p *PartialWindows) Process(_ int, rows *batch.Batch, emit engine.Emit) err
 	for _, created := range a.created {
 		p.fires = min(p.fires, p.panes.windows.fires(created.from))
 	}
+	if a.rows.Rows == 0 {
+		return nil
+	}
 	codes, fresh := p.groups.locate(a.prefixes, a.rows)
 	for _, row := range fresh {
 		owner := p.panes.byID[a.prefixes[row]]

@@ -155,7 +155,7 @@ func (a *WindowAggregate) stir(owner *pane, code uint32) {
 func (a *WindowAggregate) addPartial(in *batch.Batch) error {
 	keys := len(a.layout.Keys)
 	prefixes, from := make([]uint32, in.Rows), make([]uint32, in.Rows)
-	partials := a.layout.newAccumulators(a.env.Context)
+	partials := a.layout.newAccumulators(a.groups.context)
 	for _, p := range partials {
 		p.Resize(in.Rows)
 	}
@@ -202,10 +202,15 @@ func (a *WindowAggregate) Advance(w engine.Watermark, emit engine.Emit) error {
 			return err
 		}
 	}
-	a.now = w
 	if w >= a.purges {
+		// What goes now may have changes that no Flush has shown yet.
+		if err := a.Flush(emit); err != nil {
+			return err
+		}
+		a.now = w
 		a.purge()
 	}
+	a.now = w
 	return nil
 }
 
@@ -279,7 +284,7 @@ func (a *WindowAggregate) collect(end int64, only *table) content {
 			moves[i].into, moves[i].from = append(moves[i].into, into), append(moves[i].from, code)
 		}
 	}
-	c := content{accumulators: a.layout.newAccumulators(a.env.Context), rows: rows}
+	c := content{accumulators: a.layout.newAccumulators(a.groups.context), rows: rows}
 	for k, accumulator := range c.accumulators {
 		accumulator.Resize(len(rows))
 		for _, m := range moves {
