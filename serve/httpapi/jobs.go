@@ -1,0 +1,119 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"tidemark/base/problem"
+)
+
+// Jobs shows and steers what runs. It is called from many goroutines.
+type Jobs interface {
+	// Statuses lists all jobs by name.
+	Statuses() []JobStatus
+	// Act starts an action and returns when the job has taken it up. Errors are
+	// problems: Conflict when the job's state does not allow it.
+	Act(ctx context.Context, job string, action JobAction) error
+}
+
+// JobAction is something to do to a job.
+type JobAction string
+
+// The actions.
+const (
+	Suspend JobAction = "suspend" // stop after the current epoch
+	Resume  JobAction = "resume"  // go on where it was suspended
+	Restart JobAction = "restart" // stop and go on from the last epoch
+)
+
+// JobStatus is how a job does. What is null has not been measured.
+type JobStatus struct {
+	Name          string     `json:"name"`
+	State         string     `json:"state" doc:"starting, running, suspended, failed or finished"`
+	Tables        []string   `json:"tables" doc:"What it keeps up to date"`
+	Error         *Problem   `json:"error,omitempty" doc:"Why it failed, or last restarted"`
+	Started       *time.Time `json:"started_at"`
+	RowsIn        int64      `json:"rows_in" doc:"Since it started"`
+	RowsOut       int64      `json:"rows_out" doc:"Since it started"`
+	RowsPerSecond float64    `json:"rows_per_second" doc:"Read, averaged over the last few seconds"`
+	LateRows      int64      `json:"late_rows" doc:"Came after their window was final"`
+	Waiting       *int64     `json:"waiting_rows" doc:"In its sources, not read yet"`
+	LagMillis     *int64     `json:"lag_ms" doc:"From now back to the watermark"`
+	Watermark     *time.Time `json:"watermark"`
+	BackPressure  *float64   `json:"back_pressure" doc:"Part of the time, 0 to 1, that its sources wait for what is behind them"`
+	Epoch         uint64     `json:"epoch" doc:"The last that was committed"`
+	EpochMillis   *float64   `json:"epoch_ms" doc:"How long its commit took"`
+	CommittedAt   *time.Time `json:"committed_at"`
+	Restarts      int64      `json:"restarts"`
+	StateBytes    *int64     `json:"state_bytes"`
+	CPUSeconds    *float64   `json:"cpu_seconds"`
+	MemoryBytes   *int64     `json:"memory_bytes"`
+}
+
+// JobList is all jobs.
+type JobList struct {
+	Jobs []JobStatus `json:"jobs"`
+}
+
+// JobActionRequest asks for an action.
+type JobActionRequest struct {
+	Action JobAction `json:"action" enum:"suspend,resume,restart"`
+}
+
+func (s *Server) statuses() []JobStatus {
+	if s.config.Jobs == nil {
+		return nil
+	}
+	return s.config.Jobs.Statuses()
+}
+
+func (s *Server) listJobs(w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, http.StatusOK, JobList{Jobs: s.statuses()})
+}
+
+func (s *Server) getJob(w http.ResponseWriter, r *http.Request) error {
+	status, err := s.job(r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, status)
+}
+
+// job finds a job by name.
+func (s *Server) job(name string) (JobStatus, error) {
+	all := s.statuses()
+	names := make([]string, len(all))
+	for i, j := range all {
+		if j.Name == name {
+			return j, nil
+		}
+		names[i] = j.Name
+	}
+	p := problem.New(problem.NotFound, "there is no job %s", name)
+	if near := problem.Nearest(name, names); near != "" {
+		p.WithHint("did you mean %s?", near)
+	}
+	return JobStatus{}, p
+}
+
+// actOnJob acts on a job and answers with its status afterwards.
+func (s *Server) actOnJob(w http.ResponseWriter, r *http.Request) error {
+	var request JobActionRequest
+	if err := readJSON(w, r, &request); err != nil {
+		return err
+	}
+	switch request.Action {
+	case Suspend, Resume, Restart:
+	default:
+		return problem.New(problem.InvalidRequest, "action cannot be %q", request.Action).About("action").WithHint("allowed: suspend, resume, restart")
+	}
+	name := r.PathValue("id")
+	if _, err := s.job(name); err != nil {
+		return err
+	}
+	if err := s.config.Jobs.Act(r.Context(), name, request.Action); err != nil {
+		return err
+	}
+	return s.getJob(w, r)
+}

@@ -1,0 +1,47 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// errGone is that the client does not read on: there is nobody to answer.
+var errGone = errors.New("the client has gone")
+
+// gone reports whether err is no more than the client having left.
+func gone(r *http.Request, err error) bool {
+	return errors.Is(err, errGone) || r.Context().Err() != nil && errors.Is(err, context.Canceled)
+}
+
+// reply gathers the bytes of an answer and sends them in large pieces. While
+// nothing has been sent an error can still have its own status.
+type reply struct {
+	w      http.ResponseWriter
+	buffer []byte
+}
+
+// Write adds bytes, for encoders that write to an io.Writer.
+func (o *reply) Write(p []byte) (int, error) {
+	o.buffer = append(o.buffer, p...)
+	return len(p), o.spill()
+}
+
+// spill sends what has gathered when it is much.
+func (o *reply) spill() error {
+	if len(o.buffer) < replyHeldBytes {
+		return nil
+	}
+	return o.flush()
+}
+
+// flush sends what has gathered.
+func (o *reply) flush() error {
+	_, err := o.w.Write(o.buffer)
+	o.buffer = o.buffer[:0]
+	if err != nil {
+		return fmt.Errorf("%w: %w", errGone, err)
+	}
+	return nil
+}

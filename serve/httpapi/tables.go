@@ -1,0 +1,153 @@
+package httpapi
+
+import (
+	"net/http"
+	"regexp"
+	"sort"
+
+	"tidemark/catalog"
+	"tidemark/plan"
+	"tidemark/sql"
+	"tidemark/sql/parse"
+)
+
+// TableList is all tables and views.
+type TableList struct {
+	Tables []TableSummary `json:"tables" doc:"By name"`
+}
+
+// TableSummary is a table in a list.
+type TableSummary struct {
+	Name    string `json:"name"`
+	Kind    string `json:"kind" enum:"table,external table,materialized table,view,system table"`
+	Columns int    `json:"columns" doc:"How many"`
+	Comment string `json:"comment,omitempty"`
+}
+
+// Table is a table or view.
+type Table struct {
+	Name        string          `json:"name"`
+	Kind        string          `json:"kind" enum:"table,external table,materialized table,view,system table"`
+	Columns     []TableColumn   `json:"columns"`
+	PrimaryKey  []string        `json:"primary_key" doc:"Columns of the key; empty without one"`
+	PartitionBy []string        `json:"partitioned_by"`
+	Watermark   *TableWatermark `json:"watermark"`
+	Comment     string          `json:"comment,omitempty"`
+	Definition  string          `json:"definition" doc:"The statement that made it; values of options that name secrets are masked"`
+	Upstream    []string        `json:"upstream" doc:"Tables and views it is made from, directly"`
+	Downstream  []string        `json:"downstream" doc:"Tables and views made from it, directly"`
+}
+
+// TableColumn is a column of a table.
+type TableColumn struct {
+	Name     string `json:"name"`
+	Type     string `json:"type" doc:"As Flink prints it"`
+	Computed string `json:"computed,omitempty" doc:"The expression of a computed column"`
+	Metadata string `json:"metadata,omitempty" doc:"The metadata key it is read from"`
+	Comment  string `json:"comment,omitempty"`
+}
+
+// TableWatermark is WATERMARK FOR column AS expression.
+type TableWatermark struct {
+	Column     string `json:"column"`
+	Expression string `json:"expression"`
+}
+
+func (s *Server) listTables(w http.ResponseWriter, _ *http.Request) error {
+	var list TableList
+	for _, t := range s.config.Catalog.Tables() {
+		list.Tables = append(list.Tables, TableSummary{Name: t.Name, Kind: kindOf(t), Columns: len(t.Columns), Comment: t.Comment})
+	}
+	sort.Slice(list.Tables, func(i, j int) bool { return list.Tables[i].Name < list.Tables[j].Name })
+	return writeJSON(w, http.StatusOK, list)
+}
+
+// getTable describes a table, with its neighbours in the lineage.
+func (s *Server) getTable(w http.ResponseWriter, r *http.Request) error {
+	name := r.PathValue("table")
+	t, ok := s.config.Catalog.Table(name)
+	if !ok {
+		return catalog.Unknown(name, s.config.Catalog.Names())
+	}
+	shown := describeTable(t)
+	shown.Upstream = sources(t)
+	for _, other := range s.config.Catalog.Tables() {
+		for _, source := range sources(other) {
+			if source == name {
+				shown.Downstream = append(shown.Downstream, other.Name)
+			}
+		}
+	}
+	sort.Strings(shown.Downstream)
+	return writeJSON(w, http.StatusOK, shown)
+}
+
+func describeTable(t *plan.Table) Table {
+	shown := Table{Name: t.Name, Kind: kindOf(t), PartitionBy: t.Partitions, Comment: t.Comment, Definition: masked(t.Definition)}
+	schema := t.Schema()
+	for _, c := range t.Columns {
+		column := TableColumn{Name: c.Name, Type: c.Type.String(), Metadata: c.Metadata, Comment: c.Comment}
+		if c.Computed != nil {
+			column.Computed = plan.PrintExpr(c.Computed, schema)
+		}
+		shown.Columns = append(shown.Columns, column)
+	}
+	for _, k := range t.PrimaryKey {
+		shown.PrimaryKey = append(shown.PrimaryKey, t.Columns[k].Name)
+	}
+	if t.Watermark != nil {
+		shown.Watermark = &TableWatermark{Column: t.Columns[t.Watermark.Column].Name, Expression: plan.PrintExpr(t.Watermark.Delayed, schema)}
+	}
+	return shown
+}
+
+// kindOf is what a table is called; external ones apart, because they hold
+// nothing themselves.
+func kindOf(t *plan.Table) string {
+	if t.Kind == plan.External {
+		return "external table"
+	}
+	return catalog.Noun(t.Kind)
+}
+
+// sources are the tables that a view or materialized table names, sorted. What
+// WITH defines inside of the query is no table.
+func sources(t *plan.Table) []string {
+	if t.Query == "" {
+		return nil
+	}
+	query, err := parse.Query(t.Query)
+	if err != nil {
+		return nil // the catalog holds only what was parsed before
+	}
+	local, seen := map[string]bool{}, map[string]bool{}
+	sql.Inspect(query, func(n sql.Node) bool {
+		if cte, ok := n.(*sql.CTE); ok {
+			local[cte.Name.Text] = true
+		}
+		return true
+	})
+	sql.Inspect(query, func(n sql.Node) bool {
+		if ref, ok := n.(*sql.TableRef); ok && len(ref.Path) > 0 {
+			if name := ref.Path[len(ref.Path)-1].Text; len(ref.Path) > 1 || !local[name] {
+				seen[name] = true
+			}
+		}
+		return true
+	})
+	names := make([]string, 0, len(seen))
+	for name := range seen {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// secretOption is an option of a WITH clause whose name says that its value is
+// nobody's business.
+var secretOption = regexp.MustCompile(`(?i)('[^']*(?:password|passwd|secret|token|credential|private[-.]?key|access[-.]?key)[^']*'\s*=\s*)'(?:[^']|'')*'`)
+
+// masked hides secrets in a statement.
+func masked(statement string) string {
+	return secretOption.ReplaceAllString(statement, `${1}'******'`)
+}
