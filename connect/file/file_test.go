@@ -202,6 +202,10 @@ func TestSourceResumesAnywhere(t *testing.T) {
 		fmt.Fprintf(&array, "{\"id\":%d}", i)
 	}
 	array.WriteString("]\n[]\n{\"id\":-2}\n[{\"id\":-3}]")
+	var changes strings.Builder
+	for i := range n / 6 {
+		fmt.Fprintf(&changes, `{"type":"UPDATE","data":[{"id":%d},{"id":%d},{"id":%d}],"old":[{"note":"x"},{"id":-1},{}]}`+"\n", i, i+1, i+2)
+	}
 	columns := []connect.Column{column("id", value.BigIntType), column("note", value.StringType)}
 	for name, c := range map[string]struct {
 		content []byte
@@ -214,6 +218,7 @@ func TestSourceResumesAnywhere(t *testing.T) {
 		"array.json.zst": {zstandard(array.String()), "json", n + 3},
 		"quotes.csv":     {[]byte(quotes.String()), "csv", n},
 		"quotes.csv.gz":  {gzipped(quotes.String()), "csv", n},
+		"changes.json":   {[]byte(changes.String()), "canal-json", n / 6 * 6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := vfs.NewMem()

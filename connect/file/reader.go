@@ -263,7 +263,11 @@ func (r *reader) Read(ctx context.Context) (*batch.Batch, error) {
 			return nil, err
 		}
 	}
-	records, taken, err := r.cut(batch.MaxRows)
+	most := batch.MaxRows
+	if r.source.format.Changes {
+		most /= 2 // a record is two rows when it is an update
+	}
+	records, taken, err := r.cut(most)
 	if err != nil {
 		return nil, err
 	}
@@ -271,7 +275,7 @@ func (r *reader) Read(ctx context.Context) (*batch.Batch, error) {
 		r.pass(taken)
 		return nil, io.EOF
 	}
-	if r.source.format.Name == "json" {
+	if r.source.format.Arrays {
 		for i, record := range records {
 			if !format.IsArray(r.block, record) {
 				continue
@@ -283,9 +287,12 @@ func (r *reader) Read(ctx context.Context) (*batch.Batch, error) {
 			break
 		}
 	}
-	b, err := r.decode(records)
+	b, n, err := r.decodeSome(records)
 	if err != nil {
 		return nil, err
+	}
+	if n < len(records) {
+		taken = int(records[n].Offset)
 	}
 	r.pass(taken)
 	return b, nil
@@ -309,8 +316,7 @@ func (r *reader) startArray(record batch.View, records []batch.View, taken int) 
 }
 
 func (r *reader) readElements() (*batch.Batch, error) {
-	n := min(len(r.elements), batch.MaxRows)
-	b, err := r.decode(r.elements[:n])
+	b, n, err := r.decodeSome(r.elements[:min(len(r.elements), batch.MaxRows)])
 	if err != nil {
 		return nil, err
 	}
@@ -323,6 +329,19 @@ func (r *reader) readElements() (*batch.Batch, error) {
 	return b, nil
 }
 
+// decodeSome makes a batch of as many of the records as fit, and tells how many.
+func (r *reader) decodeSome(records []batch.View) (*batch.Batch, int, error) {
+	for n := len(records); ; n /= 2 {
+		b, err := r.decode(records[:n])
+		if err != nil || b.Rows <= batch.MaxRows {
+			return b, n, err
+		}
+		if n == 1 {
+			return nil, 0, problem.New(problem.TooLarge, "a message has more than %d changes", batch.MaxRows).At(r.position(records[0].Offset))
+		}
+	}
+}
+
 // decode makes a batch of records and adds the columns of the file.
 func (r *reader) decode(records []batch.View) (*batch.Batch, error) {
 	decoded, rejected := r.decoder.Decode(r.block, records)
@@ -330,7 +349,7 @@ func (r *reader) decode(records []batch.View) (*batch.Batch, error) {
 		first := rejected[0]
 		return nil, first.Problem.At(r.position(records[first.Record].Offset))
 	}
-	b := &batch.Batch{Rows: decoded.Rows}
+	b := &batch.Batch{Rows: decoded.Rows, Kinds: decoded.Kinds}
 	for i, p := range r.source.parts {
 		if p.decoded >= 0 {
 			b.Columns = append(b.Columns, decoded.Columns[p.decoded])

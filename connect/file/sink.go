@@ -131,7 +131,7 @@ func (s *sink) Apply(ctx context.Context, commit connect.Commit) error {
 
 // encode adds the rows of b to the content of their folders' files.
 func (s *sink) encode(files map[string][]byte, b *batch.Batch) error {
-	row := &batch.Batch{Rows: b.Rows}
+	row := &batch.Batch{Rows: b.Rows, Kinds: b.Kinds}
 	for _, i := range s.written {
 		row.Columns = append(row.Columns, b.Columns[i])
 	}
@@ -140,8 +140,8 @@ func (s *sink) encode(files map[string][]byte, b *batch.Batch) error {
 		if failed != nil {
 			return
 		}
-		if kind := b.Kind(i); kind != batch.Insert {
-			failed = problem.New(problem.Unsupported, "table %q takes new rows only, and the query gives changes (%s)", s.request.Table, kind).WithHint("end windows before writing, or write into a table with a primary key")
+		if kind := b.Kind(i); kind != batch.Insert && !s.format.Changes {
+			failed = problem.New(problem.Unsupported, "table %q takes new rows only, and the query gives changes (%s)", s.request.Table, kind).WithHint("use a changelog format such as debezium-json, or a table with a primary key")
 			return
 		}
 		folder := s.folder(b, i)

@@ -1,6 +1,6 @@
 // Package format turns bytes from outside into columns and rows into bytes:
-// JSON and CSV as Flink's formats of these names read and write them, and raw
-// lines.
+// JSON, CSV, raw lines and the messages of Debezium, Canal and Maxwell, as
+// Flink's formats of these names read and write them.
 //
 // It opens no files and knows no connectors: it is given bytes and gives
 // batches. It is not a general JSON or CSV library.
@@ -12,8 +12,8 @@
 // Flow of a writer: Encoder.AppendRow, row by row.
 //
 // Invariants:
-//  1. A record gives one row or one Rejected, unless it is blank or the header
-//     of a CSV file; rows keep the order of records.
+//  1. A record gives one row or one Rejected, unless it is the header of a CSV
+//     file or a message with several changes; rows keep the order of records.
 //  2. Only columns asked for are converted, so damage in the others is not
 //     seen; a record must be well formed as a whole all the same.
 //  3. The batch shares the block's memory: whoever passes a block to Decode
@@ -78,6 +78,8 @@ type Format struct {
 	Name    string
 	Doc     string
 	Options []connect.Option
+	Arrays  bool // a record may be a JSON array of records, see SplitArray
+	Changes bool // rows may be updates and deletes, and a record may give several
 	// NewDecoder checks the options and makes a decoder of the columns to be
 	// read. width is how many physical columns the table has, 0 when unknown.
 	NewDecoder func(columns []Column, width int, options map[string]string) (Decoder, error)
@@ -88,7 +90,9 @@ type Format struct {
 }
 
 // Formats lists the formats there are.
-func Formats() []Format { return []Format{jsonFormat(), csvFormat(), rawFormat()} }
+func Formats() []Format {
+	return []Format{jsonFormat(), csvFormat(), rawFormat(), changelogFormat(debezium), changelogFormat(canal), changelogFormat(maxwell)}
+}
 
 // ByName finds a format; an unknown name is a problem with the nearest one.
 func ByName(name string) (Format, error) {

@@ -12,8 +12,9 @@ import (
 // jsonFormat is 'format' = 'json'.
 func jsonFormat() Format {
 	return Format{
-		Name: "json",
-		Doc:  "one JSON object a line (or an array of them), fields by name",
+		Name:   "json",
+		Doc:    "one JSON object a line (or an array of them), fields by name",
+		Arrays: true,
 		Options: []connect.Option{
 			{Name: "json.ignore-parse-errors", Doc: "NULL for a value that cannot be read, no row for a line that is not JSON", Default: "false", Values: []string{"true", "false"}},
 			{Name: "json.fail-on-missing-field", Doc: "an object must have every field that is read", Default: "false", Values: []string{"true", "false"}},
