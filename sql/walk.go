@@ -53,7 +53,7 @@ func addAll[N Node](c children, nodes []N) {
 
 func (c children) statement(s Statement) {
 	switch s := s.(type) {
-	case *Set, *Reset, *Use, *Show, *Describe, *CreateDatabase, *CreateCatalog, *Drop:
+	case *Set, *Reset, *Use, *Describe, *CreateDatabase, *CreateCatalog, *Drop:
 	case *QueryStatement:
 		c.add(s.Query)
 	case *Insert:
@@ -62,6 +62,8 @@ func (c children) statement(s Statement) {
 		c.add(s.Query)
 	case *StatementSet:
 		addAll(c, s.Inserts)
+	case *Show:
+		addAll(c, s.Partition)
 	case *Update:
 		addAll(c, s.Assignments)
 		c.add(s.Where)

@@ -80,6 +80,7 @@ type printer struct {
 	fault   *problem.Problem
 	ctes    []string // common table expressions in scope
 	plain   bool     // leave out comments
+	strict  bool     // parentheses where dialects bind differently
 	noHints bool     // leave out hints
 }
 

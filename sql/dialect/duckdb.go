@@ -21,7 +21,8 @@ type Info interface {
 	TypeOf(e sql.Expr) (t value.Type, ok bool)
 	// Function gives the DuckDB text of a call: {1} stands for the first
 	// argument, {*} for all with DISTINCT and ORDER BY. FILTER and OVER are
-	// added behind it. ok is false when there is no translation.
+	// added behind it. The text must hold together as an operand: "({1} * 2)".
+	// ok is false when there is no translation.
 	Function(call *sql.Call) (template string, ok bool)
 	// Table gives the DuckDB text of a table or view: a name or a subquery in
 	// parentheses. ok is false when there is none.
@@ -33,7 +34,7 @@ type Info interface {
 // What has no translation is an Unsupported problem at its place.
 func DuckDB(q *sql.Query, info Info) (string, error) {
 	p := newPrinter(&duckdb{info: info})
-	p.plain, p.noHints = true, true
+	p.plain, p.noHints, p.strict = true, true, true
 	p.query(q)
 	if p.fault != nil {
 		return "", p.fault

@@ -34,6 +34,8 @@ func (in lettersInfo) TypeOf(e sql.Expr) (value.Type, bool) {
 		if e.Kind == sql.IntegerLiteral {
 			return value.IntType, true
 		}
+	case *sql.Unary:
+		return in.TypeOf(e.Operand)
 	case *sql.Binary:
 		return in.TypeOf(e.Left)
 	case *sql.Call:
@@ -57,7 +59,7 @@ func (lettersInfo) Function(c *sql.Call) (string, bool) {
 	case "IF":
 		return "CASE WHEN {1} THEN {2} ELSE {3} END", true
 	case "DOUBLED":
-		return "{1} * 2", true
+		return "({1} * 2)", true
 	case "LISTAGG":
 		return "string_agg({*})", true
 	}

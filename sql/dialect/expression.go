@@ -16,13 +16,23 @@ func (p *printer) expressions(list []sql.Expr) {
 
 // operand prints e, in parentheses when it binds weaker than least.
 func (p *printer) operand(e sql.Expr, least sql.Precedence) {
-	if sql.PrecedenceOf(e) >= least {
+	if sql.PrecedenceOf(e) >= least && !(p.strict && fragile(e, least)) {
 		p.expression(e)
 		return
 	}
 	p.write("(")
 	p.expression(e)
 	p.write(")")
+}
+
+// fragile reports whether e binds differently in other dialects: elsewhere ||
+// may bind weaker than +, and comparisons do not chain.
+func fragile(e sql.Expr, least sql.Precedence) bool {
+	if b, ok := e.(*sql.Binary); ok && b.Op == sql.Concat {
+		return least >= sql.AddPrecedence
+	}
+	level := sql.PrecedenceOf(e)
+	return level >= sql.IsPrecedence && level <= sql.RangePrecedence && least >= sql.IsPrecedence
 }
 
 // condition prints what stands behind WHERE, ON, HAVING: a chain of AND over
@@ -37,16 +47,18 @@ func (p *printer) condition(e sql.Expr) {
 		conjuncts = append(conjuncts, and.Right)
 		e = and.Left
 	}
+	if len(conjuncts) == 0 {
+		p.write(" ")
+		p.expression(e)
+		return
+	}
 	conjuncts = append(conjuncts, e)
 	texts := make([]string, len(conjuncts))
 	width := 0
 	p.indented(func() {
 		for i, c := range conjuncts {
 			least := sql.AndPrecedence
-			switch {
-			case len(conjuncts) == 1:
-				least = sql.LowestPrecedence
-			case i < len(conjuncts)-1:
+			if i < len(conjuncts)-1 {
 				least++ // a right operand
 			}
 			texts[len(texts)-1-i], _ = p.render(func() { p.operand(c, least) })
@@ -246,8 +258,8 @@ func (p *printer) binary(e *sql.Binary) {
 	left := sql.Expr(e)
 	for {
 		b, ok := left.(*sql.Binary)
-		if !ok || len(chain) > 0 && (b.Op.Precedence() < chain[len(chain)-1].Op.Precedence() || b.Op == sql.Divide) {
-			break // a dialect may print divisions in its own way
+		if !ok || len(chain) > 0 && !chains(chain[len(chain)-1].Op, b.Op, p.strict) {
+			break
 		}
 		chain = append(chain, b)
 		left = b.Left
@@ -257,6 +269,18 @@ func (p *printer) binary(e *sql.Binary) {
 		p.write(" ", string(chain[i].Op), " ")
 		p.operand(chain[i].Right, chain[i].Op.Precedence()+1)
 	}
+}
+
+// chains reports whether left needs no parentheses, and no printing of its own,
+// as the left operand of op.
+func chains(op, left sql.BinaryOp, strict bool) bool {
+	switch {
+	case left.Precedence() < op.Precedence() || left == sql.Divide:
+		return false
+	case strict:
+		return (left == sql.Concat) == (op == sql.Concat) && left.Precedence() != sql.ComparePrecedence
+	}
+	return true
 }
 
 func (p *printer) queryOrList(q *sql.Query, list []sql.Expr) {

@@ -8,7 +8,7 @@ import (
 // queryInParentheses reports whether the "(" at token i opens a query rather
 // than an expression, a relation or a list.
 func (p *parser) queryInParentheses(i int) bool {
-	for ; ; i++ {
+	for last := i + depthMax; i <= last; i++ {
 		t := p.tokens[min(i+1, len(p.tokens)-1)]
 		switch {
 		case t.isWord("SELECT"), t.isWord("WITH"), t.isWord("VALUES"), t.isWord("TABLE") && !p.tokens[min(i+2, len(p.tokens)-1)].is("("):
@@ -33,6 +33,7 @@ func (p *parser) queryInParentheses(i int) bool {
 			return false
 		}
 	}
+	return false
 }
 
 // query reads a whole query.
