@@ -4,123 +4,135 @@ package plan
 // any moment, have the same values: those by which changes are applied. ok is
 // false when none are known; no columns and ok means at most one row.
 func UniqueKey(n Node) (columns []int, ok bool) {
+	keys := uniqueKeys(n)
+	if len(keys) == 0 {
+		return nil, false
+	}
+	return keys[0], true
+}
+
+// uniqueKeys are the keys of n that are known, the best first: where one column
+// of a key is projected away another key may do.
+func uniqueKeys(n Node) [][]int {
 	switch n := n.(type) {
 	case *Scan:
-		return scanKey(n)
-	case *Watermark:
-		return UniqueKey(n.Input)
-	case *Filter:
-		return UniqueKey(n.Input)
-	case *Sort:
-		return UniqueKey(n.Input)
-	case *Limit:
-		return UniqueKey(n.Input)
+		if len(n.Table.PrimaryKey) == 0 {
+			return nil
+		}
+		return through([][]int{n.Table.PrimaryKey}, func(column int) int { return indexOf(n.Columns, column) })
+	case *Watermark, *Filter, *Sort, *Limit:
+		return uniqueKeys(n.Inputs()[0])
 	case *Project:
-		return projectKey(n)
+		return through(uniqueKeys(n.Input), func(column int) int {
+			for i, e := range n.Exprs {
+				if c, is := e.(*Column); is && c.Index == column {
+					return i
+				}
+			}
+			return -1
+		})
 	case *Aggregate:
-		return groupKey(len(n.Keys), n.Sets, len(n.Calls), n.Groupings)
+		return groupKeys(n)
 	case *WindowAggregate:
-		return windowKey(n)
+		return windowKeys(n)
 	}
-	return nil, false
+	return nil
 }
 
-func scanKey(n *Scan) ([]int, bool) {
-	if len(n.Table.PrimaryKey) == 0 {
-		return nil, false
-	}
-	var key []int
-	for _, column := range n.Table.PrimaryKey {
-		at := -1
-		for i, c := range n.Columns {
-			if c == column {
-				at = i
+// through moves keys to where their columns are now; a key that lost a column
+// (-1) is gone.
+func through(keys [][]int, position func(column int) int) [][]int {
+	var moved [][]int
+next:
+	for _, key := range keys {
+		to := make([]int, len(key))
+		for i, column := range key {
+			if to[i] = position(column); to[i] < 0 {
+				continue next
 			}
 		}
-		if at < 0 {
-			return nil, false
-		}
-		key = append(key, at)
+		moved = append(moved, to)
 	}
-	return key, true
+	return moved
 }
 
-func projectKey(n *Project) ([]int, bool) {
-	below, ok := UniqueKey(n.Input)
+func indexOf(list []int, x int) int {
+	for i, y := range list {
+		if x == y {
+			return i
+		}
+	}
+	return -1
+}
+
+// groupKeys is all keys of an aggregate, where one property of a window stands
+// for the others.
+func groupKeys(n *Aggregate) [][]int {
+	window, isProperty, kinds := WindowKeys(n.Input, n.Keys, n.Sets)
+	var plain []int
+	properties := map[WindowPropertyKind]int{}
+	for i := range n.Keys {
+		if window != nil && isProperty[i] {
+			properties[kinds[i]] = i
+		} else {
+			plain = append(plain, i)
+		}
+	}
+	plain, ok := withGrouping(plain, len(n.Keys)+len(n.Calls), n.Sets, n.Groupings)
 	if !ok {
-		return nil, false
+		return nil
 	}
-	var key []int
-	for _, column := range below {
-		at := -1
-		for i, e := range n.Exprs {
-			if c, is := e.(*Column); is && c.Index == column && at < 0 {
-				at = i
-			}
-		}
-		if at < 0 {
-			return nil, false
-		}
-		key = append(key, at)
+	if window == nil {
+		return [][]int{plain}
 	}
-	return key, true
+	return withWindow(plain, properties, window.Spec)
 }
 
-// groupKey is all keys; with several grouping sets a NULL may be a value or a
-// column left out, which only a GROUPING_ID of all keys tells apart.
-func groupKey(keys int, sets [][]int, calls int, groupings [][]int) ([]int, bool) {
-	key := make([]int, keys)
-	for i := range key {
-		key[i] = i
+func windowKeys(n *WindowAggregate) [][]int {
+	plain := make([]int, len(n.Keys))
+	for i := range plain {
+		plain[i] = i
 	}
-	if len(sets) <= 1 {
-		return key, true
-	}
-	for i, g := range groupings {
-		if coversAll(g, keys) {
-			return append(key, keys+calls+i), true
-		}
-	}
-	return nil, false
-}
-
-func coversAll(set []int, keys int) bool {
-	for i := range keys {
-		if !contains(set, i) {
-			return false
-		}
-	}
-	return true
-}
-
-// windowKey is the group key and what is there of the window's bounds. The end
-// alone tells windows apart, the start does not for CUMULATE.
-func windowKey(n *WindowAggregate) ([]int, bool) {
-	key, ok := groupKey(len(n.Keys), n.Sets, len(n.Calls), n.Groupings)
+	plain, ok := withGrouping(plain, len(n.Keys)+len(n.Calls), n.Sets, n.Groupings)
 	if !ok {
-		return nil, false
+		return nil
 	}
-	start, end := -1, -1
-	first := len(n.Keys) + len(n.Calls) + len(n.Groupings)
+	properties := map[WindowPropertyKind]int{}
 	for i, p := range n.Properties {
-		switch p.Kind {
-		case WindowStart:
-			start = first + i
-		case WindowEnd:
-			end = first + i
-		case WindowTime:
-			if end < 0 {
-				end = first + i
-			}
+		properties[p.Kind] = len(n.Keys) + len(n.Calls) + len(n.Groupings) + i
+	}
+	return withWindow(plain, properties, n.Spec)
+}
+
+// withGrouping completes a group key: with several grouping sets a NULL may be
+// a value or a column left out, which only a GROUPING_ID of all keys tells
+// apart. Groupings stand from column first on.
+func withGrouping(keys []int, first int, sets, groupings [][]int) ([]int, bool) {
+	if len(sets) <= 1 {
+		return append([]int{}, keys...), true
+	}
+	for i, list := range groupings {
+		all := true
+		for _, key := range keys {
+			all = all && contains(list, key)
+		}
+		if all {
+			return append(append([]int{}, keys...), first+i), true
 		}
 	}
-	switch {
-	case start >= 0 && end >= 0:
-		return append(key, start, end), true
-	case end >= 0:
-		return append(key, end), true
-	case start >= 0 && n.Spec.Kind != Cumulate:
-		return append(key, start), true
-	}
 	return nil, false
+}
+
+// withWindow completes a group key by one property of the window. Windows of
+// all kinds differ in their ends; those of CUMULATE share starts.
+func withWindow(keys []int, properties map[WindowPropertyKind]int, spec WindowSpec) [][]int {
+	var all [][]int
+	for _, kind := range []WindowPropertyKind{WindowStart, WindowEnd, WindowTime} {
+		column, there := properties[kind]
+		if !there || kind == WindowStart && spec.Kind == Cumulate {
+			continue
+		}
+		all = append(all, append(append([]int{}, keys...), column))
+	}
+	return all
 }

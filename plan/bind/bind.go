@@ -36,7 +36,8 @@ import (
 
 // Limits of a statement.
 const (
-	nestingMax    = 200  // views and subqueries within each other
+	nestingMax    = 200  // views within each other
+	tablesMax     = 4096 // tables read, each time that a view or common table expression names them
 	unfoldedMax   = 4096 // grouping sets of one GROUP BY
 	textFoldedMax = 1 << 16
 )
@@ -68,11 +69,13 @@ type Session struct {
 type Bound struct {
 	Plan plan.Node
 
-	// What the names in the text mean, for printers of other dialects.
+	// What the names in the text mean, for printers of other dialects. A
+	// Descriptor has the type of its column.
 	Types   map[sql.Expr]value.Type
 	Calls   map[*sql.Call]*plan.Function
 	Columns map[*sql.ColumnRef]Resolved
 	Tables  map[*sql.TableRef]*plan.Table
+	Inlined map[*sql.Call]*Function // calls of functions made by CREATE FUNCTION
 }
 
 // Resolved is what a ColumnRef turned out to be: Path[:Table] names the
@@ -103,6 +106,7 @@ type binder struct {
 	ctes    *cteScope
 	views   []string // being expanded, outermost first
 	inline  []string // SQL functions being inlined
+	tables  int      // read so far
 }
 
 func newBinder(catalog Catalog, session Session) *binder {
@@ -118,6 +122,7 @@ func newBinder(catalog Catalog, session Session) *binder {
 			Calls:   map[*sql.Call]*plan.Function{},
 			Columns: map[*sql.ColumnRef]Resolved{},
 			Tables:  map[*sql.TableRef]*plan.Table{},
+			Inlined: map[*sql.Call]*Function{},
 		},
 	}
 }

@@ -217,6 +217,7 @@ func (b *binder) inlined(c *sql.Call, f *Function, s *scope) plan.Expr {
 	if args == nil {
 		return nil
 	}
+	b.bound.Inlined[c] = f
 	parameters := map[string]plan.Expr{}
 	for i, p := range f.Parameters {
 		if !assignable(args[i].Type(), p.Type) {

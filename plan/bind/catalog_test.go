@@ -48,10 +48,15 @@ func (m *memory) Names() []string {
 func (m *memory) define(source string, s sql.Statement) (done bool, err error) {
 	switch s := s.(type) {
 	case *sql.Set:
+		if s.Key == nil {
+			return false, nil
+		}
 		m.session.Config[s.Key.Text] = s.Value.Text
 		switch s.Key.Text {
 		case "table.local-time-zone":
-			m.session.Zone, err = time.LoadLocation(s.Value.Text)
+			if zone, err := time.LoadLocation(s.Value.Text); err == nil {
+				m.session.Zone = zone
+			}
 		case "execution.runtime-mode":
 			m.session.Streaming = strings.EqualFold(s.Value.Text, "streaming")
 		}

@@ -17,6 +17,7 @@ import (
 // empty catalog; the argument batch binds for batch mode.
 //
 //	define   runs definitions and prints the tables they make
+//	key      prints the columns of a query by which its rows replace each other
 //	plan     prints the plan of a query or INSERT
 //	error    prints the problems of a statement, each with code, place and hint
 func TestGolden(t *testing.T) {
@@ -37,6 +38,8 @@ func runGolden(t *testing.T, path string) {
 			return m.made(before)
 		case "plan":
 			return m.printed(d.Input, plan.Print)
+		case "key":
+			return m.printed(d.Input, printKey)
 		case "error":
 			rest, err := m.script(d.Input)
 			if err != nil {
@@ -52,6 +55,18 @@ func runGolden(t *testing.T, path string) {
 		d.Fatalf(t, "unknown command %s", d.Cmd)
 		return ""
 	})
+}
+
+func printKey(n plan.Node) string {
+	key, ok := plan.UniqueKey(n)
+	if !ok {
+		return "none\n"
+	}
+	names := []string{"key:"}
+	for _, column := range key {
+		names = append(names, n.Schema()[column].Name)
+	}
+	return strings.Join(names, " ") + "\n"
 }
 
 // made prints the tables that were not there before.

@@ -22,6 +22,9 @@ func Insert(catalog Catalog, session Session, i *sql.Insert) (plan.Node, *plan.T
 }
 
 func (b *binder) insert(i *sql.Insert) (plan.Node, *plan.Table) {
+	if i.Overwrite {
+		b.unsupported(i.Pos(), "INSERT OVERWRITE", "INSERT INTO adds the rows; a materialized table replaces its own")
+	}
 	node := b.query(i.Query, nil)
 	target, ok := findTable(b.catalog, i.Table)
 	if !ok {

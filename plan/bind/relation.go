@@ -136,6 +136,10 @@ func (b *binder) tableRef(ref *sql.TableRef) (plan.Node, relation) {
 // tableByName gives the rows of a name, and the name columns are qualified by.
 func (b *binder) tableByName(ref *sql.TableRef) (plan.Node, string) {
 	name := ref.Path.Last().Text
+	if b.tables++; b.tables > tablesMax {
+		b.wrong(ref.Path.Pos(), problem.TooLarge, "store a part of it as a materialized table", "the query reads more than %d tables once its views are expanded", tablesMax)
+		return nil, name
+	}
 	if len(ref.Path) == 1 {
 		if c := b.ctes.find(name); c != nil {
 			return b.commonTable(c), name

@@ -16,6 +16,7 @@ type scope struct {
 	clause    string               // what is being bound, for messages: "WHERE"
 	grouping  *grouping            // collects aggregate calls; nil where they are not allowed
 	aliases   map[string]plan.Expr // names that stand for expressions: parameters, select items in ORDER BY
+	selected  []*sql.SelectItem    // the select list, whose names only ORDER BY can use
 }
 
 // relation is a FROM item: a run of columns of the input under one name.
@@ -170,6 +171,13 @@ func (b *binder) unknownColumn(ref *sql.ColumnRef, s *scope) {
 		b.wrong(ref.Pos(), problem.UnknownColumn, didYouMean(ref.Path[0].Text, s.relationNames(), "tables here are "+listed(s.relationNames())),
 			"no table or column %s here", ref.Path[0].Text)
 		return
+	}
+	for _, it := range s.selected {
+		if it.Alias != nil && it.Alias.Text == name {
+			b.wrong(ref.Pos(), problem.UnknownColumn, "repeat the expression, or put the SELECT into a subquery and use the name outside",
+				"%s is a name of the select list, which %s cannot use", name, s.clause)
+			return
+		}
 	}
 	hint := "there are no columns without FROM; a text is written 'in single quotes'"
 	if names := s.names(); len(names) > 0 {

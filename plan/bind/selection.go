@@ -23,6 +23,7 @@ func (b *binder) selection(sel *sql.Select, outer *scope, o *ordering) plan.Node
 	if s == nil {
 		return nil
 	}
+	s.selected = sel.Items
 	if sel.Where != nil {
 		node = b.filter(node, sel.Where, s.in("WHERE"))
 	}

@@ -146,6 +146,7 @@ func (b *binder) windowTime(c *sql.Call, e sql.Expr, input plan.Node) (column in
 		b.wrong(name.Pos(), problem.UnknownColumn, didYouMean(name.Text, names, "its columns are "+listed(names)), "the windowed table has no column %s", name.Text)
 		return 0, false
 	}
+	b.bound.Types[d] = s[column].Type
 	return column, b.timeColumn(s[column], c.Function(), name.Pos())
 }
 
