@@ -73,7 +73,7 @@ func (s *floatVariance) Result(groups []uint32, out *batch.Column) {
 		}
 		v := (m.squares - m.sum*m.sum/float64(m.count)) / float64(n)
 		if v < 0 {
-			v = 0 // rounding: no variance is below zero
+			v = 0 // rounding, or some of what was taken back has not come yet
 		}
 		if s.show.root {
 			v = math.Sqrt(v)
@@ -189,6 +189,9 @@ func (s *exactVariance) showInteger(m *exactMoment, n int64, out *batch.Column, 
 	v.Quo(v, big.NewInt(m.sum.count))
 	v.Sub(m.squares.sum.Big(), v)
 	v.Quo(v, big.NewInt(n))
+	if v.Sign() < 0 {
+		v.SetInt64(0) // some of what was taken back has not come yet
+	}
 	if s.show.root {
 		v.Sqrt(v)
 	}
@@ -200,6 +203,9 @@ func (s *exactVariance) showDecimal(m *exactMoment, n int64, out *batch.Column, 
 	sum := m.sum.sum.Big()
 	v := m.squares.sum.Big()
 	v.Mul(v, big.NewInt(m.sum.count)).Sub(v, sum.Mul(sum, sum))
+	if v.Sign() < 0 {
+		v.SetInt64(0) // some of what was taken back has not come yet
+	}
 	f := new(big.Rat).SetFrac(v, new(big.Int).Mul(big.NewInt(m.sum.count), big.NewInt(n)))
 	f.Quo(f, new(big.Rat).SetInt(value.Pow10(s.param.Scale).Big()))
 	f.Quo(f, new(big.Rat).SetInt(value.Pow10(s.param.Scale).Big()))

@@ -161,6 +161,24 @@ func floatArithmetic(op value.Operator, result value.Type) plan.Kernel {
 
 // decimalArithmetic works on unscaled integers of the given scales.
 func decimalArithmetic(op value.Operator, left, right int, result value.Type) plan.Kernel {
+	if result.Precision < value.MaxDecimalPrecision {
+		// The type was not cut to 38 digits, so every result fits and none of
+		// these is rounded.
+		switch op {
+		case value.Plus:
+			return addDecimals(left, right, value.Int128.Add)
+		case value.Minus:
+			return addDecimals(left, right, value.Int128.Sub)
+		case value.Times:
+			return func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
+				a, b := args[0].Wides, args[1].Wides
+				for i := range out.Wides {
+					out.Wides[i], _ = a[i].Mul(b[i])
+				}
+				return nil
+			}
+		}
+	}
 	compute := map[value.Operator]func(value.Int128, int, value.Int128, int, value.Type) (value.Int128, bool){
 		value.Plus: value.AddDecimal, value.Minus: value.SubDecimal, value.Times: value.MulDecimal,
 		value.Divide: value.DivDecimal, value.Modulo: value.ModDecimal,
@@ -183,6 +201,25 @@ func decimalArithmetic(op value.Operator, left, right int, result value.Type) pl
 	}
 }
 
+// addDecimals adds or subtracts where the result is known to fit.
+func addDecimals(left, right int, add func(a, b value.Int128) (value.Int128, bool)) plan.Kernel {
+	scale := max(left, right)
+	toLeft, toRight := value.Pow10(scale-left), value.Pow10(scale-right)
+	return func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
+		a, b := args[0].Wides, args[1].Wides
+		for i := range out.Wides {
+			x, y := a[i], b[i]
+			if left < scale {
+				x, _ = x.Mul(toLeft)
+			} else if right < scale {
+				y, _ = y.Mul(toRight)
+			}
+			out.Wides[i], _ = add(x, y)
+		}
+		return nil
+	}
+}
+
 // identity is the kernel that gives its argument.
 func identity(*call) plan.Kernel {
 	return func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
@@ -198,11 +235,12 @@ func identity(*call) plan.Kernel {
 			copy(out.Bools, args[0].Bools)
 		case value.Strings:
 			copy(out.Views, args[0].Views)
-		default:
-			return eachRow(out, func(i int) error {
-				out.Set(i, args[0], i)
-				return nil
-			})
+		case value.Lists:
+			copy(out.Spans, args[0].Spans)
+			out.Children = args[0].Children
+		case value.Structs:
+			out.Children = args[0].Children
+		case value.NoData:
 		}
 		return nil
 	}

@@ -170,6 +170,9 @@ func compare(op comparison, params []value.Type) plan.Kernel {
 			return nil
 		}
 	case value.Wides:
+		if left.Scale == right.Scale {
+			return applyTwo(ofWides, ofWides, ofBools, func(a, b value.Int128) bool { return op.holds(a.Cmp(b)) })(nil)
+		}
 		return applyTwo(ofWides, ofWides, ofBools, func(a, b value.Int128) bool {
 			return op.holds(value.CompareDecimal(a, left.Scale, b, right.Scale))
 		})(nil)

@@ -33,6 +33,9 @@ import (
 func TestTable(t *testing.T) {
 	covered := map[string]bool{}
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		if strings.HasPrefix(path, "testdata/rapid") || strings.HasPrefix(path, "testdata/fuzz") {
+			return // failures that other tests left to be repeated
+		}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			switch d.Cmd {
 			case "eval":
