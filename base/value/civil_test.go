@@ -64,7 +64,7 @@ func TestAddMonths(t *testing.T) {
 
 // FuzzParseTimestamp checks that what is read prints and reads back the same.
 func FuzzParseTimestamp(f *testing.F) {
-	for _, s := range []string{"2024-03-01 10:20:30.123456789", "2024-3-1", "2024-02-30", "2024-03-01 24:00:00", "2024-03-01T10:20Z", "0000-01-01", "2024-03-01 10:20:30."} {
+	for _, s := range []string{"2024-03-01 10:20:30.123456789", "2024-3-1", "2024-02-30", "2024-03-01 24:00:00", "2024-03-01T10:20Z", "2023-02-29 00:00:00Z", "9999-12-31 23:59:59.1234567891", "0000-01-01", "2024-03-01 10:20:30."} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -73,6 +73,11 @@ func FuzzParseTimestamp(f *testing.F) {
 			fromBytes, bytesErr := ParseTimestamp([]byte(text), form)
 			if (err == nil) != (bytesErr == nil) || at != fromBytes {
 				t.Fatalf("%q: text and bytes differ", text)
+			}
+			if fast, ok := parseFullTimestamp(text, form); ok {
+				if slow, err := parseAnyTimestamp(text, form); err != nil || slow != fast {
+					t.Fatalf("%q is %v fast and %v, %v slow", text, fast, slow, err)
+				}
 			}
 			if err != nil {
 				continue

@@ -43,6 +43,14 @@ func (f TimestampForm) WithZone() TimestampForm {
 // (30 February) means the month's last, and 24:00:00 the next midnight, as in
 // java.time's "smart" resolving. The error is a *TimeTextError.
 func ParseTimestamp[S ~string | ~[]byte](text S, form TimestampForm) (Instant, error) {
+	if at, ok := parseFullTimestamp(text, form); ok {
+		return at, nil
+	}
+	return parseAnyTimestamp(text, form)
+}
+
+// parseAnyTimestamp reads every spelling and says what is wrong.
+func parseAnyTimestamp[S ~string | ~[]byte](text S, form TimestampForm) (Instant, error) {
 	p := timeText[S]{text: text, short: form.ShortParts}
 	year := p.digits(4, 4, 1, 9999, "a year of four digits")
 	p.literal('-', "-")
@@ -53,7 +61,7 @@ func ParseTimestamp[S ~string | ~[]byte](text S, form TimestampForm) (Instant, e
 	if form.DateAlone && p.err == nil && p.at == len(text) {
 		return Instant{Seconds: days * SecondsPerDay}, nil
 	}
-	p.literal(form.Separator, "'"+string(rune(form.Separator))+"' and a time")
+	p.literal(form.Separator, form.separatorName())
 	hour := p.part(0, 24, "an hour from 00 to 24")
 	hourEnd := p.at
 	p.literal(':', ":")
@@ -80,6 +88,63 @@ func ParseTimestamp[S ~string | ~[]byte](text S, form TimestampForm) (Instant, e
 		return Instant{}, p.err
 	}
 	return Instant{days*SecondsPerDay + int64(hour*3600+minute*60+second), nanos}, nil
+}
+
+func (f TimestampForm) separatorName() string {
+	if f.Separator == 'T' {
+		return "T and a time"
+	}
+	return "a blank and a time"
+}
+
+// parseFullTimestamp reads the usual spelling, all parts with all their digits,
+// fast. What it does not take may be right all the same.
+func parseFullTimestamp[S ~string | ~[]byte](text S, form TimestampForm) (Instant, bool) {
+	const length = len("2024-03-01 10:20:30")
+	end := len(text)
+	if form.Zoned {
+		if end == 0 || text[end-1] != 'Z' {
+			return Instant{}, false
+		}
+		end--
+	}
+	if end < length || text[4] != '-' || text[7] != '-' || text[10] != form.Separator || text[13] != ':' || text[16] != ':' {
+		return Instant{}, false
+	}
+	century, year, month, day := twoDigits(text, 0), twoDigits(text, 2), twoDigits(text, 5), twoDigits(text, 8)
+	hour, minute, second := twoDigits(text, 11), twoDigits(text, 14), twoDigits(text, 17)
+	if max(century, year) > 99 || century+year == 0 || month-1 > 11 || day-1 > 30 || hour > 23 || max(minute, second) > 59 {
+		return Instant{}, false
+	}
+	if day > 28 && int(day) > DaysInMonth(int(century*100+year), int(month)) {
+		return Instant{}, false
+	}
+	at := Instant{Seconds: DaysOfDate(int(century*100+year), int(month), int(day))*SecondsPerDay + int64(hour*3600+minute*60+second)}
+	if end == length {
+		return at, true
+	}
+	if text[length] != '.' || end > length+10 {
+		return Instant{}, false
+	}
+	unit := int32(nanosPerSecond)
+	for i := length + 1; i < end; i++ {
+		digit := text[i] - '0'
+		if digit > 9 {
+			return Instant{}, false
+		}
+		unit /= 10
+		at.Nanos += unit * int32(digit)
+	}
+	return at, true
+}
+
+// twoDigits is the number at text[i:i+2], or above 99 when it is none.
+func twoDigits[S ~string | ~[]byte](text S, i int) uint {
+	tens, ones := uint(text[i]-'0'), uint(text[i+1]-'0')
+	if tens > 9 || ones > 9 {
+		return 100
+	}
+	return tens*10 + ones
 }
 
 // ParseISODate reads 2024-03-01, as formats spell a DATE: days since 1970. A

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"fmt"
 
 	"tidemark/base/batch"
@@ -635,4 +636,26 @@ func IsArray(block []byte, record batch.View) bool {
 	b := block[:record.Offset+record.Length]
 	i := skipBlanks(b, int(record.Offset))
 	return i < len(b) && b[i] == '['
+}
+
+// JSONRecords appends the records of a whole document to records: the elements
+// if it is one JSON array, be it over several lines, and otherwise its lines but
+// for empty ones.
+func JSONRecords(records []batch.View, document []byte) ([]batch.View, error) {
+	whole := batch.View{Length: uint32(len(document))}
+	if IsArray(document, whole) {
+		return SplitArray(records, document, whole)
+	}
+	for start := 0; start < len(document); {
+		length := bytes.IndexByte(document[start:], '\n')
+		next := start + length + 1
+		if length < 0 {
+			length, next = len(document)-start, len(document)
+		}
+		if skipBlanks(document[:start+length], start) < start+length {
+			records = append(records, batch.View{Offset: uint32(start), Length: uint32(length)})
+		}
+		start = next
+	}
+	return records, nil
 }
