@@ -21,7 +21,7 @@ type grouping struct {
 	keys     []plan.Expr
 	names    []string
 	sets     [][]int // nil for one set of all keys
-	global   bool    // no GROUP BY at all
+	global   bool    // one group of all rows, even if there are none
 	calls    []plan.AggregateCall
 	idLists  [][]int   // the lists of GROUPING_ID
 	imagined []product // of column width+i
@@ -73,9 +73,10 @@ func (b *binder) groupElements(g *grouping, by *sql.GroupBy, s *scope) {
 		}
 		sets = product
 	}
-	if several {
+	if several && len(sets) > 1 {
 		g.sets = sets
 	}
+	g.global = len(g.keys) == 0 && len(sets) == 1
 }
 
 // groupElement gives the sets of one element.

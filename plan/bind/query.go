@@ -15,6 +15,7 @@ type cteScope struct {
 	cte   *sql.CTE
 	outer *cteScope // what the expression itself can refer to
 	scope *scope    // the query around WITH
+	used  bool
 }
 
 func (c *cteScope) find(name string) *cteScope {
@@ -35,6 +36,11 @@ func (b *binder) query(q *sql.Query, outer *scope) plan.Node {
 	}
 	order := &ordering{items: q.OrderBy}
 	node := b.body(q.Body, outer, order)
+	for c := b.ctes; c != saved; c = c.outer {
+		if !c.used {
+			b.commonTable(c) // for its problems
+		}
+	}
 	if node == nil {
 		return nil
 	}

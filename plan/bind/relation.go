@@ -186,7 +186,7 @@ func (b *binder) unknownTable(path sql.Path) {
 func (b *binder) commonTable(c *cteScope) plan.Node {
 	saved := b.ctes
 	defer func() { b.ctes = saved }()
-	b.ctes = c.outer
+	b.ctes, c.used = c.outer, true
 	node := b.query(c.cte.Query, c.scope)
 	if node == nil || len(c.cte.Columns) == 0 {
 		return node

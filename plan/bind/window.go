@@ -156,6 +156,8 @@ func (b *binder) timeColumn(c plan.OutputColumn, window string, pos problem.Posi
 	case !c.Type.IsTimestamp():
 		b.wrong(pos, problem.TypeMismatch, "compute a time, such as "+c.Name+"_time AS TO_TIMESTAMP("+c.Name+"), and add WATERMARK FOR it",
 			"%s needs a TIMESTAMP, but %s is %s", window, c.Name, c.Type.Optional())
+	case c.Type.Precision > 3:
+		b.wrong(pos, problem.TypeMismatch, "cast it to TIMESTAMP(3)", "%s goes by milliseconds, but %s is %s", window, c.Name, c.Type.Optional())
 	case c.Time == plan.Proctime:
 		b.unsupported(pos, "a window over the processing time "+c.Name, "use a time that the rows carry, with WATERMARK FOR it")
 	case b.session.Streaming && c.Time != plan.Rowtime:
