@@ -118,6 +118,9 @@ func New(spec Spec) (*Job, error) {
 	if spec.Log == nil {
 		spec.Log = slog.New(slog.DiscardHandler)
 	}
+	if spec.Store != nil && !spec.Context.Streaming {
+		return nil, problem.New(problem.Unsupported, "a job in batch mode has no epochs to keep").WithHint("run it again from the start if it fails")
+	}
 	b, err := compile(&spec)
 	if err != nil {
 		return nil, err
@@ -144,6 +147,8 @@ func (j *Job) Run(ctx context.Context) error {
 	switch {
 	case err == nil:
 		j.status.setState(Finished, nil)
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		j.status.setState(Canceled, nil)
 	default:
 		j.status.setState(Failed, err)
 	}
@@ -172,7 +177,7 @@ func (j *Job) run(outer context.Context) error {
 	}
 	for _, s := range j.sources {
 		for _, split := range s.splits {
-			start(fmt.Sprintf("read %s", split.id), readers, split.read)
+			start("source "+s.plan.name, readers, split.read)
 		}
 	}
 	for _, t := range j.tasks {

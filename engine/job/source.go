@@ -110,7 +110,7 @@ func (s *split) read(ctx context.Context) error {
 	}
 	reader, err := s.source.plan.source.Open(ctx, s.id, s.offset)
 	if err != nil {
-		return fmt.Errorf("open %s of %s: %w", s.id, s.source.plan.name, err)
+		return fmt.Errorf("open %s: %w", s.id, err)
 	}
 	defer reader.Close()
 	if lagger, ok := reader.(connect.Lagger); ok {
@@ -126,7 +126,7 @@ func (s *split) read(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return context.Canceled
 			}
-			return fmt.Errorf("read %s of %s: %w", s.id, s.source.plan.name, err)
+			return fmt.Errorf("read %s: %w", s.id, err)
 		}
 		m := exchange.Message{Kind: exchange.Rows, Batch: rows, Offset: reader.Offset(), Watermark: reader.Watermark()}
 		if err := s.task.inbox.Put(ctx, s.sender, m); err != nil {

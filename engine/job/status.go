@@ -19,6 +19,7 @@ const (
 	Created  State = "created"
 	Running  State = "running"
 	Finished State = "finished" // its input ended, or it was stopped
+	Canceled State = "canceled" // its context ended: what came after the last epoch will be read again
 	Failed   State = "failed"
 )
 
@@ -77,7 +78,10 @@ func (b *statusBoard) init(spec *Spec) {
 func (b *statusBoard) setState(s State, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.mu.status.State, b.mu.status.Problem = s, problem.Of(err)
+	b.mu.status.State = s
+	if s == Failed {
+		b.mu.status.Problem = problem.Of(err)
+	}
 	if s == Running {
 		b.mu.status.Started = time.Now()
 		b.mu.measured = b.mu.status.Started
