@@ -154,6 +154,7 @@ func (p *printer) remarksBehind(texts []string) {
 		p.write(" ", c)
 		p.onBreak = !strings.HasPrefix(c, "/*")
 	}
+	p.onBreak = p.onBreak || len(texts) > 0 // what follows on the line would seem to own them
 }
 
 // items prints n things separated by commas: on one line when they fit and

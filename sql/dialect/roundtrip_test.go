@@ -3,11 +3,13 @@ package dialect_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
 
 	"tidemark/sql"
 	"tidemark/sql/dialect"
@@ -36,8 +38,14 @@ func caseFiles(t testing.TB) []string {
 	return nil
 }
 
+// reporter is what testing and rapid have in common.
+type reporter interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 // checkRoundTrip prints what is in source, reads it back, and compares.
-func checkRoundTrip(t testing.TB, source string) {
+func checkRoundTrip(t reporter, source string) {
 	t.Helper()
 	first, problems := parse.Script("", source)
 	if len(problems) > 0 {
@@ -98,5 +106,39 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, source string) {
 		checkRoundTrip(t, source)
+	})
+}
+
+// TestRoundTripOfMutations puts words of the golden statements together at
+// random; what is still accepted must survive printing and reading.
+func TestRoundTripOfMutations(t *testing.T) {
+	var statements [][]string
+	files, err := filepath.Glob("testdata/print/*")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no statements", err)
+	}
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range strings.Split(string(source), "print\n")[1:] {
+			text, _, _ := strings.Cut(block, "\n----")
+			for _, part := range strings.Split(text, ", ") {
+				statements = append(statements, strings.Fields(part))
+			}
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		words := append([]string{"SELECT"}, rapid.SampledFrom(statements).Draw(t, "first")...)
+		for range rapid.IntRange(1, 4).Draw(t, "edits") {
+			other := rapid.SampledFrom(statements).Draw(t, "other")
+			at := rapid.IntRange(0, len(words)).Draw(t, "at")
+			from := rapid.IntRange(0, len(other)).Draw(t, "from")
+			to := rapid.IntRange(from, len(other)).Draw(t, "to")
+			drop := rapid.IntRange(0, min(2, len(words)-at)).Draw(t, "drop")
+			words = slices.Concat(words[:at], other[from:to], words[at+drop:])
+		}
+		checkRoundTrip(t, strings.Join(words, " "))
 	})
 }
