@@ -18,7 +18,7 @@ import (
 //	marks   := numbers             if flags & 2
 //	column  := class:u8  nulls:u8  [bitmap: (rows+7)/8 bytes]  data
 //	numbers := width:u8  base:8 bytes  rows × width bytes, each value - base, little-endian
-const codecVersion = 1
+const FormatVersion = 1
 
 const (
 	codecKinds = 1 << iota
@@ -44,7 +44,7 @@ func Encode(to []byte, b *Batch) []byte {
 	if b.Marks != nil {
 		flags |= codecMarks
 	}
-	to = append(to, codecVersion, flags)
+	to = append(to, FormatVersion, flags)
 	to = binary.AppendUvarint(to, uint64(b.Rows))
 	to = binary.AppendUvarint(to, uint64(len(b.Columns)))
 	for _, k := range b.Kinds {
@@ -190,8 +190,8 @@ func appendNumbers(out []byte, numbers []int64) []byte {
 // memory with data. Damaged data gives an error, never a panic.
 func Decode(data []byte, types []value.Type) (*Batch, error) {
 	d := decoder{rest: data}
-	if version := d.byte(); version != codecVersion && d.err == nil {
-		return nil, fmt.Errorf("stored batch has version %d, want %d", version, codecVersion)
+	if version := d.byte(); version != FormatVersion && d.err == nil {
+		return nil, fmt.Errorf("stored batch has version %d, want %d", version, FormatVersion)
 	}
 	flags := d.byte()
 	rows := d.count(MaxRows)

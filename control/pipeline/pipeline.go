@@ -16,7 +16,6 @@ package pipeline
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"time"
 
@@ -47,10 +46,11 @@ func New(c *catalog.Catalog, t target.Target, zone *time.Location) *Pipeline {
 	return &Pipeline{catalog: c, target: t, zone: zone}
 }
 
-// Result is what one statement did, in a sentence.
+// Result is what became of one statement.
 type Result struct {
-	Statement string `json:"statement"` // its first words
-	Message   string `json:"message"`
+	Kind    string // what the statement is about: "table", "view", …
+	Name    string
+	Changed bool // false when everything was as asked already
 }
 
 // Load reads what a keeper has into the catalog and keeps its jobs. Definitions
@@ -99,25 +99,24 @@ func (p *Pipeline) Execute(ctx context.Context, text string) ([]Result, error) {
 	results := []Result{}
 	session := p.session()
 	for _, s := range statements {
-		message, err := p.execute(ctx, s, &session)
+		result, err := p.execute(ctx, s, &session)
 		if err != nil {
 			return results, err
 		}
-		words := strings.Fields(sql.Text(text, s))
-		results = append(results, Result{Statement: strings.Join(words[:min(len(words), 5)], " "), Message: message})
+		results = append(results, result)
 	}
 	return results, nil
 }
 
-func (p *Pipeline) execute(ctx context.Context, s sql.Statement, session *bind.Session) (string, error) {
+func (p *Pipeline) execute(ctx context.Context, s sql.Statement, session *bind.Session) (Result, error) {
 	switch s := s.(type) {
 	case *sql.AlterMaterializedTable:
 		return p.alter(ctx, s, *session)
 	case *sql.Set:
-		return "the setting holds for this request", set(session, s)
+		return Result{Kind: "setting"}, set(session, s)
 	}
 	if !catalog.Defines(s) {
-		return "", problem.New(problem.InvalidRequest, "only definitions can be executed here").At(s.Pos()).WithHint("ask questions at POST /api/v1/query")
+		return Result{}, problem.New(problem.InvalidRequest, "only definitions can be executed here").At(s.Pos()).WithHint("ask questions at POST /api/v1/query")
 	}
 	return p.define(ctx, s, *session)
 }
@@ -139,38 +138,32 @@ func set(session *bind.Session, s *sql.Set) error {
 }
 
 // define applies one CREATE or DROP and acts on it.
-func (p *Pipeline) define(ctx context.Context, s sql.Statement, session bind.Session) (string, error) {
+func (p *Pipeline) define(ctx context.Context, s sql.Statement, session bind.Session) (Result, error) {
 	if err := p.droppable(s); err != nil {
-		return "", err
+		return Result{}, err
 	}
 	change, err := p.catalog.Apply(ctx, session, s)
 	if err != nil {
-		return "", err
+		return Result{}, err
 	}
 	switch {
 	case change.Dropped && change.Table != nil && stored(change.Table.Kind):
 		if err := p.target.Drop(ctx, change.Name); err != nil {
-			return "", err
+			return Result{}, err
 		}
 	case change.Created && change.Table != nil && stored(change.Table.Kind):
 		if err := p.addSystemTables(ctx, change.Table); err != nil {
-			return "", err
+			return Result{}, err
 		}
 		job, err := p.jobOf(change, session)
 		if err != nil {
-			return "", err
+			return Result{}, err
 		}
 		if err := p.target.Keep(ctx, job); err != nil {
-			return "", err
+			return Result{}, err
 		}
 	}
-	switch {
-	case change.Dropped:
-		return change.What + " " + change.Name + " is dropped", nil
-	case change.Created:
-		return change.What + " " + change.Name + " is created", nil
-	}
-	return change.What + " " + change.Name + " is as it was", nil
+	return Result{Kind: change.What, Name: change.Name, Changed: change.Created || change.Dropped}, nil
 }
 
 // stored reports the kinds of tables that have a job.
@@ -230,32 +223,33 @@ func (p *Pipeline) droppable(s sql.Statement) error {
 }
 
 // alter carries out ALTER MATERIALIZED TABLE.
-func (p *Pipeline) alter(ctx context.Context, s *sql.AlterMaterializedTable, session bind.Session) (string, error) {
+func (p *Pipeline) alter(ctx context.Context, s *sql.AlterMaterializedTable, session bind.Session) (Result, error) {
 	name := s.Name.String()
 	t, ok := p.catalog.Table(name)
 	if !ok || t.Kind != plan.Materialized {
-		return "", catalog.Unknown(name, p.catalog.Names()).At(s.Pos())
+		return Result{}, catalog.Unknown(name, p.catalog.Names()).At(s.Pos())
 	}
+	changed := Result{Kind: catalog.Noun(t.Kind), Name: name, Changed: true}
 	switch s.Action {
 	case sql.Suspend:
-		return name + " is suspended", p.target.Act(ctx, name, target.Suspend)
+		return changed, p.target.Act(ctx, name, target.Suspend)
 	case sql.Resume:
-		return name + " goes on", p.target.Act(ctx, name, target.Resume)
+		return changed, p.target.Act(ctx, name, target.Resume)
 	case sql.Refresh:
-		return "", problem.New(problem.Unsupported, "REFRESH is not built yet").At(s.Pos()).WithHint("a table with FRESHNESS in seconds is always fresh")
+		return Result{}, problem.New(problem.Unsupported, "REFRESH is not built yet").At(s.Pos()).WithHint("a table with FRESHNESS in seconds is always fresh")
 	case sql.Redefine:
 		statement, err := parse.Statement(t.Definition)
 		if err != nil {
-			return "", err
+			return Result{}, err
 		}
-		changed, ok := statement.(*sql.CreateMaterializedTable)
+		create, ok := statement.(*sql.CreateMaterializedTable)
 		if !ok {
-			return "", problem.New(problem.Corrupt, "the definition of %s is no materialized table", name)
+			return Result{}, problem.New(problem.Corrupt, "the definition of %s is no materialized table", name)
 		}
-		changed.Query, changed.OrReplace, changed.IfNotExists = s.Query, true, false
-		return p.define(ctx, reparsed(changed), session)
+		create.Query, create.OrReplace, create.IfNotExists = s.Query, true, false
+		return p.define(ctx, reparsed(create), session)
 	}
-	return "", problem.New(problem.Unsupported, "this change is not built yet").At(s.Pos())
+	return Result{}, problem.New(problem.Unsupported, "this change is not built yet").At(s.Pos())
 }
 
 // reparsed gives a changed tree new positions, so that problems point into the

@@ -191,3 +191,6 @@ func (a *arrivals) Pop() any {
 	*a = old[:len(old)-1]
 	return last
 }
+
+// SetRate changes how many impressions a second there are from now on.
+func (t *Traffic) SetRate(rate float64) { t.rate = rate }

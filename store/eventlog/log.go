@@ -23,8 +23,8 @@ var ErrClosed = errors.New("the event log is closed")
 const (
 	lockName  = "LOCK"
 	topicName = "topic" // the file that makes a folder a topic
-	// formatVersion is that of docs/formats/eventlog.md.
-	formatVersion = 1
+	// FormatVersion is that of docs/formats/eventlog.md.
+	FormatVersion = 1
 )
 
 // Options are what a log can be opened with; the zero value is usual.
@@ -134,7 +134,7 @@ func (l *Log) openTopics() error {
 		if err == nil {
 			err = json.Unmarshal(content, &file)
 		}
-		if err == nil && (file.Format != formatVersion || file.Partitions < 1 || file.Partitions > partitionsMax) {
+		if err == nil && (file.Format != FormatVersion || file.Partitions < 1 || file.Partitions > partitionsMax) {
 			err = fmt.Errorf("format %d with %d partitions", file.Format, file.Partitions)
 		}
 		if err != nil {
@@ -201,7 +201,7 @@ func (l *Log) makeTopic(dir string, partitions int) error {
 	if err := l.fs.SyncDir(dir); err != nil {
 		return err
 	}
-	content, err := json.Marshal(topicFile{Format: formatVersion, Partitions: partitions})
+	content, err := json.Marshal(topicFile{Format: FormatVersion, Partitions: partitions})
 	if err != nil {
 		return err
 	}

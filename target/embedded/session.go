@@ -187,7 +187,7 @@ func (s *Session) define(ctx context.Context, statement sql.Statement) error {
 
 // placed gives a problem without position that of the statement.
 func placed(err error, n sql.Node) error {
-	if p := problem.Of(err); p.Position.IsZero() && p.Code != problem.Internal {
+	if p := problem.Of(err); p != nil && p.Position.IsZero() && p.Code != problem.Internal {
 		copied := *p
 		return copied.At(n.Pos())
 	}
