@@ -38,6 +38,9 @@ const (
 	splitsMax      = 100_000  // files of one table
 )
 
+// monitorInterval would make a source wait for new files.
+const monitorInterval = "source.monitor-interval"
+
 // Names of the metadata columns.
 const (
 	metaName     = "file.name"
@@ -57,7 +60,15 @@ func Connector() connect.Connector {
 			{Name: "source.path.regex-pattern", Doc: "regular expression that the whole absolute path of a file must match"},
 			{Name: "source.report-statistics", Doc: "accepted for Flink's sake", Values: []string{"ALL", "NONE"}},
 			{Name: "partition.default-name", Doc: "folder name that stands for NULL", Default: defaultPartition},
+			{Name: monitorInterval, Doc: "not built: files are read that are there at the start"},
+			// Files of a sink close with the epoch, so these change nothing; they are
+			// taken so that a Flink script runs as it is.
 			{Name: "sink.parallelism", Doc: "accepted for Flink's sake; one writer makes one file an epoch"},
+			{Name: "sink.rolling-policy.", Doc: "accepted for Flink's sake; a file ends with its epoch", Prefix: true},
+			{Name: "sink.partition-commit.", Doc: "accepted for Flink's sake; a file is complete when it has its name", Prefix: true},
+			{Name: "partition.time-extractor.", Doc: "accepted for Flink's sake", Prefix: true},
+			{Name: "auto-compaction", Doc: "accepted for Flink's sake", Values: []string{"true", "false"}},
+			{Name: "compaction.", Doc: "accepted for Flink's sake", Prefix: true},
 		},
 		Source: func(r connect.Request) (connect.Source, error) { return newSource(r) },
 		Sink:   func(r connect.Request) (connect.Sink, error) { return newSink(r) },

@@ -22,6 +22,7 @@ import (
 	"tidemark/base/value"
 	"tidemark/base/vfs"
 	"tidemark/connect"
+	"tidemark/connect/format"
 )
 
 var ctx = context.Background()
@@ -51,10 +52,10 @@ func zstandard(s string) []byte {
 
 func column(name string, t value.Type) connect.Column { return connect.Column{Name: name, Type: t} }
 
-func request(fsys vfs.FS, format string, columns ...connect.Column) connect.Request {
+func request(fsys vfs.FS, formatName string, columns ...connect.Column) connect.Request {
 	return connect.Request{
 		Table: "t", Job: "j", FS: fsys, Zone: time.UTC, Columns: columns,
-		Options: map[string]string{"connector": "filesystem", "path": "/in", "format": format},
+		Options: map[string]string{"connector": "filesystem", "path": "/in", "format": formatName},
 	}
 }
 
@@ -277,6 +278,7 @@ func TestSourceRefuses(t *testing.T) {
 		code          problem.Code
 	}{
 		"another scheme": {"path", "s3://bucket/key", problem.Unsupported},
+		"monitoring":     {"source.monitor-interval", "1 s", problem.Unsupported},
 		"a bad pattern":  {"source.path.regex-pattern", "(", problem.InvalidOption},
 		"parquet":        {"format", "parquet", problem.Unsupported},
 		"a wrong format": {"format", "jsom", problem.InvalidOption},
@@ -336,10 +338,10 @@ func makeSink(t *testing.T, r connect.Request) connect.Sink {
 }
 
 func TestSinkWritesWhatASourceReads(t *testing.T) {
-	for _, format := range []string{"json", "csv"} {
+	for _, name := range []string{"json", "csv"} {
 		for _, partitions := range [][]string{nil, {"name"}} {
 			m := vfs.NewMem()
-			r := request(m, format, column("id", value.IntType), column("name", value.StringType))
+			r := request(m, name, column("id", value.IntType), column("name", value.StringType))
 			r.Partitions = partitions
 			s := makeSink(t, r)
 			for epoch := range connect.Epoch(3) {
@@ -364,7 +366,7 @@ func TestSinkWritesWhatASourceReads(t *testing.T) {
 				for i, name := range []string{"a/b", "c", "a/b", "", "", "a/b"} {
 					row := fmt.Sprintf("%d %s", epoch*10+i, name)
 					if want := 1; name != "" && counts[row] != want {
-						t.Errorf("%s: row %q is there %d times", format, row, counts[row])
+						t.Errorf("%s: row %q is there %d times", r.Options["format"], row, counts[row])
 					}
 				}
 			}
@@ -393,5 +395,23 @@ func TestSinkRefusesChanges(t *testing.T) {
 	}
 	if err := s.Apply(ctx, connect.Commit{Epoch: 1}); !errors.Is(err, fs.ErrClosed) {
 		t.Errorf("Apply after Close: %v", err)
+	}
+}
+
+func TestOptionsOfFlinkScripts(t *testing.T) {
+	options := map[string]string{
+		"connector": "filesystem", "path": "/out", "format": "csv", "csv.field-delimiter": ";",
+		"sink.rolling-policy.file-size": "1MB", "sink.partition-commit.delay": "1 h", "auto-compaction": "true",
+	}
+	f, err := format.ByName("csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Connector().Check(options, f.Options); err != nil {
+		t.Error(err)
+	}
+	options["csv.field-delimeter"] = ";"
+	if err := Connector().Check(options, f.Options); !problem.Is(err, problem.UnknownOption) || !strings.Contains(err.Error(), "csv.field-delimiter") {
+		t.Errorf("a misspelt option: %v", err)
 	}
 }

@@ -39,6 +39,9 @@ func newSource(r connect.Request) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, given := r.Options[monitorInterval]; given {
+		return nil, problem.New(problem.Unsupported, "option %q is not built yet", monitorInterval).About(monitorInterval).WithHint("leave it out to read the files that are there, or let new events come by HTTP or Kafka")
+	}
 	s := &source{request: r, root: root, format: f}
 	if s.pattern, err = pathPattern(r); err != nil {
 		return nil, err
