@@ -96,12 +96,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// document makes the problem document of err. Faults of ours are logged here
-// and nowhere else.
-func (s *Server) document(ctx context.Context, err error, route string) Problem {
-	all := problem.All(err)
-	p := all[0]
-	doc := Problem{
+// ProblemOf is a problem as the API shows it.
+func ProblemOf(p *problem.Problem) *Problem {
+	return &Problem{
 		Type:     "urn:tidemark:problem:" + string(p.Code),
 		Title:    title(p.Code),
 		Status:   statusOf(p.Code),
@@ -111,6 +108,14 @@ func (s *Server) document(ctx context.Context, err error, route string) Problem 
 		Position: positionOf(p),
 		Field:    p.Field,
 	}
+}
+
+// document makes the problem document of err. Faults of ours are logged here
+// and nowhere else.
+func (s *Server) document(ctx context.Context, err error, route string) Problem {
+	all := problem.All(err)
+	p := all[0]
+	doc := *ProblemOf(p)
 	var refused *refusal
 	if errors.As(err, &refused) {
 		doc.Status = refused.status

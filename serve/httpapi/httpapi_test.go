@@ -9,10 +9,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,9 +29,10 @@ import (
 	"tidemark/base/vfs"
 	"tidemark/catalog"
 	"tidemark/connect/native"
-	"tidemark/plan"
+	"tidemark/plan/bind"
 	"tidemark/progress"
 	"tidemark/query/gateway"
+	"tidemark/sql/parse"
 	"tidemark/store/eventlog"
 	"tidemark/store/olap"
 )
@@ -46,7 +49,7 @@ type world struct {
 	board  *progress.Board
 	log    *eventlog.Log
 	store  *olap.Store
-	asker  *storeAsker
+	asker  *stagedAsker
 	jobs   *fakeJobs
 	logged *lockedBuffer
 }
@@ -69,92 +72,35 @@ func (b *lockedBuffer) String() string {
 	return b.b.String()
 }
 
-// storeAsker asks the hot store in its own dialect, so that answers come from
-// real tables whatever the gateway can print.
-type storeAsker struct {
-	store *olap.Store
-	board *progress.Board
-
-	mu      sync.Mutex
-	asked   int
-	running map[string]context.CancelFunc
-	started chan string // gets the id of each question when it is not nil
+// stagedAsker is the real gateway, but for questions that stage what a test
+// cannot bring about.
+type stagedAsker struct {
+	*gateway.Gateway
+	asked atomic.Int64 // questions passed on to the gateway
 }
 
-func (a *storeAsker) Ask(ctx context.Context, q gateway.Question, rows gateway.Rows) (*gateway.Answer, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	a.mu.Lock()
-	a.asked++
-	answer := &gateway.Answer{ID: fmt.Sprintf("question-%d", a.asked)}
-	a.running[answer.ID] = cancel
-	a.mu.Unlock()
-	defer func() {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		delete(a.running, answer.ID)
-	}()
-	if a.started != nil {
-		a.started <- answer.ID
-	}
+func (a *stagedAsker) Ask(ctx context.Context, q gateway.Question, rows gateway.Rows) (*gateway.Answer, error) {
 	switch q.SQL {
-	case "SELEC 1":
-		return nil, problem.New(problem.Syntax, "a statement cannot begin with SELEC").At(problem.Position{Line: 1, Column: 1}).WithHint("did you mean SELECT?")
-	case "SELECT a, b FROM ads_minute":
+	case "several problems":
 		return nil, problem.List{
 			problem.New(problem.UnknownColumn, "there is no column a").At(problem.Position{Line: 1, Column: 8}),
 			problem.New(problem.UnknownColumn, "there is no column b").At(problem.Position{Line: 1, Column: 11}),
 		}
-	case "SELECT bug":
+	case "a bug":
 		return nil, errors.New("secret internals")
-	case "SELECT panic":
-		panic("secret panic")
-	case "SELECT waiting":
-		<-ctx.Done()
-		return nil, problem.New(problem.Canceled, "the question was canceled")
+	case "a panic":
+		panic("secret internals")
+	case "a full disk":
+		return nil, problem.New(problem.DiskFull, "the data folder has no space left")
+	case "too many":
+		return nil, problem.New(problem.TooBusy, "64 questions are waiting already").Retryable()
 	}
-	var args []any
-	for _, p := range q.Params {
-		args = append(args, p.String())
-	}
-	question := olap.Question{SQL: q.SQL, RowsMax: q.RowsMax, Args: args}
-	var err error
-	answer.Stats, err = a.store.Query(ctx, question, func(columns []value.Field, b *batch.Batch) error {
-		if answer.Columns == nil {
-			answer.Columns = columns
-			answer.FinalUntil, answer.Tracked = a.board.FinalUntil([]string{minuteTable}, noon)
-			answer.Route = []gateway.Piece{{Table: minuteTable, Store: "hot"}}
-			if err := rows.Start(answer); err != nil {
-				return err
-			}
-		}
-		return rows.Batch(b)
-	})
+	a.asked.Add(1)
+	answer, err := a.Gateway.Ask(ctx, q, rows)
 	if strings.Contains(q.SQL, "half-way") && err == nil {
 		err = errors.New("the disk went away")
 	}
 	return answer, err
-}
-
-func (a *storeAsker) Cancel(id string) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	cancel, ok := a.running[id]
-	if !ok {
-		return problem.New(problem.NotFound, "no question %s is running", id)
-	}
-	cancel()
-	return nil
-}
-
-func (a *storeAsker) Running() []gateway.Running {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var all []gateway.Running
-	for id := range a.running {
-		all = append(all, gateway.Running{ID: id, SQL: "SELECT waiting", Since: noon})
-	}
-	return all
 }
 
 // fakeJobs is one job that can be suspended.
@@ -190,22 +136,29 @@ func (fakeDefiner) Execute(_ context.Context, text string) ([]Result, error) {
 	return []Result{{Kind: "table", Name: "t", Changed: true, Message: "created table t"}}, nil
 }
 
-var clickColumns = []value.Field{{Name: "id", Type: value.BigIntType.Required()}, {Name: "campaign", Type: value.StringType}, {Name: "ts", Type: value.TimestampLTZOf(3)}}
+// definitions are the tables of a world beside those of the ad demo.
+const definitions = `
+CREATE TABLE clicks (id BIGINT NOT NULL COMMENT 'of the click', campaign STRING, ts TIMESTAMP_LTZ(3), day AS CAST(ts AS DATE),
+	WATERMARK FOR ts AS ts - INTERVAL '5' SECOND, PRIMARY KEY (id) NOT ENFORCED);
+CREATE TABLE orders (id BIGINT, ` + "`partition`" + ` INT METADATA VIRTUAL) WITH ('connector' = 'kafka', 'properties.sasl.password' = 'it''s secret', 'topic' = 'orders');
+CREATE VIEW clicks_by_campaign AS WITH orders AS (SELECT * FROM clicks) SELECT campaign, COUNT(*) AS n FROM orders GROUP BY campaign;
+`
 
-func tableOf(name string, kind plan.TableKind, columns []value.Field, definition, query string) *plan.Table {
-	t := &plan.Table{Name: name, Kind: kind, Definition: definition, Query: query}
-	for _, c := range columns {
-		t.Columns = append(t.Columns, plan.TableColumn{Name: c.Name, Type: c.Type})
+// define binds definitions into a catalog.
+func define(t testing.TB, c *catalog.Catalog, text string) {
+	t.Helper()
+	statements, wrong := parse.Script("", text)
+	if err := wrong.Err(); err != nil {
+		t.Fatal(err)
 	}
-	return t
+	for _, s := range statements {
+		if _, err := c.Apply(t.Context(), bind.Session{Zone: time.UTC, Streaming: true, Now: noon, Expand: true, Config: map[string]string{}}, s); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
-func measureColumns(first ...value.Field) []value.Field {
-	return append(first, value.Field{Name: "impressions", Type: value.BigIntType}, value.Field{Name: "clicks", Type: value.BigIntType},
-		value.Field{Name: "errors", Type: value.BigIntType}, value.Field{Name: "revenue", Type: value.DecimalOf(38, 4)})
-}
-
-// newWorld makes a world. change may be nil.
+// newWorld makes a world with the tables of the ad demo. change may be nil.
 func newWorld(t testing.TB, change func(*Config)) *world {
 	t.Helper()
 	w := &world{board: progress.NewBoard(), jobs: &fakeJobs{state: "running"}, logged: &lockedBuffer{}}
@@ -226,24 +179,18 @@ func newWorld(t testing.TB, change func(*Config)) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.store.Close() })
-	w.asker = &storeAsker{store: w.store, board: w.board, running: map[string]context.CancelFunc{}}
-	definitions := catalog.New(nil)
-	start := value.Field{Name: "window_start", Type: value.TimestampOf(3)}
-	for _, table := range []*plan.Table{
-		tableOf("clicks", plan.Native, clickColumns, "CREATE TABLE clicks (id BIGINT NOT NULL, campaign STRING, ts TIMESTAMP_LTZ(3))", ""),
-		tableOf("orders", plan.External, clickColumns, "CREATE TABLE orders (id BIGINT) WITH ('connector' = 'jdbc', 'password' = 'it''s secret')", ""),
-		tableOf(minuteTable, plan.Materialized, measureColumns(start), "CREATE MATERIALIZED TABLE ads_minute AS SELECT …",
-			"WITH w AS (SELECT * FROM clicks) SELECT window_start FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) JOIN w ON TRUE"),
-		tableOf(campaignTable, plan.Materialized, measureColumns(start, value.Field{Name: "campaign", Type: value.StringType}), "CREATE MATERIALIZED TABLE dws_campaign_minute AS SELECT …", "SELECT * FROM clicks"),
-	} {
-		if _, err := definitions.Create(t.Context(), table, catalog.Refuse); err != nil {
+	c := catalog.New(nil)
+	define(t, c, definitions)
+	for _, file := range []string{"ods/impressions", "ods/clicks", "dwd/events", "dws/campaign_minute", "ads/minute"} {
+		text, err := os.ReadFile("../../examples/ads/project/" + file + ".sql")
+		if err != nil {
 			t.Fatal(err)
 		}
+		define(t, c, string(text))
 	}
-	table, _ := definitions.Table("clicks")
-	table.PrimaryKey, table.Watermark = []int{0}, &plan.WatermarkSpec{Column: 2, Delayed: &plan.Column{Index: 2, Name: "ts", Of: value.TimestampLTZOf(3)}}
+	w.asker = &stagedAsker{Gateway: gateway.New(c, w.store, w.board)}
 	w.config = Config{
-		Catalog: definitions, Board: w.board, Asker: w.asker, Definer: fakeDefiner{}, Jobs: w.jobs,
+		Catalog: c, Board: w.board, Asker: w.asker, Definer: fakeDefiner{}, Jobs: w.jobs,
 		Intake:    func(name string) (*native.Intake, bool) { return intake, name == "clicks" },
 		Ingest:    func() Ingest { return Ingest{EventsPerSecond: 12.5, Freshness: 250 * time.Millisecond, Fresh: true} },
 		Telemetry: telemetry.New(),
@@ -260,21 +207,63 @@ func newWorld(t testing.TB, change func(*Config)) *world {
 	return w
 }
 
-// fillDemo writes some minutes into the tables of the live page.
+var clickColumns = []value.Field{{Name: "id", Type: value.BigIntType.Required()}, {Name: "campaign", Type: value.StringType}, {Name: "ts", Type: value.TimestampLTZOf(3)}}
+
+// fill makes the hot table of a defined table, with rows. A cell is nil, a text,
+// an integer, a time, or "1.50" for a DECIMAL.
+func (w *world) fill(t testing.TB, name string, rows [][]any) {
+	t.Helper()
+	definition, ok := w.config.Catalog.Table(name)
+	if !ok {
+		t.Fatalf("no table %s", name)
+	}
+	table := olap.Table{Name: name}
+	b := &batch.Batch{Rows: len(rows)}
+	for i, c := range definition.Columns {
+		table.Columns = append(table.Columns, value.Field{Name: c.Name, Type: c.Type})
+		column := batch.NewColumn(c.Type, len(rows))
+		for _, row := range rows {
+			if at, ok := row[i].(time.Time); ok {
+				column.AppendValue(value.Value{Type: c.Type, Int: at.UnixMicro()})
+				continue
+			}
+			cell, err := value.Cast(value.OfString(fmt.Sprint(row[i])), c.Type, time.UTC)
+			if err != nil {
+				t.Fatal(err)
+			}
+			column.AppendValue(cell)
+		}
+		b.Columns = append(b.Columns, column)
+	}
+	if err := w.store.CreateTable(t.Context(), table); err != nil {
+		t.Fatal(err)
+	}
+	writer, err := w.store.Writer(t.Context(), table)
+	if err == nil {
+		err = writer.Apply(t.Context(), 1, noon.UnixMilli(), []*batch.Batch{b})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fillDemo writes some minutes into the tables of the live page: around
+// midnight, around an hour ago, and now.
 func (w *world) fillDemo(t testing.TB) {
 	t.Helper()
-	for name, rows := range map[string]string{
-		minuteTable: `SELECT TIMESTAMP '2026-01-01 00:00:00' + INTERVAL 1 MINUTE * m AS window_start, 100 + m AS impressions, m % 10 AS clicks, CAST(1 AS BIGINT) AS errors,
-			CAST(m * 0.25 AS DECIMAL(38, 4)) AS revenue FROM range(-2, 613) AS r(m) WHERE m < 1 OR m > 608`,
-		campaignTable: `SELECT TIMESTAMP '2026-01-01 10:00:00' + INTERVAL 1 MINUTE * (m // 12) AS window_start, 'c' || (m % 12) AS campaign, 50 + m AS impressions, m % 10 AS clicks,
-			CAST(0 AS BIGINT) AS errors, CAST(m % 12 AS DECIMAL(38, 4)) AS revenue FROM range(0, 24) AS r(m)`,
-	} {
-		if _, err := w.store.Exec(t.Context(), "CREATE TABLE "+name+" AS "+rows); err != nil {
-			t.Fatal(err)
+	midnight := noon.Truncate(24 * time.Hour)
+	var minutes, campaigns [][]any
+	for _, m := range []int{-2, -1, 0, 1, 552, 553, 609, 610, 611, 612} {
+		start := midnight.Add(time.Duration(m) * time.Minute)
+		minutes = append(minutes, []any{start, 1000 + m, 10 + m%7, 1, fmt.Sprintf("%d.25", m+10), 12})
+		for c := range 12 {
+			campaigns = append(campaigns, []any{start, fmt.Sprintf("campaign %d", c), 100 + m, c, 0, fmt.Sprintf("%d.5", c%6)})
 		}
 	}
+	w.fill(t, minuteTable, minutes)
+	w.fill(t, campaignTable, campaigns)
 	w.board.Report(progress.Evidence{
-		Table: minuteTable, Window: progress.Windowing{Size: 60_000, Slide: 60_000}, Job: minuteTable, JobState: progress.Running,
+		Table: minuteTable, Upstream: []string{"dwd_events"}, Window: progress.Windowing{Size: 60_000, Slide: 60_000}, Job: minuteTable, JobState: progress.Running,
 		Applied: noon.Add(-90 * time.Second).UnixMilli(), Newest: noon.UnixMilli(), Late: 3,
 		Amended: map[int64]int64{noon.Add(-150 * time.Second).UnixMilli(): 1}, Gaps: map[int64]string{noon.Add(-210 * time.Second).UnixMilli(): "partition 1 was lost"},
 	})
@@ -332,7 +321,11 @@ func (w *world) golden(t *testing.T, input string) string {
 	}
 	sort.Strings(names)
 	for _, name := range names {
-		fmt.Fprintf(&out, "%s: %s\n", name, strings.Join(answer.Header()[name], ", "))
+		text := strings.Join(answer.Header()[name], ", ")
+		if name == queryIDHeader {
+			text = "…"
+		}
+		fmt.Fprintf(&out, "%s: %s\n", name, text)
 	}
 	out.WriteString("\n")
 	out.WriteString(shown(answer.Header().Get("Content-Type"), answer.Body.Bytes()))
@@ -342,7 +335,7 @@ func (w *world) golden(t *testing.T, input string) string {
 	return out.String()
 }
 
-var changing = regexp.MustCompile(`("(?:waited_ms|ran_ms|trace_id)": )[^,\n]+`)
+var changing = regexp.MustCompile(`("(?:id|waited_ms|ran_ms|trace_id)": )[^,\n]+`)
 
 // shown prints a body with what changes from run to run masked.
 func shown(contentType string, body []byte) string {
