@@ -30,7 +30,7 @@ func offsetOf(text []byte, n int) int {
 	if n >= len(text) {
 		return len(text)
 	}
-	if isASCII(text) {
+	if isASCII(text[:n]) {
 		return n
 	}
 	at := 0
@@ -47,7 +47,7 @@ func offsetFromEnd(text []byte, n int) int {
 	if n >= len(text) {
 		return 0
 	}
-	if isASCII(text) {
+	if isASCII(text[len(text)-n:]) {
 		return len(text) - n
 	}
 	at := len(text)

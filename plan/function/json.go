@@ -1,6 +1,7 @@
 package function
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -146,14 +147,14 @@ func lookUp(document []byte, path *jsonPath) jsonResult {
 	if path == nil {
 		return jsonResult{err: errNoValue}
 	}
-	root, err := parseJSON(document)
-	if err != nil {
-		if path.lax {
-			return jsonResult{lax: true}
-		}
-		return jsonResult{err: err}
+	walk := path.walkDocument
+	if path.definite {
+		walk = path.locateValue
 	}
-	v, err := path.find(root)
+	v, err := walk(document)
+	if errors.Is(err, errJSON) {
+		err = path.nothing()
+	}
 	return jsonResult{value: v, err: err, lax: path.lax}
 }
 

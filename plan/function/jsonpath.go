@@ -20,8 +20,9 @@ import (
 // A path is strict unless it starts with "lax". Walking a strict path into
 // something that is not there is an error; a lax one leads to nothing.
 type jsonPath struct {
-	lax   bool
-	steps []pathStep
+	lax      bool
+	steps    []pathStep
+	definite bool // all steps are: locate can be used
 }
 
 // pathStep is one step of a path.
@@ -62,6 +63,23 @@ func (s *pathStep) definite() bool {
 // errNoValue is what a strict path gives where there is nothing.
 var errNoValue = errors.New("no value at the path")
 
+// nothing is what the path gives where there is nothing: an error when strict.
+func (p *jsonPath) nothing() error {
+	if p.lax {
+		return nil
+	}
+	return errNoValue
+}
+
+// walkDocument parses a document and walks the path in it.
+func (p *jsonPath) walkDocument(document []byte) (*jsonValue, error) {
+	root, err := parseJSON(document)
+	if err != nil {
+		return nil, err
+	}
+	return p.find(root)
+}
+
 // find walks the path. A path that can lead to several places gives an array of
 // what it found. Nothing is nil in lax mode, and errNoValue in strict mode.
 func (p *jsonPath) find(root *jsonValue) (*jsonValue, error) {
@@ -93,10 +111,8 @@ func (p *jsonPath) find(root *jsonValue) (*jsonValue, error) {
 		return &jsonValue{kind: jsonArray, items: found}, nil
 	case len(found) == 1 && found[0].kind != jsonNull:
 		return found[0], nil
-	case p.lax:
-		return nil, nil
 	}
-	return nil, errNoValue
+	return nil, p.nothing()
 }
 
 // apply computes a function of what was found: of one array, or of all that an
@@ -114,10 +130,7 @@ func (p *jsonPath) apply(step *pathStep, found []*jsonValue, definite bool) (*js
 			return v, nil
 		}
 	}
-	if p.lax {
-		return nil, nil
-	}
-	return nil, errNoValue
+	return nil, p.nothing()
 }
 
 // walk takes one step from every value found so far. definite tells whether
@@ -128,7 +141,7 @@ func (p *jsonPath) walk(step *pathStep, found []*jsonValue, definite bool) ([]*j
 	for _, v := range found {
 		before := len(next)
 		fits := true
-		next, fits = step.from1(next, v)
+		next, fits = step.lead(next, v)
 		if must && (!fits || len(next) == before && step.definite()) {
 			return nil, errNoValue
 		}
@@ -136,9 +149,9 @@ func (p *jsonPath) walk(step *pathStep, found []*jsonValue, definite bool) ([]*j
 	return next, nil
 }
 
-// from1 appends what the step leads to from v; fits is false when v is not the
+// lead appends what the step leads to from v; fits is false when v is not the
 // kind of value that has such places.
-func (s *pathStep) from1(next []*jsonValue, v *jsonValue) (_ []*jsonValue, fits bool) {
+func (s *pathStep) lead(next []*jsonValue, v *jsonValue) (_ []*jsonValue, fits bool) {
 	switch s.kind {
 	case stepNames:
 		return s.members(next, v), v.kind == jsonObject
@@ -518,6 +531,7 @@ func parsePath(text string) (*jsonPath, error) {
 		return nil, p.fail("something unexpected")
 	}
 	path.steps = steps
+	path.definite = allDefinite(steps)
 	return path, nil
 }
 

@@ -1,6 +1,7 @@
 package function
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strconv"
@@ -49,8 +50,12 @@ func (v *jsonValue) member(name string) *jsonValue {
 	return v.members[at].value
 }
 
-// jsonDepthMax is how deep arrays and objects may be nested.
-const jsonDepthMax = 1000
+// Limits of documents: how deep arrays and objects may be nested, and how many
+// digits the exponent of a number may have.
+const (
+	jsonDepthMax    = 1000
+	jsonExponentMax = 9
+)
 
 // jsonParser reads one JSON value by the rules of Flink: exactly JSON, except
 // that what comes after the value does not matter. Only a number must not run
@@ -78,20 +83,26 @@ func parseJSON(text []byte) (*jsonValue, error) {
 
 func (p *jsonParser) document() (*jsonValue, error) {
 	v, err := p.value()
-	if err != nil {
-		return nil, err
-	}
-	switch v.kind {
-	case jsonNumber:
-		if p.at < len(p.in) && !isJSONBlank(p.in[p.at]) {
-			return nil, errJSON
-		}
-	case jsonNull, jsonTrue, jsonFalse:
-		if r, _ := utf8.DecodeRune(p.in[p.at:]); p.at < len(p.in) && (unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' || r == '$') {
-			return nil, errJSON
-		}
+	if err != nil || !p.separate(v.kind) {
+		return nil, errJSON
 	}
 	return v, nil
+}
+
+// separate reports whether a document of a kind ends where the parser stands: a
+// number must not run into anything, a word not into letters.
+func (p *jsonParser) separate(kind jsonKind) bool {
+	if p.at == len(p.in) {
+		return true
+	}
+	switch kind {
+	case jsonNumber:
+		return isJSONBlank(p.in[p.at])
+	case jsonNull, jsonTrue, jsonFalse:
+		r, _ := utf8.DecodeRune(p.in[p.at:])
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' && r != '$'
+	}
+	return true
 }
 
 func isJSONBlank(b byte) bool { return b == ' ' || b == '\t' || b == '\n' || b == '\r' }
@@ -128,13 +139,25 @@ func (p *jsonParser) value() (*jsonValue, error) {
 	case b == '-' || b >= '0' && b <= '9':
 		return p.numeral()
 	}
-	for word, kind := range map[string]jsonKind{"true": jsonTrue, "false": jsonFalse, "null": jsonNull} {
-		if strings.HasPrefix(string(p.in[p.at:min(p.at+len(word), len(p.in))]), word) {
-			p.at += len(word)
-			return &jsonValue{kind: kind}, nil
-		}
+	kind, err := p.word()
+	return &jsonValue{kind: kind}, err
+}
+
+// word reads true, false or null.
+func (p *jsonParser) word() (jsonKind, error) {
+	rest := p.in[p.at:]
+	switch {
+	case bytes.HasPrefix(rest, []byte("true")):
+		p.at += len("true")
+		return jsonTrue, nil
+	case bytes.HasPrefix(rest, []byte("false")):
+		p.at += len("false")
+		return jsonFalse, nil
+	case bytes.HasPrefix(rest, []byte("null")):
+		p.at += len("null")
+		return jsonNull, nil
 	}
-	return nil, errJSON
+	return jsonNull, errJSON
 }
 
 func (p *jsonParser) nested(read func() (*jsonValue, error)) (*jsonValue, error) {
@@ -306,17 +329,24 @@ func (p *jsonParser) fourDigits() (rune, error) {
 // numeral reads a number.
 func (p *jsonParser) numeral() (*jsonValue, error) {
 	start := p.at
+	if err := p.skipNumber(); err != nil {
+		return nil, err
+	}
+	return &jsonValue{kind: jsonNumber, text: p.number(string(p.in[start:p.at]))}, nil
+}
+
+func (p *jsonParser) skipNumber() error {
 	if p.in[p.at] == '-' {
 		p.at++
 	}
 	whole := p.digits()
 	if whole == 0 || whole > 1 && p.in[p.at-whole] == '0' {
-		return nil, errJSON
+		return errJSON
 	}
 	if p.at < len(p.in) && p.in[p.at] == '.' {
 		p.at++
 		if p.digits() == 0 {
-			return nil, errJSON
+			return errJSON
 		}
 	}
 	if p.at < len(p.in) && (p.in[p.at] == 'e' || p.in[p.at] == 'E') {
@@ -324,11 +354,13 @@ func (p *jsonParser) numeral() (*jsonValue, error) {
 		if p.at < len(p.in) && (p.in[p.at] == '+' || p.in[p.at] == '-') {
 			p.at++
 		}
-		if n := p.digits(); n == 0 || n > 9 {
-			return nil, errJSON
+		n := p.digits()
+		exponent := bytes.TrimLeft(p.in[p.at-n:p.at], "0")
+		if n == 0 || len(exponent) > jsonExponentMax {
+			return errJSON
 		}
 	}
-	return &jsonValue{kind: jsonNumber, text: p.number(string(p.in[start:p.at]))}, nil
+	return nil
 }
 
 func (p *jsonParser) digits() int {
@@ -354,7 +386,7 @@ func canonicalNumber(text string) string {
 		sign, text = "-", text[1:]
 	}
 	mantissa, exponentText, _ := strings.Cut(strings.ToLower(text), "e")
-	exponent, _ := strconv.Atoi(exponentText) // at most nine digits, or none
+	exponent, _ := strconv.Atoi(exponentText) // at most jsonExponentMax digits, or none
 	whole, fraction, _ := strings.Cut(mantissa, ".")
 	digits := strings.TrimLeft(whole+fraction, "0")
 	if digits == "" {

@@ -11,8 +11,12 @@ import (
 // appendUpper appends text in upper case.
 func appendUpper(dst, text []byte) []byte {
 	if isASCII(text) {
-		for _, b := range text {
-			dst = append(dst, upperASCII(b))
+		start := len(dst)
+		dst = append(dst, text...)
+		for i, b := range dst[start:] {
+			if b >= 'a' && b <= 'z' {
+				dst[start+i] = b - 'a' + 'A'
+			}
 		}
 		return dst
 	}
@@ -31,8 +35,12 @@ func appendUpper(dst, text []byte) []byte {
 // appendLower appends text in lower case.
 func appendLower(dst, text []byte) []byte {
 	if isASCII(text) {
-		for _, b := range text {
-			dst = append(dst, lowerASCII(b))
+		start := len(dst)
+		dst = append(dst, text...)
+		for i, b := range dst[start:] {
+			if b >= 'A' && b <= 'Z' {
+				dst[start+i] = b - 'A' + 'a'
+			}
 		}
 		return dst
 	}
