@@ -10,6 +10,9 @@
 // (Resolve), casts the arguments to Overload.Params, and the engine calls
 // Overload.Eval for every batch, or Overload.New once per aggregation.
 //
+// The DuckDB templates of rows that need to know types or units, such as SUM,
+// / and EXTRACT, are empty: package sql/dialect writes these itself.
+//
 // Every row is declared in the file of its category with the combinators of
 // signature.go: a form is a list of parameters, a rule for the result type and
 // a maker of the kernel.

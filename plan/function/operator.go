@@ -45,7 +45,7 @@ var arithmetic = []*plan.Function{
 		Name: "/", Category: "arithmetic",
 		Signatures: []string{"number / number", "INTERVAL / integer"},
 		Doc:        "Divides. Integers are cut towards zero; an integer or DECIMAL divided by zero is an error, a FLOAT or DOUBLE gives an infinity or NaN.",
-		DuckDB:     "($1 / $2)", Flink: "($1 / $2)",
+		DuckDB:     "", Flink: "($1 / $2)",
 	},
 		numericForm(value.Divide),
 		form{params: []parameter{interval, integer}, result: like(0), eval: kernel(divideInts)}),

@@ -40,7 +40,7 @@ var randomIntegerFunction = define(plan.Function{
 	Name: "RAND_INTEGER", Category: "math", Volatile: true,
 	Signatures: []string{"RAND_INTEGER(bound) → INT", "RAND_INTEGER(seed, bound) → INT"},
 	Doc:        "A random integer from 0 up to, but not, the bound. With the same seed the sequence is the same.",
-	DuckDB:     "CAST(floor(random() * $1) AS INTEGER)", Flink: "RAND_INTEGER($*)",
+	DuckDB:     "", Flink: "RAND_INTEGER($*)",
 },
 	form{params: []parameter{integer}, result: returns(value.IntType), eval: kernel(func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
 		return eachRow(out, func(i int) error {

@@ -21,16 +21,16 @@ var times = []*plan.Function{
 		Doc:        "A part of a date or time: its YEAR, WEEK (ISO), DOW (1 is Sunday), EPOCH (seconds since 1970) and so on.",
 		DuckDB:     "", Flink: "EXTRACT($1 FROM $2)",
 	}, extractForm),
-	partFunction("YEAR", "YEAR", "The year."),
-	partFunction("QUARTER", "QUARTER", "The quarter of the year, 1 to 4."),
-	partFunction("MONTH", "MONTH", "The month of the year, 1 to 12."),
-	partFunction("WEEK", "WEEK", "The ISO week of the year, 1 to 53."),
-	partFunction("DAYOFYEAR", "DOY", "The day of the year, 1 to 366."),
-	partFunction("DAYOFMONTH", "DAY", "The day of the month, 1 to 31."),
-	partFunction("DAYOFWEEK", "DOW", "The day of the week, from 1 for Sunday to 7 for Saturday."),
-	partFunction("HOUR", "HOUR", "The hour of the day, 0 to 23."),
-	partFunction("MINUTE", "MINUTE", "The minute of the hour, 0 to 59."),
-	partFunction("SECOND", "SECOND", "The second of the minute, 0 to 59."),
+	partFunction("YEAR", "YEAR", "year($1)", "The year."),
+	partFunction("QUARTER", "QUARTER", "quarter($1)", "The quarter of the year, 1 to 4."),
+	partFunction("MONTH", "MONTH", "month($1)", "The month of the year, 1 to 12."),
+	partFunction("WEEK", "WEEK", "week($1)", "The ISO week of the year, 1 to 53."),
+	partFunction("DAYOFYEAR", "DOY", "dayofyear($1)", "The day of the year, 1 to 366."),
+	partFunction("DAYOFMONTH", "DAY", "dayofmonth($1)", "The day of the month, 1 to 31."),
+	partFunction("DAYOFWEEK", "DOW", "(dayofweek($1) + 1)", "The day of the week, from 1 for Sunday to 7 for Saturday."),
+	partFunction("HOUR", "HOUR", "hour($1)", "The hour of the day, 0 to 23."),
+	partFunction("MINUTE", "MINUTE", "minute($1)", "The minute of the hour, 0 to 59."),
+	partFunction("SECOND", "SECOND", "second($1)", "The second of the minute, 0 to 59."),
 	define(plan.Function{
 		Name: "TIMESTAMPADD", Category: "time",
 		Signatures: []string{"TIMESTAMPADD(unit, integer, date or time) → the same type"},
@@ -68,7 +68,7 @@ var times = []*plan.Function{
 		Name: "TO_DATE", Category: "time",
 		Signatures: []string{"TO_DATE(text [, pattern]) → DATE"},
 		Doc:        "Reads a date; NULL when the text is none. With a pattern, parts out of range carry over.",
-		DuckDB:     "TRY_CAST($1 AS DATE)", Flink: "TO_DATE($*)",
+		DuckDB:     "", Flink: "TO_DATE($*)",
 	},
 		form{params: []parameter{anyText}, result: maybe(value.DateType), eval: applyOneOrNull(ofString, ofInts, func(text string) (int64, bool) {
 			days, err := value.ParseDate(text)
@@ -79,13 +79,13 @@ var times = []*plan.Function{
 		Name: "TO_TIMESTAMP", Category: "time",
 		Signatures: []string{"TO_TIMESTAMP(text [, pattern]) → TIMESTAMP(3)"},
 		Doc:        "Reads a timestamp, of the pattern yyyy-MM-dd HH:mm:ss unless another is given; NULL when the text is none.",
-		DuckDB:     "TRY_CAST($1 AS TIMESTAMP)", Flink: "TO_TIMESTAMP($*)",
+		DuckDB:     "", Flink: "TO_TIMESTAMP($*)",
 	}, form{params: []parameter{anyText, anyText}, optional: 1, check: checkPattern(1, false), result: maybe(value.TimestampOf(3)), eval: kernel(toTimestamp)}),
 	define(plan.Function{
 		Name: "TO_TIMESTAMP_LTZ", Category: "time",
 		Signatures: []string{"TO_TIMESTAMP_LTZ(number [, precision]) → TIMESTAMP_LTZ(3)", "TO_TIMESTAMP_LTZ(text [, pattern [, zone]]) → TIMESTAMP_LTZ(3)"},
 		Doc:        "The instant that a number of seconds (precision 0) or milliseconds (3, also without precision) since 1970 means, or that a text spells in UTC or a zone.",
-		DuckDB:     "to_timestamp($1 / 1000.0)", Flink: "TO_TIMESTAMP_LTZ($*)",
+		DuckDB:     "", Flink: "TO_TIMESTAMP_LTZ($*)",
 	},
 		form{params: []parameter{epochNumber, integer}, optional: 1, result: maybe(value.TimestampLTZOf(3)), eval: epochToTimestamp},
 		form{params: []parameter{anyText, anyText, anyText}, optional: 2, check: checkPattern(1, false), result: maybe(value.TimestampLTZOf(3)), eval: kernel(textToTimestampLTZ)}),
@@ -93,13 +93,13 @@ var times = []*plan.Function{
 		Name: "FROM_UNIXTIME", Category: "time",
 		Signatures: []string{"FROM_UNIXTIME(seconds [, pattern]) → STRING"},
 		Doc:        "Prints seconds since 1970 in the session's time zone, by the pattern yyyy-MM-dd HH:mm:ss unless another is given.",
-		DuckDB:     "strftime(make_timestamptz($1 * 1000000), '%Y-%m-%d %H:%M:%S')", Flink: "FROM_UNIXTIME($*)",
+		DuckDB:     "", Flink: "FROM_UNIXTIME($*)",
 	}, form{params: []parameter{integer, anyText}, optional: 1, check: checkPattern(1, true), result: maybe(value.StringType), eval: kernel(fromUnixTime)}),
 	define(plan.Function{
 		Name: "UNIX_TIMESTAMP", Category: "time", Volatile: true,
 		Signatures: []string{"UNIX_TIMESTAMP() → BIGINT", "UNIX_TIMESTAMP(text [, pattern]) → BIGINT"},
 		Doc:        "Seconds since 1970: now, or of a text in the session's time zone; the lowest BIGINT when it is no time.",
-		DuckDB:     "CAST(epoch(CAST($1 AS TIMESTAMP)) AS BIGINT)", Flink: "UNIX_TIMESTAMP($*)",
+		DuckDB:     "", Flink: "UNIX_TIMESTAMP($*)",
 	},
 		form{result: always(value.BigIntType), eval: nowAs(func(ctx *plan.Context) int64 { return ctx.Now.Unix() })},
 		form{params: []parameter{anyText, anyText}, optional: 1, check: checkPattern(1, true), result: returns(value.BigIntType), eval: kernel(unixTimestamp)}),
@@ -112,16 +112,16 @@ var times = []*plan.Function{
 	clockFunction("CURRENT_DATE", nil, "current_date", "CURRENT_DATE", value.DateType, func(ctx *plan.Context) int64 {
 		return value.FloorDiv(wallNow(ctx).Seconds, value.SecondsPerDay)
 	}, "Today's date in the session's time zone."),
-	clockFunction("CURRENT_TIME", []string{"LOCALTIME"}, "current_localtime()", "CURRENT_TIME", value.TimeOf(0), func(ctx *plan.Context) int64 {
+	clockFunction("CURRENT_TIME", []string{"LOCALTIME"}, "CAST(CAST(now() AS TIMESTAMP) AS TIME)", "CURRENT_TIME", value.TimeOf(0), func(ctx *plan.Context) int64 {
 		return value.FloorMod(wallNow(ctx).Seconds, value.SecondsPerDay) * value.MillisPerSecond
 	}, "The time of day in the session's time zone."),
-	clockFunction("LOCALTIMESTAMP", nil, "current_localtimestamp()", "LOCALTIMESTAMP", value.TimestampOf(3), func(ctx *plan.Context) int64 {
+	clockFunction("LOCALTIMESTAMP", nil, "CAST(now() AS TIMESTAMP)", "LOCALTIMESTAMP", value.TimestampOf(3), func(ctx *plan.Context) int64 {
 		return wallNow(ctx).Truncate(3).Micros()
 	}, "The date and time in the session's time zone."),
-	clockFunction("CURRENT_TIMESTAMP", []string{"NOW"}, "current_timestamp", "CURRENT_TIMESTAMP", value.TimestampLTZOf(3), instantNow,
+	clockFunction("CURRENT_TIMESTAMP", []string{"NOW"}, "now()", "CURRENT_TIMESTAMP", value.TimestampLTZOf(3), instantNow,
 		"The current instant: of the query in batch mode, of the row in streaming mode."),
-	clockFunction("CURRENT_ROW_TIMESTAMP", nil, "current_timestamp", "CURRENT_ROW_TIMESTAMP()", value.TimestampLTZOf(3), instantNow, "The instant at which the row is evaluated."),
-	clockFunction("PROCTIME", nil, "current_timestamp", "PROCTIME()", value.TimestampLTZOf(3), instantNow, "The instant at which the row is processed, as a time attribute."),
+	clockFunction("CURRENT_ROW_TIMESTAMP", nil, "now()", "CURRENT_ROW_TIMESTAMP()", value.TimestampLTZOf(3), instantNow, "The instant at which the row is evaluated."),
+	clockFunction("PROCTIME", nil, "now()", "PROCTIME()", value.TimestampLTZOf(3), instantNow, "The instant at which the row is processed, as a time attribute."),
 	define(plan.Function{
 		Name: "CURRENT_WATERMARK", Category: "time", Volatile: true,
 		Signatures: []string{"CURRENT_WATERMARK(rowtime) → the rowtime's type"},
@@ -174,12 +174,12 @@ var extractForm = form{
 }
 
 // partFunction is EXTRACT with a fixed unit, as a function.
-func partFunction(name string, u timeUnit, doc string) *plan.Function {
+func partFunction(name string, u timeUnit, duckDB, doc string) *plan.Function {
 	return define(plan.Function{
 		Name: name, Category: "time",
 		Signatures: []string{name + "(date or time) → BIGINT"},
 		Doc:        doc,
-		DuckDB:     strings.ToLower(name) + "($1)", Flink: name + "($1)",
+		DuckDB:     duckDB, Flink: name + "($1)",
 	}, form{params: []parameter{datetime}, result: returns(value.BigIntType), eval: func(c *call) plan.Kernel {
 		return extractKernel(u, c.Params[0])
 	}})
