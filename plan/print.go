@@ -330,8 +330,10 @@ func (w *exprPrinter) call(c *Call, outer int) {
 		w.expr(c.Args[0], notBinds)
 		w.close(outer > notBinds)
 	case name == "-":
+		w.open(outer > signBinds)
 		w.WriteString("-")
-		w.expr(c.Args[0], signBinds)
+		w.expr(c.Args[0], signBinds+1) // --a would be a comment
+		w.close(outer > signBinds)
 	case strings.HasPrefix(name, "IS ") && len(c.Args) == 1:
 		w.open(outer > postfixBinds)
 		w.expr(c.Args[0], postfixBinds+1)

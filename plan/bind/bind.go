@@ -40,6 +40,7 @@ const (
 	tablesMax     = 4096 // tables read, each time that a view or common table expression names them
 	unfoldedMax   = 4096 // grouping sets of one GROUP BY
 	textFoldedMax = 1 << 16
+	expressionMax = 1 << 16 // parts of one expression, each time that it stands in it
 )
 
 // Catalog is asked for what exists. It is called from the goroutine that binds
@@ -107,6 +108,7 @@ type binder struct {
 	views   []string // being expanded, outermost first
 	inline  []string // SQL functions being inlined
 	tables  int      // read so far
+	sizes   map[plan.Expr]int
 }
 
 func newBinder(catalog Catalog, session Session) *binder {
@@ -116,6 +118,7 @@ func newBinder(catalog Catalog, session Session) *binder {
 	return &binder{
 		catalog: catalog,
 		session: session,
+		sizes:   map[plan.Expr]int{},
 		context: &plan.Context{Zone: session.Zone, Now: session.Now, Start: session.Now, Streaming: session.Streaming},
 		bound: &Bound{
 			Types:   map[sql.Expr]value.Type{},

@@ -13,10 +13,30 @@ import (
 // expr binds an expression; nil after a problem was reported.
 func (b *binder) expr(e sql.Expr, s *scope) plan.Expr {
 	bound := b.bindExpr(e, s)
-	if bound != nil {
-		b.bound.Types[e] = bound.Type()
+	if bound == nil {
+		return nil
 	}
+	if b.size(bound) > expressionMax {
+		b.wrong(e.Pos(), problem.TooLarge, "compute a part of it in a subquery", "this expression has more than %d parts", expressionMax)
+		return nil
+	}
+	b.bound.Types[e] = bound.Type()
 	return bound
+}
+
+// size counts the parts of an expression. Some forms of SQL use an operand
+// several times (CASE x WHEN …, COALESCE, functions of users), so that nesting
+// them makes expressions that are far larger than their text.
+func (b *binder) size(e plan.Expr) int {
+	if n, known := b.sizes[e]; known {
+		return n
+	}
+	n := 1
+	for _, part := range plan.Parts(e) {
+		n = min(n+b.size(part), expressionMax+1)
+	}
+	b.sizes[e] = n
+	return n
 }
 
 func (b *binder) bindExpr(e sql.Expr, s *scope) plan.Expr {
