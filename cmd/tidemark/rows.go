@@ -58,7 +58,7 @@ func (w *rowWriter) start(s plan.Schema) error {
 	case "rows":
 		columns := make([][2]string, len(s))
 		for i, c := range s {
-			columns[i] = [2]string{c.Name, c.Type.String()}
+			columns[i] = [2]string{c.Name, strings.ReplaceAll(c.Type.String(), "`", "")} // as Flink's client shows ROW fields
 		}
 		return w.json(map[string]any{"columns": columns})
 	case "csv", "json":

@@ -16,6 +16,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -209,13 +210,7 @@ func (p *Pipeline) droppable(s sql.Statement) error {
 		if err != nil {
 			continue
 		}
-		found := false
-		sql.Inspect(query, func(n sql.Node) bool {
-			ref, ok := n.(*sql.TableRef)
-			found = found || ok && ref.Path.String() == name
-			return true
-		})
-		if found {
+		if slices.Contains(tablesRead(query), name) {
 			return problem.New(problem.Conflict, "%s is read by %s", name, t.Name).At(s.Pos()).WithHint("drop %s first", t.Name)
 		}
 	}

@@ -190,16 +190,32 @@ func describe(s sql.Statement) (definition, error) {
 	default:
 		return d, problem.New(problem.InvalidRequest, "a project has only definitions").At(s.Pos()).WithHint("CREATE TABLE, VIEW, MATERIALIZED TABLE or FUNCTION, or SET")
 	}
+	d.reads = append(d.reads, tablesRead(s)...)
 	sql.Inspect(s, func(n sql.Node) bool {
 		switch n := n.(type) {
-		case *sql.TableRef:
-			d.reads = append(d.reads, n.Path.String())
 		case *sql.Call:
 			d.reads = append(d.reads, "function "+strings.ToUpper(n.Name.String()))
 		}
 		return true
 	})
 	return d, nil
+}
+
+// tablesRead lists the tables that a statement or query names.
+func tablesRead(n sql.Node) []string {
+	var names []string
+	sql.Inspect(n, func(n sql.Node) bool {
+		switch n := n.(type) {
+		case *sql.TableRef:
+			names = append(names, n.Path.String())
+		case *sql.TableArgument:
+			if n.Table != nil {
+				names = append(names, n.Table.String())
+			}
+		}
+		return true
+	})
+	return names
 }
 
 // order sorts definitions so that each stands behind those it reads, and keeps

@@ -46,12 +46,13 @@ const (
 	checkpointBytes = "256MB"
 	// waitingPerRunning is how many questions may wait for each that may run.
 	waitingPerRunning = 64
+	memoryDefault     = "2GB" // DuckDB spills beyond it
 	fileName          = "hot.duckdb"
 )
 
 // Options of Open.
 type Options struct {
-	MemoryMax string // DuckDB's memory limit, such as "4GB"; "" for a quarter of the machine's
+	MemoryMax string // DuckDB's memory limit, such as "4GB"; "" for memoryDefault
 	Running   int    // questions at the same time; 0 for the number of cores
 }
 
@@ -148,7 +149,7 @@ func open(ctx context.Context, path string, options Options) (*Store, error) {
 func (s *Store) prepare(ctx context.Context, options Options) error {
 	memory := options.MemoryMax
 	if memory == "" {
-		memory = "25%"
+		memory = memoryDefault
 	}
 	for _, statement := range []string{
 		"SET checkpoint_threshold='" + checkpointBytes + "'",
