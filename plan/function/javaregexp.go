@@ -2,7 +2,6 @@ package function
 
 import (
 	"container/list"
-	"errors"
 	"regexp"
 	"sync"
 	"time"
@@ -232,8 +231,8 @@ func (c *regexpCache) get(text []byte) (*javaRegexp, error) {
 	return entry.compiled, entry.err
 }
 
-// regexpArgument is where a function gets the pattern of a row from: an argument that
-// is constant, was left out, or changes from row to row.
+// regexpArgument is where a function gets the pattern of a row from: an argument
+// that is constant, was left out, or changes from row to row.
 type regexpArgument struct {
 	argument int
 	constant bool
@@ -245,19 +244,15 @@ type regexpArgument struct {
 // regexpSource makes the patterns of argument i, or of text standard when the
 // call has no such argument.
 func regexpSource(c *call, i int, standard string) *regexpArgument {
-	if i >= len(c.Args) {
-		p, err := compileJava(standard)
-		return &regexpArgument{constant: true, fixed: p, err: err}
+	text, constant := standard, true
+	if i < len(c.Args) {
+		text, constant = c.literalText(i)
 	}
-	return newRegexpSource(c, i, compileJava)
-}
-
-func newRegexpSource(c *call, i int, compile func(string) (*javaRegexp, error)) *regexpArgument {
-	if text, ok := c.literalText(i); ok {
-		p, err := compile(text)
-		return &regexpArgument{constant: true, fixed: p, err: err}
+	if !constant {
+		return &regexpArgument{argument: i, cache: newRegexpCache(compileJava)}
 	}
-	return &regexpArgument{argument: i, cache: newRegexpCache(compile)}
+	p, err := compileJava(text)
+	return &regexpArgument{constant: true, fixed: p, err: err}
 }
 
 // at is the pattern of row i; nil when it is no regular expression.
@@ -282,10 +277,6 @@ func (s *regexpArgument) required(args []*batch.Column, i int) (*javaRegexp, err
 func badRegexp(err error) error {
 	if err == nil {
 		return nil
-	}
-	var known *problem.Problem
-	if errors.As(err, &known) {
-		return known
 	}
 	return invalid("%s", err)
 }
