@@ -235,6 +235,10 @@ func (d *tableDraft) watermark(e *sql.WatermarkElement) {
 	if delayed == nil {
 		return
 	}
+	if call, ok := delayed.(*plan.Call); ok && call.Function.Name == "SOURCE_WATERMARK" {
+		d.unsupported(e.Expr.Pos(), "SOURCE_WATERMARK()", "write the greatest delay: "+c.Name+" - INTERVAL '5' SECOND")
+		return
+	}
 	if delayed.Type().Kind != c.Type.Kind || delayed.Type().Precision > 3 {
 		d.wrong(e.Expr.Pos(), problem.TypeMismatch, fmt.Sprintf("write %s - INTERVAL '5' SECOND", c.Name),
 			"the watermark is %s, but %s is %s", delayed.Type().Optional(), c.Name, c.Type.Optional())
