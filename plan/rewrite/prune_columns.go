@@ -13,10 +13,20 @@ func pruneColumns(n plan.Node) plan.Node {
 	}
 	pruned, position := prune(n, all)
 	pruned = selected(pruned, position, all, n.Schema())
-	if plan.Print(pruned) == plan.Print(n) {
+	if weight(pruned) >= weight(n) {
 		return n
 	}
 	return pruned
+}
+
+// weight is how many nodes a plan has and how many columns they put out.
+func weight(n plan.Node) int {
+	total := 0
+	plan.Inspect(n, func(n plan.Node) bool {
+		total += 1 + len(n.Schema())
+		return true
+	})
+	return total
 }
 
 // prune is n with at least the used columns; position tells where each is, -1
