@@ -106,6 +106,18 @@ var aggregates = []*plan.Function{
 		return value.ArrayOf(params[0].Required()).Required()
 	}, state: newOrdered(showValues)}),
 	define(plan.Function{
+		Name: "JSON_ARRAYAGG", Category: "aggregate", Aggregate: true,
+		Signatures: []string{"JSON_ARRAYAGG(value [NULL | ABSENT ON NULL]) → VARCHAR(2000)"},
+		Doc:        "A JSON array of the values in the order they came. NULLs are left out unless told.",
+		DuckDB:     "", Flink: "JSON_ARRAYAGG($1)",
+	}, form{params: []parameter{anything, anyText}, optional: 1, check: checkJSONAggregate(0), result: always(value.VarcharOf(2000)), state: newOrdered(showJSONArray)}),
+	define(plan.Function{
+		Name: "JSON_OBJECTAGG", Category: "aggregate", Aggregate: true,
+		Signatures: []string{"JSON_OBJECTAGG(KEY text VALUE value [NULL | ABSENT ON NULL]) → VARCHAR(2000)"},
+		Doc:        "A JSON object of keys and values; keys come out in order, the last of equal keys stays. NULL values are kept unless told, rows without a key are passed over.",
+		DuckDB:     "", Flink: "JSON_OBJECTAGG(KEY $1 VALUE $2)",
+	}, form{params: []parameter{anyText, anything, anyText}, optional: 1, check: checkJSONAggregate(1), result: always(value.VarcharOf(2000)), state: newOrdered(showJSONObject)}),
+	define(plan.Function{
 		Name: "APPROX_COUNT_DISTINCT", Category: "aggregate", Aggregate: true,
 		Signatures: []string{"APPROX_COUNT_DISTINCT(value) → BIGINT"},
 		Doc:        "About how many different values there are (standard error 1.6 %), exactly where rows are taken back.",

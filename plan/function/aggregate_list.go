@@ -11,17 +11,20 @@ import (
 type listing uint8
 
 const (
-	showFirst  listing = iota // FIRST_VALUE: the first
-	showLast                  // LAST_VALUE: the last
-	showText                  // LISTAGG: all, joined by a separator
-	showArray                 // ARRAY_AGG: all, NULLs too
-	showValues                // COLLECT: all, as an array without NULLs
+	showFirst      listing = iota // FIRST_VALUE: the first
+	showLast                      // LAST_VALUE: the last
+	showText                      // LISTAGG: all, joined by a separator
+	showArray                     // ARRAY_AGG: all, NULLs too
+	showValues                    // COLLECT: all, as an array without NULLs
+	showJSONArray                 // JSON_ARRAYAGG: all, as JSON
+	showJSONObject                // JSON_OBJECTAGG: all, as members of a JSON object
 )
 
 // ordered is the aggregates that know the order of their values.
 type ordered struct {
 	show      listing
 	separator string
+	json      constructor
 	values    sequence
 	key       []byte
 }
@@ -32,12 +35,13 @@ func newOrdered(show listing) func(*call) func(*plan.Context) plan.Accumulator {
 		if text, ok := c.literalText(1); ok && show == showText {
 			separator = text
 		}
+		json := jsonConstructorOf(c, show)
 		return func(ctx *plan.Context) plan.Accumulator {
 			retracts := ctx != nil && ctx.Retracts
 			if !retracts && (show == showFirst || show == showLast) {
 				return &edge{last: show == showLast}
 			}
-			return &ordered{show: show, separator: separator, values: newSequence(retracts)}
+			return &ordered{show: show, separator: separator, json: json, values: newSequence(retracts)}
 		}
 	}
 }
@@ -49,12 +53,8 @@ func (s *ordered) Update(groups []uint32, args []*batch.Column, retract []bool) 
 		appendOnly(retract)
 	}
 	for i, g := range groups {
-		if s.show == showArray {
-			s.key = appendPart(s.key[:0], args[0], i)
-		} else if args[0].IsNull(i) {
+		if !s.take(args, i) {
 			continue
-		} else {
-			s.key = appendKey(s.key[:0], args[0], i)
 		}
 		if retract != nil && retract[i] {
 			s.values.take(g, s.key)
@@ -62,6 +62,24 @@ func (s *ordered) Update(groups []uint32, args []*batch.Column, retract []bool) 
 			s.values.push(g, s.key)
 		}
 	}
+}
+
+// take makes the key of row i, as the listing needs it; false passes it over.
+func (s *ordered) take(args []*batch.Column, i int) bool {
+	s.key = s.key[:0]
+	switch {
+	case s.show == showArray:
+		s.key = appendPart(s.key, args[0], i)
+	case s.show == showJSONArray:
+		return s.takeElement(args[0], i)
+	case s.show == showJSONObject:
+		return s.takeMember(args, i)
+	case args[0].IsNull(i):
+		return false
+	default:
+		s.key = appendKey(s.key, args[0], i)
+	}
+	return true
 }
 
 func (s *ordered) Merge(into []uint32, other plan.Accumulator, from []uint32) {
@@ -73,7 +91,7 @@ func (s *ordered) Merge(into []uint32, other plan.Accumulator, from []uint32) {
 
 func (s *ordered) Result(groups []uint32, out *batch.Column) {
 	for i, g := range groups {
-		if s.values.size(g) == 0 && s.show != showValues {
+		if s.values.size(g) == 0 && s.show < showValues {
 			out.SetNull(i)
 			continue
 		}
@@ -86,6 +104,10 @@ func (s *ordered) Result(groups []uint32, out *batch.Column) {
 			s.join(g, out, i)
 		case showArray, showValues:
 			s.collect(g, out, i)
+		case showJSONArray:
+			s.showElements(g, out, i)
+		case showJSONObject:
+			s.showMembers(g, out, i)
 		}
 	}
 }

@@ -33,7 +33,7 @@ var provenCalls = []provenCall{
 	{call: "PERCENTILE(INT, DOUBLE 0.3)"}, {call: "APPROX_COUNT_DISTINCT(BIGINT)"},
 	{call: "FIRST_VALUE(STRING)", ordered: true}, {call: "LAST_VALUE(INT)", ordered: true}, {call: "LISTAGG(STRING)", ordered: true},
 	{call: "ARRAY_AGG(INT)", ordered: true}, {call: "COLLECT(STRING)", ordered: true}, {call: "ARRAY_AGG(ARRAY<INT>)", ordered: true},
-	{call: "LISTAGG(STRING)", ordered: true, distinct: true},
+	{call: "LISTAGG(STRING)", ordered: true, distinct: true}, {call: "JSON_ARRAYAGG(INT)", ordered: true}, {call: "JSON_OBJECTAGG(STRING, INT)", ordered: true},
 }
 
 func drawCall(t *rapid.T) (provenCall, aggregateCall) {
