@@ -17,15 +17,15 @@ func fieldName(i int) string { return "EXPR$" + strconv.Itoa(i) }
 // arrays is the functions on arrays. Where elements are compared, NULL is a
 // value like any other.
 var arrays = []*plan.Function{
-	needleFunction("ARRAY_CONTAINS", "list_contains($1, $2)", "Whether the array has an element that is the same as the second argument.", form{
+	needleFunction("ARRAY_CONTAINS", "Whether the array has an element that is the same as the second argument.", form{
 		lenient: true, result: func(params []value.Type) value.Type { return value.BooleanType.WithNullability(params[0].NotNull) }, eval: kernel(arrayContains)}),
-	needleFunction("ARRAY_POSITION", "coalesce(list_position($1, $2), 0)", "Where the element first stands in the array, from 1; 0 when it does not.", form{
+	needleFunction("ARRAY_POSITION", "Where the element first stands in the array, from 1; 0 when it does not.", form{
 		result: returns(value.IntType), eval: kernel(arrayPosition)}),
-	needleFunction("ARRAY_REMOVE", "", "The array without the elements that are the same as the second argument.", form{
+	needleFunction("ARRAY_REMOVE", "The array without the elements that are the same as the second argument.", form{
 		lenient: true, result: arrayOfFirst, eval: kernel(arrayRemove)}),
-	needleFunction("ARRAY_APPEND", "list_append($1, $2)", "The array with an element added at its end.", form{
+	needleFunction("ARRAY_APPEND", "The array with an element added at its end.", form{
 		lenient: true, result: arrayOfBoth, eval: kernel(arrayAdd(false))}),
-	needleFunction("ARRAY_PREPEND", "list_prepend($2, $1)", "The array with an element added at its start.", form{
+	needleFunction("ARRAY_PREPEND", "The array with an element added at its start.", form{
 		lenient: true, result: arrayOfBoth, eval: kernel(arrayAdd(true))}),
 	oneArray("ARRAY_DISTINCT", "", "The array without repetitions: the first of equal elements stays.", arrayDistinct),
 	oneArray("ARRAY_REVERSE", "list_reverse($1)", "The elements from last to first.", arrayReverse),
@@ -39,10 +39,10 @@ var arrays = []*plan.Function{
 		Doc:   "The elements from start to end, both included, counted from 1, or from the end when negative; 0 is the start.",
 		Flink: "ARRAY_SLICE($*)",
 	}, form{params: []parameter{array, integer, integer}, optional: 1, result: arraySortType, eval: kernel(arraySlice)}),
-	severalArrays("ARRAY_CONCAT", "", "The elements of all arrays one after the other.", 1, arrayConcat),
-	severalArrays("ARRAY_UNION", "", "The elements of both arrays without repetitions.", 2, arrayUnion),
-	severalArrays("ARRAY_EXCEPT", "", "The elements of the first array that are not in the second, without repetitions.", 2, arrayCompared(false)),
-	severalArrays("ARRAY_INTERSECT", "", "The elements of the first array that are in the second, without repetitions.", 2, arrayCompared(true)),
+	severalArrays("ARRAY_CONCAT", "The elements of all arrays one after the other.", 1, arrayConcat),
+	severalArrays("ARRAY_UNION", "The elements of both arrays without repetitions.", 2, arrayUnion),
+	severalArrays("ARRAY_EXCEPT", "The elements of the first array that are not in the second, without repetitions.", 2, arrayCompared(false)),
+	severalArrays("ARRAY_INTERSECT", "The elements of the first array that are in the second, without repetitions.", 2, arrayCompared(true)),
 	extremeElement("ARRAY_MAX", "list_max($1)", "The greatest element that is not NULL; NULL when there is none.", 1),
 	extremeElement("ARRAY_MIN", "list_min($1)", "The least element that is not NULL; NULL when there is none.", -1),
 	define(plan.Function{
@@ -56,15 +56,16 @@ var textArray = parameter{name: "an ARRAY of text", accepts: func(t value.Type) 
 	return t.Kind == value.Array && t.Elem.IsText()
 }, null: value.ArrayOf(value.StringType)}
 
-// needleFunction is a function of an array and one of its elements.
-func needleFunction(name, duck, doc string, f form) *plan.Function {
+// needleFunction is a function of an array and one of its elements. NULL is an
+// element like any other, which those of DuckDB do not know.
+func needleFunction(name, doc string, f form) *plan.Function {
 	f.params = []parameter{array, anything}
 	f.unify = unifyNeedle
 	return define(plan.Function{
 		Name: name, Category: "collection",
 		Signatures: []string{name + "(array, element)"},
 		Doc:        doc,
-		DuckDB:     duck, Flink: name + "($1, $2)",
+		Flink:      name + "($1, $2)",
 	}, f)
 }
 
@@ -101,7 +102,7 @@ func oneArray(name, duck, doc string, k plan.Kernel) *plan.Function {
 }
 
 // severalArrays is a function of exactly two arrays, or of least and more.
-func severalArrays(name, duck, doc string, least int, k plan.Kernel) *plan.Function {
+func severalArrays(name, doc string, least int, k plan.Kernel) *plan.Function {
 	f := form{params: []parameter{array, array}, unify: unifyAll, result: like(0), eval: kernel(k)}
 	signature := name + "(array, array) → array"
 	if least == 1 {
@@ -110,8 +111,8 @@ func severalArrays(name, duck, doc string, least int, k plan.Kernel) *plan.Funct
 	}
 	return define(plan.Function{
 		Name: name, Category: "collection", Signatures: []string{signature},
-		Doc:    doc,
-		DuckDB: duck, Flink: name + "($*)",
+		Doc:   doc,
+		Flink: name + "($*)",
 	}, f)
 }
 

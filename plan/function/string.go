@@ -10,17 +10,19 @@ import (
 	"tidemark/plan"
 )
 
-// texts is the string part of the table.
+// texts is the string part of the table. DuckDB is given only what it computes
+// in the same way: its upper and lower map letter by letter, reverse goes by
+// graphemes, substr takes 0 for the place before the text.
 var texts = slices.Concat(lettersAndLengths, pieces, searches, composers, characterTests, likes)
 
 // lettersAndLengths is changing case, counting and codes of characters.
 var lettersAndLengths = []*plan.Function{
-	textFunction("UPPER", nil, "The text in upper case, by the rules of Unicode: ß becomes SS.", "upper($1)", like(0), whole(appendUpper)),
-	textFunction("LOWER", nil, "The text in lower case, by the rules of Unicode.", "lower($1)", like(0), whole(appendLower)),
+	textFunction("UPPER", nil, "The text in upper case, by the rules of Unicode: ß becomes SS.", "", like(0), whole(appendUpper)),
+	textFunction("LOWER", nil, "The text in lower case, by the rules of Unicode.", "", like(0), whole(appendLower)),
 	textFunction("INITCAP", nil, "The text with each word of ASCII letters and digits capitalized.", "", like(0), whole(appendCapitalized)),
 	textFunction("CHAR_LENGTH", []string{"CHARACTER_LENGTH", "LENGTH"}, "The number of characters (code points).", "length($1)", returns(value.IntType),
 		applyOne(ofBytes, ofInts, func(text []byte) int64 { return int64(utf8.RuneCount(text)) })),
-	textFunction("REVERSE", nil, "The characters from last to first.", "reverse($1)", maybe(value.StringType), appending(ofBytes, appendReversed)),
+	textFunction("REVERSE", nil, "The characters from last to first.", "", maybe(value.StringType), appending(ofBytes, appendReversed)),
 	textFunction("ASCII", nil, "The first byte of the text as a signed number; 0 for the empty text.", "", returns(value.IntType),
 		applyOne(ofBytes, ofInts, func(text []byte) int64 {
 			if len(text) == 0 {
@@ -82,7 +84,7 @@ var pieces = []*plan.Function{
 		Name: "SUBSTRING", Aliases: []string{"SUBSTR"}, Category: "string",
 		Signatures: []string{"SUBSTRING(text, start[, length]) → VARCHAR"},
 		Doc:        "The part of the text from character start on, counted from 1, or from the end when negative. NULL for a negative length.",
-		DuckDB:     "substr($*)", Flink: "SUBSTRING($*)",
+		Flink:      "SUBSTRING($*)",
 	}, form{params: []parameter{anyText, integer, integer}, optional: 1, result: maybeVarying(0), eval: kernel(slicing(substringPiece))}),
 	define(plan.Function{
 		Name: "LEFT", Category: "string", Signatures: []string{"LEFT(text, integer) → VARCHAR"},
@@ -98,7 +100,7 @@ var pieces = []*plan.Function{
 		Name: "TRIM", Category: "string",
 		Signatures: []string{"TRIM(text) → VARCHAR", "TRIM(BOTH | LEADING | TRAILING characters FROM text) → VARCHAR"},
 		Doc:        "The text without the given characters at its ends, blanks when none are given. As a call the order is side, characters, text.",
-		DuckDB:     "trim($1, ' ')", Flink: "TRIM($1)",
+		Flink:      "TRIM($1)",
 	},
 		form{params: []parameter{anyText}, result: varying(0), eval: trim(bothSides)},
 		form{params: []parameter{anyText, anyText}, result: varying(1), eval: trimSpelledBoth},
@@ -164,13 +166,13 @@ var searches = []*plan.Function{
 	}, form{params: []parameter{anyText, anyText}, result: returns(value.IntType), eval: kernel(locate)}),
 	define(plan.Function{
 		Name: "LOCATE", Category: "string", Signatures: []string{"LOCATE(text, text[, start]) → INT"},
-		Doc:    "Where the first text stands in the second, at or after character start; 0 when it does not.",
-		DuckDB: "strpos($2, $1)", Flink: "LOCATE($*)",
+		Doc:   "Where the first text stands in the second, at or after character start; 0 when it does not.",
+		Flink: "LOCATE($*)",
 	}, form{params: []parameter{anyText, anyText, integer}, optional: 1, result: returns(value.IntType), eval: kernel(locate)}),
 	define(plan.Function{
 		Name: "INSTR", Category: "string", Signatures: []string{"INSTR(text, text[, start[, occurrence]]) → INT"},
-		Doc:    "Where the second text stands in the first, from character start on, backwards when negative; 0 when it does not.",
-		DuckDB: "strpos($1, $2)", Flink: "INSTR($*)",
+		Doc:   "Where the second text stands in the first, from character start on, backwards when negative; 0 when it does not.",
+		Flink: "INSTR($*)",
 	}, form{params: []parameter{anyText, anyText, integer, integer}, optional: 2, result: returns(value.IntType), eval: kernel(instr)}),
 	affix("STARTSWITH", "starts_with", "Whether the text or bytes start with others.", bytes.HasPrefix),
 	affix("ENDSWITH", "ends_with", "Whether the text or bytes end with others.", bytes.HasSuffix),
@@ -217,8 +219,8 @@ var composers = []*plan.Function{
 		form{params: []parameter{anyBytes, anyBytes}, result: concatenated(value.Binary, value.Varbinary), eval: kernel(concat)}),
 	define(plan.Function{
 		Name: "CONCAT", Category: "string", Signatures: []string{"CONCAT(text, …) → STRING"},
-		Doc:    "The texts one after the other; NULL when one is.",
-		DuckDB: "", Flink: "CONCAT($*)",
+		Doc:   "The texts one after the other; NULL when one is.",
+		Flink: "CONCAT($*)",
 	}, form{params: []parameter{anyText}, rest: &anyText, result: returns(value.StringType), eval: kernel(concat)}),
 	define(plan.Function{
 		Name: "CONCAT_WS", Category: "string", Signatures: []string{"CONCAT_WS(separator, text, …) → STRING"},
@@ -242,8 +244,8 @@ var composers = []*plan.Function{
 	}, form{params: []parameter{anyText, integer, anyText}, resultOf: padType, eval: kernel(growing(pad(false)))}),
 	define(plan.Function{
 		Name: "REPLACE", Category: "string", Signatures: []string{"REPLACE(text, old, new) → STRING"},
-		Doc:    "The text with every occurrence of old replaced.",
-		DuckDB: "replace($1, $2, $3)", Flink: "REPLACE($1, $2, $3)",
+		Doc:   "The text with every occurrence of old replaced.",
+		Flink: "REPLACE($1, $2, $3)",
 	}, form{params: []parameter{anyText, anyText, anyText}, result: returns(value.StringType), eval: kernel(growing(appendReplaced))}),
 	define(plan.Function{
 		Name: "TRANSLATE", Category: "string", Signatures: []string{"TRANSLATE(text, characters, characters) → STRING"},
