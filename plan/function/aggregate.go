@@ -14,6 +14,9 @@ var comparableValue = parameter{name: "a value that has an order", accepts: func
 	return t.Kind != value.Variant
 }, null: value.IntType}
 
+// anyColumn is what aggregates of all types take.
+var anyColumn = parameter{name: "any value", accepts: func(value.Type) bool { return true }, null: value.StringType}
+
 var doubles = parameter{name: "an ARRAY of numbers", accepts: func(t value.Type) bool {
 	return t.Kind == value.Array && t.Elem.IsNumeric()
 }, to: castTo(value.ArrayOf(value.DoubleType)), null: value.ArrayOf(value.DoubleType)}
@@ -28,7 +31,7 @@ var aggregates = []*plan.Function{
 		DuckDB:     "count($*)", Flink: "COUNT($*)",
 	},
 		form{params: nil, result: always(value.BigIntType), state: plain(newCounting)},
-		form{params: []parameter{anything}, result: always(value.BigIntType), state: plain(newCounting)}),
+		form{params: []parameter{anyColumn}, result: always(value.BigIntType), state: plain(newCounting)}),
 	define(plan.Function{
 		Name: "SUM", Category: "aggregate", Aggregate: true,
 		Signatures: []string{"SUM(number) → the number's type"},
@@ -68,19 +71,19 @@ var aggregates = []*plan.Function{
 		Signatures: []string{"FIRST_VALUE(value) → the value's type"},
 		Doc:        "The value that came first and is not NULL.",
 		DuckDB:     "", Flink: "FIRST_VALUE($*)",
-	}, form{params: []parameter{anything}, result: like(0), state: newOrdered(showFirst)}),
+	}, form{params: []parameter{anyColumn}, result: like(0), state: newOrdered(showFirst)}),
 	define(plan.Function{
 		Name: "LAST_VALUE", Category: "aggregate", Aggregate: true,
 		Signatures: []string{"LAST_VALUE(value) → the value's type"},
 		Doc:        "The value that came last and is not NULL.",
 		DuckDB:     "", Flink: "LAST_VALUE($*)",
-	}, form{params: []parameter{anything}, result: like(0), state: newOrdered(showLast)}),
+	}, form{params: []parameter{anyColumn}, result: like(0), state: newOrdered(showLast)}),
 	define(plan.Function{
 		Name: "ANY_VALUE", Category: "aggregate", Aggregate: true,
 		Signatures: []string{"ANY_VALUE(value) → the value's type"},
 		Doc:        "One of the values that are not NULL: the first. Not in Flink.",
 		DuckDB:     "any_value($*)", Flink: "FIRST_VALUE($*)",
-	}, form{params: []parameter{anything}, result: like(0), state: newOrdered(showFirst)}),
+	}, form{params: []parameter{anyColumn}, result: like(0), state: newOrdered(showFirst)}),
 	define(plan.Function{
 		Name: "LISTAGG", Category: "aggregate", Aggregate: true,
 		Signatures: []string{"LISTAGG(text [, separator]) → STRING"},
@@ -96,13 +99,13 @@ var aggregates = []*plan.Function{
 		Signatures: []string{"ARRAY_AGG(value) → ARRAY"},
 		Doc:        "The values in the order they came, NULLs too; NULL when there are none.",
 		DuckDB:     "array_agg($*)", Flink: "ARRAY_AGG($*)",
-	}, form{params: []parameter{anything}, result: arrayOfArgument, state: newOrdered(showArray)}),
+	}, form{params: []parameter{anyColumn}, result: arrayOfArgument, state: newOrdered(showArray)}),
 	define(plan.Function{
 		Name: "COLLECT", Category: "aggregate", Aggregate: true,
 		Signatures: []string{"COLLECT(value) → ARRAY"},
 		Doc:        "The values that are not NULL, repeats too. Flink gives a MULTISET, here an ARRAY: both unnest alike.",
 		DuckDB:     "", Flink: "COLLECT($*)",
-	}, form{params: []parameter{anything}, result: func(params []value.Type) value.Type {
+	}, form{params: []parameter{anyColumn}, result: func(params []value.Type) value.Type {
 		return value.ArrayOf(params[0].Required()).Required()
 	}, state: newOrdered(showValues)}),
 	define(plan.Function{
@@ -110,19 +113,19 @@ var aggregates = []*plan.Function{
 		Signatures: []string{"JSON_ARRAYAGG(value [NULL | ABSENT ON NULL]) → VARCHAR(2000)"},
 		Doc:        "A JSON array of the values in the order they came. NULLs are left out unless told.",
 		DuckDB:     "", Flink: "JSON_ARRAYAGG($1)",
-	}, form{params: []parameter{anything, anyText}, optional: 1, check: checkJSONAggregate(0), result: always(value.VarcharOf(2000)), state: newOrdered(showJSONArray)}),
+	}, form{params: []parameter{anyColumn, anyText}, optional: 1, check: checkJSONAggregate(0), result: always(value.VarcharOf(2000)), state: newOrdered(showJSONArray)}),
 	define(plan.Function{
 		Name: "JSON_OBJECTAGG", Category: "aggregate", Aggregate: true,
 		Signatures: []string{"JSON_OBJECTAGG(KEY text VALUE value [NULL | ABSENT ON NULL]) → VARCHAR(2000)"},
 		Doc:        "A JSON object of keys and values; keys come out in order, the last of equal keys stays. NULL values are kept unless told, rows without a key are passed over.",
 		DuckDB:     "", Flink: "JSON_OBJECTAGG(KEY $1 VALUE $2)",
-	}, form{params: []parameter{anyText, anything, anyText}, optional: 1, check: checkJSONAggregate(1), result: always(value.VarcharOf(2000)), state: newOrdered(showJSONObject)}),
+	}, form{params: []parameter{anyText, anyColumn, anyText}, optional: 1, check: checkJSONAggregate(1), result: always(value.VarcharOf(2000)), state: newOrdered(showJSONObject)}),
 	define(plan.Function{
 		Name: "APPROX_COUNT_DISTINCT", Category: "aggregate", Aggregate: true,
 		Signatures: []string{"APPROX_COUNT_DISTINCT(value) → BIGINT"},
 		Doc:        "About how many different values there are (standard error 1.6 %), exactly where rows are taken back.",
 		DuckDB:     "approx_count_distinct($*)", Flink: "APPROX_COUNT_DISTINCT($*)",
-	}, form{params: []parameter{anything}, result: always(value.BigIntType), state: plain(newApproximateCount)}),
+	}, form{params: []parameter{anyColumn}, result: always(value.BigIntType), state: plain(newApproximateCount)}),
 	define(plan.Function{
 		Name: "PERCENTILE", Category: "aggregate", Aggregate: true,
 		Signatures: []string{"PERCENTILE(number, share [, frequency]) → DOUBLE", "PERCENTILE(number, ARRAY[share, …] [, frequency]) → ARRAY<DOUBLE>"},

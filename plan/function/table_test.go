@@ -122,6 +122,7 @@ func runCalls(t *testing.T, d *datadriven.TestData, covered map[string]bool) str
 		f, args := readCall(t, d, line)
 		covered[f.Name] = true
 		result := evaluate(t, ctx, line, f, args)
+		asColumns(t, ctx, line, f, args, result)
 		if d.HasArg("hidden") {
 			result, _, _ = strings.Cut(result, ":")
 		}
@@ -161,6 +162,30 @@ func readCall(t *testing.T, d *datadriven.TestData, line string) (*plan.Function
 		r.accept(",")
 	}
 	return f, args
+}
+
+// asColumns checks that a function that does not care for constants gives the
+// same for columns. Patterns, paths and units may care.
+func asColumns(t *testing.T, ctx *plan.Context, line string, f *plan.Function, args []argument, want string) {
+	t.Helper()
+	switch f.Category {
+	case "arithmetic", "comparison", "logic", "math", "time":
+	default:
+		return
+	}
+	if f.Volatile || strings.HasPrefix(want, "error") {
+		return
+	}
+	columns := make([]argument, len(args))
+	for i, a := range args {
+		columns[i].value = a.value
+	}
+	got := evaluate(t, ctx, line, f, columns)
+	gotType, _, _ := strings.Cut(got, ":")
+	wantType, _, _ := strings.Cut(want, ":")
+	if gotType == wantType && got != want {
+		t.Errorf("%s: %s for constants, %s for columns", line, want, got)
+	}
 }
 
 func evaluate(t *testing.T, ctx *plan.Context, line string, f *plan.Function, args []argument) string {
