@@ -68,11 +68,11 @@ func indexOf(list []int, x int) int {
 // groupKeys is all keys of an aggregate, where one property of a window stands
 // for the others.
 func groupKeys(n *Aggregate) [][]int {
-	window, isProperty, kinds := WindowKeys(n.Input, n.Keys, n.Sets)
+	source, isProperty, kinds := WindowKeys(n.Input, n.Keys, n.Sets)
 	var plain []int
 	properties := map[WindowPropertyKind]int{}
 	for i := range n.Keys {
-		if window != nil && isProperty[i] {
+		if source != nil && isProperty[i] {
 			properties[kinds[i]] = i
 		} else {
 			plain = append(plain, i)
@@ -82,10 +82,10 @@ func groupKeys(n *Aggregate) [][]int {
 	if !ok {
 		return nil
 	}
-	if window == nil {
+	if source == nil {
 		return [][]int{plain}
 	}
-	return withWindow(plain, properties, window.Spec)
+	return withWindow(plain, properties, WindowSpecOf(source))
 }
 
 func windowKeys(n *WindowAggregate) [][]int {

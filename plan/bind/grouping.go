@@ -263,7 +263,7 @@ func (g *grouping) aggregate() (plan.Node, []plan.TimeAttribute) {
 		a.Names = append(a.Names, fmt.Sprintf("call$%d", i))
 	}
 	times := make([]plan.TimeAttribute, len(a.Schema()))
-	if window, of, kinds := plan.WindowKeys(g.input, g.keys, g.sets); window != nil {
+	if source, of, kinds := plan.WindowKeys(g.input, g.keys, g.sets); source != nil {
 		for i := range g.keys {
 			if of[i] && kinds[i] == plan.WindowTime {
 				times[i] = plan.Rowtime

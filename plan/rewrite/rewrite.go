@@ -48,6 +48,7 @@ var rules = []rule{
 	{"merge-projects", mergeProjects},
 	{"remove-project", removeProject},
 	{"window-aggregate", windowAggregate},
+	{"aggregate-same-window", aggregateSameWindow},
 }
 
 // Optimize improves a plan. fired names the rules that did something, in

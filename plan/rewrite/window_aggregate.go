@@ -13,8 +13,9 @@ func windowAggregate(n plan.Node) plan.Node {
 	if !ok {
 		return nil
 	}
-	window, isProperty, kinds := plan.WindowKeys(a.Input, a.Keys, a.Sets)
-	if window == nil {
+	source, isProperty, kinds := plan.WindowKeys(a.Input, a.Keys, a.Sets)
+	window, ok := source.(*plan.Window)
+	if !ok {
 		return nil
 	}
 	between, ok := unstack(a.Input, window)
