@@ -3,6 +3,7 @@ package function
 import (
 	"bytes"
 	"cmp"
+	"slices"
 	"sync"
 
 	"tidemark/base/batch"
@@ -29,7 +30,7 @@ var comparisons = []*plan.Function{
 		params:  []parameter{anything, anything},
 		rest:    &anything,
 		lenient: true,
-		unify:   func(params []value.Type) bool { return commonForm(equal, params) },
+		unify:   func(params []value.Type) bool { return commonForm(equal, params) || textForm(params) },
 		result:  returns(value.BooleanType),
 		eval:    membership,
 	}),
@@ -138,6 +139,22 @@ func commonForm(op comparison, params []value.Type) bool {
 		}
 	}
 	return true
+}
+
+// textForm turns numbers and BOOLEANs among texts into text: IN compares them
+// so, as in Flink, where = refuses to.
+func textForm(params []value.Type) bool {
+	for _, t := range params {
+		if !t.IsText() && !t.IsNumeric() && t.Kind != value.Boolean && t.Kind != value.Null {
+			return false
+		}
+	}
+	for i, t := range params {
+		if !t.IsText() {
+			params[i] = value.StringType.WithNullability(t.NotNull)
+		}
+	}
+	return slices.ContainsFunc(params, value.Type.IsText)
 }
 
 // readAs reports whether a text is read as other to compare them: dates and
