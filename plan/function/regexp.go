@@ -9,20 +9,20 @@ import (
 )
 
 // regexps is the regular expression part of the table. Patterns are Java's, and
-// one that is none makes the result NULL, except in REGEXP. DuckDB has another
-// dialect of them (RE2), and is not asked.
+// one that is none makes the result NULL, except in REGEXP. DuckDB's are
+// RE2: they mean the same where both know them, and it refuses what it does not.
 var regexps = []*plan.Function{
 	define(plan.Function{
 		Name: "REGEXP", Aliases: []string{"RLIKE", "REGEXP_LIKE"}, Category: "regexp",
 		Signatures: []string{"REGEXP(text, pattern) → BOOLEAN"},
 		Doc:        "Whether a part of the text matches the Java regular expression. FALSE for an empty or wrong pattern.",
-		Flink:      "REGEXP($1, $2)",
+		DuckDB:     "($2 <> '' AND regexp_matches($1, $2))", Flink: "REGEXP($1, $2)",
 	}, form{params: []parameter{anyText, anyText}, result: returns(value.BooleanType), eval: regexpMatches}),
 	define(plan.Function{
 		Name: "REGEXP_EXTRACT", Category: "regexp",
 		Signatures: []string{"REGEXP_EXTRACT(text, pattern[, group]) → STRING"},
 		Doc:        "The first match of the pattern, or a group of it. NULL when there is none.",
-		Flink:      "REGEXP_EXTRACT($*)",
+		DuckDB:     "nullif(regexp_extract($*), '')", Flink: "REGEXP_EXTRACT($*)",
 	}, form{params: []parameter{anyText, anyText, integer}, optional: 1, result: maybe(value.StringType), eval: regexpExtract}),
 	define(plan.Function{
 		Name: "REGEXP_EXTRACT_ALL", Category: "regexp",
@@ -34,7 +34,7 @@ var regexps = []*plan.Function{
 		Name: "REGEXP_REPLACE", Category: "regexp",
 		Signatures: []string{"REGEXP_REPLACE(text, pattern, replacement) → STRING"},
 		Doc:        "The text with every match replaced. The replacement is put in as it is: $1 has no meaning.",
-		Flink:      "REGEXP_REPLACE($1, $2, $3)",
+		DuckDB:     `regexp_replace($1, $2, replace($3, '\', '\\'), 'g')`, Flink: "REGEXP_REPLACE($1, $2, $3)",
 	}, form{params: []parameter{anyText, anyText, anyText}, result: maybe(value.StringType), eval: regexpReplace}),
 	define(plan.Function{
 		Name: "REGEXP_COUNT", Category: "regexp",

@@ -10,15 +10,16 @@ import (
 	"tidemark/plan"
 )
 
-// texts is the string part of the table. DuckDB is given only what it computes
-// in the same way: its upper and lower map letter by letter, reverse goes by
-// graphemes, substr takes 0 for the place before the text.
+// texts is the string part of the table. What DuckDB is given it computes in the
+// same way but for the edges: its upper and lower map letter by letter (ß stays),
+// its substr takes 0 for the place before the text, its replace finds no empty
+// text. Where more than edges differ (reverse goes by graphemes) it is not asked.
 var texts = slices.Concat(lettersAndLengths, pieces, searches, composers, characterTests, likes)
 
 // lettersAndLengths is changing case, counting and codes of characters.
 var lettersAndLengths = []*plan.Function{
-	textFunction("UPPER", nil, "The text in upper case, by the rules of Unicode: ß becomes SS.", "", like(0), whole(appendUpper)),
-	textFunction("LOWER", nil, "The text in lower case, by the rules of Unicode.", "", like(0), whole(appendLower)),
+	textFunction("UPPER", nil, "The text in upper case, by the rules of Unicode: ß becomes SS.", "upper($1)", like(0), whole(appendUpper)),
+	textFunction("LOWER", nil, "The text in lower case, by the rules of Unicode.", "lower($1)", like(0), whole(appendLower)),
 	textFunction("INITCAP", nil, "The text with each word of ASCII letters and digits capitalized.", "", like(0), whole(appendCapitalized)),
 	textFunction("CHAR_LENGTH", []string{"CHARACTER_LENGTH", "LENGTH"}, "The number of characters (code points).", "length($1)", returns(value.IntType),
 		applyOne(ofBytes, ofInts, func(text []byte) int64 { return int64(utf8.RuneCount(text)) })),
@@ -244,8 +245,8 @@ var composers = []*plan.Function{
 	}, form{params: []parameter{anyText, integer, anyText}, resultOf: padType, eval: kernel(growing(pad(false)))}),
 	define(plan.Function{
 		Name: "REPLACE", Category: "string", Signatures: []string{"REPLACE(text, old, new) → STRING"},
-		Doc:   "The text with every occurrence of old replaced.",
-		Flink: "REPLACE($1, $2, $3)",
+		Doc:    "The text with every occurrence of old replaced.",
+		DuckDB: "replace($1, $2, $3)", Flink: "REPLACE($1, $2, $3)",
 	}, form{params: []parameter{anyText, anyText, anyText}, result: returns(value.StringType), eval: kernel(growing(appendReplaced))}),
 	define(plan.Function{
 		Name: "TRANSLATE", Category: "string", Signatures: []string{"TRANSLATE(text, characters, characters) → STRING"},
