@@ -85,7 +85,7 @@ var pieces = []*plan.Function{
 		Name: "SUBSTRING", Aliases: []string{"SUBSTR"}, Category: "string",
 		Signatures: []string{"SUBSTRING(text, start[, length]) → VARCHAR"},
 		Doc:        "The part of the text from character start on, counted from 1, or from the end when negative. NULL for a negative length.",
-		Flink:      "SUBSTRING($*)",
+		DuckDB:     "substr($*)", Flink: "SUBSTRING($*)",
 	}, form{params: []parameter{anyText, integer, integer}, optional: 1, result: maybeVarying(0), eval: kernel(slicing(substringPiece))}),
 	define(plan.Function{
 		Name: "LEFT", Category: "string", Signatures: []string{"LEFT(text, integer) → VARCHAR"},
