@@ -188,7 +188,7 @@ func (p *Pipeline) jobOf(change catalog.Change, session bind.Session) (target.Jo
 		}
 		node = bound.Plan
 	}
-	job.Plan, _ = rewrite.Optimize(node)
+	job.Plan = rewrite.Configure(node, change.Table.Options)
 	if change.Job != nil {
 		job.Upstream = lineage.Of(job.Plan).Tables
 	}

@@ -125,6 +125,18 @@ func sources(n plan.Node, open func(*plan.Scan) (connect.Source, error)) (map[*p
 	return all, failed
 }
 
+// updating finds the scans whose rows may take back earlier ones: those of
+// changelog formats.
+func updating(all map[*plan.Scan]connect.Source) map[*plan.Scan]bool {
+	changing := map[*plan.Scan]bool{}
+	for scan := range all {
+		if f, err := format.ByName(scan.Table.Options["format"]); err == nil && f.Changes {
+			changing[scan] = true
+		}
+	}
+	return changing
+}
+
 // source opens the source of a scan in a script.
 func (s *Session) source(scan *plan.Scan) (connect.Source, error) {
 	r := request(scan.Table, scan.Columns)
@@ -187,7 +199,7 @@ func (s *Session) run(ctx context.Context, n plan.Node, sink connect.Sink) error
 	}
 	now := s.binding().Now
 	spec := job.Spec{
-		Name: "script", Plan: n, Sources: from, Sink: sink, Parallelism: s.options.Parallelism,
+		Name: "script", Plan: n, Sources: from, Updating: updating(from), Sink: sink, Parallelism: s.options.Parallelism,
 		Context: plan.Context{Zone: s.zone, Now: now, Start: now, Streaming: s.options.Streaming},
 	}
 	if s.options.Streaming && s.options.Parallelism <= 1 {

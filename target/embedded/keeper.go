@@ -282,7 +282,7 @@ func (k *keeper) once() error {
 		return err
 	}
 	spec := job.Spec{
-		Name: k.job.Table.Name, Plan: k.job.Plan, Sources: from, Parallelism: k.jobs.options.Parallelism, Store: store,
+		Name: k.job.Table.Name, Plan: k.job.Plan, Sources: from, Updating: updating(from), Parallelism: k.jobs.options.Parallelism, Store: store,
 		Sink:    &reportingSink{Sink: native.NewSink(writer), keeper: k, store: store},
 		Context: plan.Context{Zone: k.job.Zone, Start: time.Now(), Streaming: true}, Log: k.jobs.options.Logger,
 	}
