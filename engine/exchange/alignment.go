@@ -6,7 +6,8 @@ import (
 )
 
 // Watermarks combines the watermarks of several senders: the least of those
-// that are not idle. It never falls.
+// that are not idle, or, when all are, the greatest, as if the one with it had
+// been the last to fall silent. It never falls.
 type Watermarks struct {
 	senders  []engine.Watermark
 	idle     []bool
@@ -26,15 +27,17 @@ func NewWatermarks(n int) *Watermarks {
 // all senders are idle.
 func (w *Watermarks) Set(sender int, to engine.Watermark, idle bool) (combined engine.Watermark, allIdle bool) {
 	w.senders[sender], w.idle[sender] = max(w.senders[sender], to), idle
-	least, allIdle := batch.Final, true
+	least, greatest, allIdle := batch.Final, batch.NoMark, true
 	for i, s := range w.senders {
+		greatest = max(greatest, s)
 		if !w.idle[i] {
 			least, allIdle = min(least, s), false
 		}
 	}
-	if !allIdle {
-		w.combined = max(w.combined, least)
+	if allIdle {
+		least = greatest
 	}
+	w.combined = max(w.combined, least)
 	return w.combined, allIdle
 }
 

@@ -84,12 +84,21 @@ func (c *Clock) End(split int) {
 	c.rise()
 }
 
-// rise lifts the combined watermark to that of the splits that still count. If
-// none does, it stays where it is; the end of all is told by Now.
+// rise lifts the combined watermark to that of the splits that still count. When
+// the last of them falls silent, it is lifted to the greatest of the silent
+// ones: it must not matter which of them was declared idle last. The end of all
+// splits is told by Now.
 func (c *Clock) rise() {
-	if w := c.least(-1); w != batch.Final && w > c.mu.combined {
-		c.mu.combined = w
+	w := c.least(-1)
+	if w == batch.Final {
+		w = c.mu.combined
+		for _, s := range c.mu.splits {
+			if s.idle && !s.ended {
+				w = max(w, s.watermark)
+			}
+		}
 	}
+	c.mu.combined = max(c.mu.combined, w)
 }
 
 // Now is the combined watermark, and whether the source is idle as a whole, so
