@@ -1,0 +1,49 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"tidemark/base/problem"
+)
+
+// httpAnswer is what a benchmark reads of an answer.
+type httpAnswer struct {
+	Rows       [][]any    `json:"rows"`
+	FinalUntil *time.Time `json:"final_until"`
+}
+
+// ask asks a server.
+func ask(ctx context.Context, url, question string) (*httpAnswer, error) {
+	body, err := json.Marshal(map[string]string{"sql": question})
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/api/v1/query", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, problem.New(problem.Internal, "the server answered %s: %s", response.Status, text)
+	}
+	var a httpAnswer
+	if err := json.Unmarshal(text, &a); err != nil {
+		return nil, fmt.Errorf("read answer: %w", err)
+	}
+	return &a, nil
+}

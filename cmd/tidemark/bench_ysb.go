@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"tidemark/base/vfs"
+	"tidemark/catalog"
+	"tidemark/connect"
+	"tidemark/engine/job"
+	"tidemark/examples/ysb"
+	"tidemark/plan"
+	"tidemark/plan/bind"
+	"tidemark/plan/rewrite"
+	"tidemark/sql"
+	"tidemark/sql/parse"
+)
+
+// Where the events of ysb come from.
+const (
+	fromMemory = "memory"
+	fromHTTP   = "http"
+	fromLog    = "log"
+)
+
+const (
+	ysbSeed        = 1
+	ysbBlockEvents = 4096 // about 1 MiB
+	ysbMemoryFull  = 10_000_000
+	ysbDurableFull = 3_000_000
+)
+
+// ysbResult is what ysb measured.
+type ysbResult struct {
+	From        string `json:"from"`
+	Events      int64  `json:"events"`
+	Parallelism int    `json:"parallelism"`
+	consumption
+	EventsPerSecond    float64 `json:"events_per_second"`
+	EventsPerCPUSecond float64 `json:"events_per_cpu_second"`
+	Rows               int     `json:"rows"`
+	Right              bool    `json:"right"`
+	Difference         string  `json:"difference,omitempty"`
+}
+
+func (r *ysbResult) wrong() string { return r.Difference }
+
+func (r *ysbResult) print(w io.Writer) {
+	check := "OK"
+	if !r.Right {
+		check = "FAILED"
+	}
+	fmt.Fprintf(w, "ysb from %s: %s events, parallelism %d\n", r.From, grouped(float64(r.Events)), r.Parallelism)
+	fmt.Fprintf(w, "  %-22s %s\n", "events/s", grouped(r.EventsPerSecond))
+	fmt.Fprintf(w, "  %-22s %.2f (of %.2f s)\n", "CPU seconds", r.CPUSeconds, r.Seconds)
+	fmt.Fprintf(w, "  %-22s %s\n", "events per CPU second", grouped(r.EventsPerCPUSecond))
+	fmt.Fprintf(w, "  %-22s %d MiB\n", "peak memory", r.PeakBytes/mebibyte)
+	fmt.Fprintf(w, "  %-22s %s (%s rows)\n", "answer", check, grouped(float64(r.Rows)))
+}
+
+func (o *benchOptions) ysb(ctx context.Context, c *console) (*ysbResult, error) {
+	b := &ysbBench{workload: ysb.New(ysbSeed), events: o.events, parallelism: o.parallelism, console: c}
+	var run func(context.Context) (*consumption, map[ysb.Key]int64, error)
+	full := int64(ysbDurableFull)
+	switch o.from {
+	case fromMemory:
+		run, full = b.memory, ysbMemoryFull
+	case fromHTTP:
+		run = b.http
+	case fromLog:
+		run = b.log
+	default:
+		return nil, usagef("--from is %q, not memory, http or log", o.from)
+	}
+	if b.events == 0 {
+		b.events = full
+	}
+	used, answer, err := run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &ysbResult{From: o.from, Events: b.events, Parallelism: b.parallelism, consumption: *used, Rows: len(answer)}
+	r.EventsPerSecond, r.EventsPerCPUSecond = float64(b.events)/used.Seconds, float64(b.events)/used.CPUSeconds
+	r.Difference = ysbDifference(b.workload.Answer(b.events), answer)
+	r.Right = r.Difference == ""
+	return r, nil
+}
+
+// ysbDifference names the first count that is wrong, "" when none is.
+func ysbDifference(want, got map[ysb.Key]int64) string {
+	for k, n := range want {
+		if got[k] != n {
+			return fmt.Sprintf("campaign %s has %d views in the window from %s, not %d", k.Campaign, got[k], time.UnixMilli(k.Window).UTC(), n)
+		}
+	}
+	for k := range got {
+		if _, there := want[k]; !there {
+			return fmt.Sprintf("campaign %s has a window from %s, and should not", k.Campaign, time.UnixMilli(k.Window).UTC())
+		}
+	}
+	return ""
+}
+
+// ysbBench runs the workload.
+type ysbBench struct {
+	workload    *ysb.Workload
+	events      int64
+	parallelism int
+	console     *console
+}
+
+// share is the part of the events that a partition has: every so many blocks.
+func (b *ysbBench) share(partition int) func() (from, to int64, ok bool) {
+	next := int64(partition) * ysbBlockEvents
+	return func() (from, to int64, ok bool) {
+		from = next
+		next += int64(b.parallelism) * ysbBlockEvents
+		return from, min(from+ysbBlockEvents, b.events), from < b.events
+	}
+}
+
+// planned is the query's plan, by way of its text, and the table that it reads.
+func (b *ysbBench) planned(ctx context.Context) (plan.Node, error) {
+	statements, wrong := parse.Script("", ysb.Table+";\n"+ysb.Query)
+	if err := wrong.Err(); err != nil {
+		return nil, err
+	}
+	tables := catalog.New(nil)
+	session := bind.Session{Zone: time.UTC, Streaming: true, Now: time.Now(), Expand: true, Config: map[string]string{}}
+	if _, err := tables.Apply(ctx, session, statements[0]); err != nil {
+		return nil, err
+	}
+	bound, err := bind.Query(tables, session, statements[1].(*sql.QueryStatement).Query)
+	if err != nil {
+		return nil, err
+	}
+	optimized, _ := rewrite.Optimize(bound.Plan)
+	return optimized, nil
+}
+
+// run runs the plan over a source to its end and collects the answer.
+func (b *ysbBench) run(ctx context.Context, n plan.Node, source func(connect.Request) (connect.Source, error)) (map[ysb.Key]int64, error) {
+	from := map[*plan.Scan]connect.Source{}
+	var failed error
+	plan.Inspect(n, func(n plan.Node) bool {
+		if scan, ok := n.(*plan.Scan); ok {
+			r := connect.Request{Table: scan.Table.Name, Zone: time.UTC, FS: vfs.OS(), Bounded: true}
+			for _, p := range scan.Columns {
+				r.Columns = append(r.Columns, connect.Column{Name: scan.Table.Columns[p].Name, Type: scan.Table.Columns[p].Type})
+			}
+			from[scan], failed = source(r)
+		}
+		return failed == nil
+	})
+	if failed != nil {
+		return nil, failed
+	}
+	sink := &ysbSink{answer: map[ysb.Key]int64{}}
+	now := time.Now()
+	// The splits are read side by side: each is in the order of event time, so
+	// that no row is late whatever the timing.
+	j, err := job.New(job.Spec{
+		Name: "ysb", Plan: n, Sources: from, Sink: sink, Parallelism: b.parallelism, AnyOrder: true,
+		Context: plan.Context{Zone: time.UTC, Now: now, Start: now, Streaming: true},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sink.answer, j.Run(ctx)
+}
+
+// everyPartition does something for each partition at the same time.
+func (b *ysbBench) everyPartition(do func(partition int) error) error {
+	failed := make([]error, b.parallelism)
+	var all sync.WaitGroup
+	for p := range b.parallelism {
+		all.Go(func() { failed[p] = do(p) })
+	}
+	all.Wait()
+	return errors.Join(failed...)
+}
+
+// ysbSink collects the answer.
+type ysbSink struct {
+	answer map[ysb.Key]int64
+	epoch  connect.Epoch
+}
+
+// Committed is the last epoch collected.
+func (s *ysbSink) Committed(context.Context) (connect.Epoch, error) { return s.epoch, nil }
+
+// Apply adds rows to the answer.
+func (s *ysbSink) Apply(_ context.Context, c connect.Commit) error {
+	s.epoch = c.Epoch
+	for _, b := range c.Batches {
+		b.Each(func(i int) {
+			row := b.Row(i)
+			s.answer[ysb.Key{Campaign: row[0].Text, Window: row[1].Int / 1000}] += row[2].Int
+		})
+	}
+	return nil
+}
+
+// Close does nothing.
+func (s *ysbSink) Close() error { return nil }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tidemark/examples/ysb"
+)
+
+const (
+	ysbPoll     = 50 * time.Millisecond
+	ysbFinalMax = 5 * time.Minute // from the last post to the last final window
+)
+
+// http posts the events to a server and asks it for the answer.
+func (b *ysbBench) http(ctx context.Context) (*consumption, map[ysb.Key]int64, error) {
+	s, remove, err := temporaryServer(ctx, b.console, b.parallelism)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer remove()
+	defer s.close()
+	definitions := fmt.Sprintf("%s WITH ('partitions' = '%d');\nCREATE MATERIALIZED TABLE ysb_views FRESHNESS = INTERVAL '1' SECOND AS\n%s", ysb.Table, b.parallelism, ysb.Query)
+	if _, err := s.pipeline.Execute(ctx, definitions); err != nil {
+		return nil, nil, err
+	}
+	used := startMeasuring()
+	err = b.everyPartition(func(partition int) error {
+		url := fmt.Sprintf("%s/api/v1/events/ad_events?partition=%d", s.url(), partition)
+		var text []byte
+		next := b.share(partition)
+		for from, to, ok := next(); ok; from, to, ok = next() {
+			text = b.workload.AppendEvents(text[:0], from, to)
+			if err := sendTo(ctx, url, text); err != nil {
+				return err
+			}
+		}
+		return sendTo(ctx, url, b.workload.AppendClosing(text[:0], b.events))
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := b.waitFinal(ctx, s.url()); err != nil {
+		return nil, nil, err
+	}
+	used.stop(0)
+	answer, err := b.answer(ctx, s.url())
+	return used, answer, err
+}
+
+// end is where the last window ends.
+func (b *ysbBench) end() time.Time {
+	return ysb.At(b.events - 1).Truncate(ysb.Window).Add(ysb.Window)
+}
+
+// waitFinal asks until all windows are final.
+func (b *ysbBench) waitFinal(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, ysbFinalMax)
+	defer cancel()
+	ticker := time.NewTicker(ysbPoll)
+	defer ticker.Stop()
+	for {
+		a, err := ask(ctx, url, "SELECT COUNT(*) AS n FROM ysb_views")
+		if err != nil {
+			return err
+		}
+		if a.FinalUntil != nil && !a.FinalUntil.Before(b.end()) {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the windows to be final: %w", ctx.Err())
+		}
+	}
+}
+
+// answer asks for the views, window by window.
+func (b *ysbBench) answer(ctx context.Context, url string) (map[ysb.Key]int64, error) {
+	answer := map[ysb.Key]int64{}
+	for window := ysb.Start; window.Before(b.end()); window = window.Add(ysb.Window) {
+		a, err := ask(ctx, url, fmt.Sprintf("SELECT campaign, seen FROM ysb_views WHERE window_start = TIMESTAMP '%s'", window.Format(time.DateTime)))
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range a.Rows {
+			var n int64
+			if _, err := fmt.Sscan(fmt.Sprint(row[1]), &n); err != nil {
+				return nil, fmt.Errorf("read answer %v: %w", row, err)
+			}
+			answer[ysb.Key{Campaign: fmt.Sprint(row[0]), Window: window.UnixMilli()}] += n
+		}
+	}
+	return answer, nil
+}
