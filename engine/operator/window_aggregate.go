@@ -217,22 +217,19 @@ func (a *WindowAggregate) Advance(w engine.Watermark, emit engine.Emit) error {
 // fire shows a complete window. Its rows carry the watermark before: downstream
 // has not seen a later one yet.
 func (a *WindowAggregate) fire(end int64, before engine.Watermark, emit engine.Emit) error {
-	switch {
-	case a.node.Emit == plan.EmitEarly && a.amends:
-		if err := a.amend(end, a.touchedKeys(end), before, emit); err != nil {
-			return err
-		}
-		delete(a.stirred, end)
-	case a.amends:
-		if err := a.amend(end, nil, before, emit); err != nil {
-			return err
-		}
-		delete(a.stirred, end)
-	default:
+	if !a.amends {
 		return a.showAll(end, before, emit)
+	}
+	var only *table // all groups, when none was shown before
+	if a.node.Emit == plan.EmitEarly {
+		only = a.touchedKeys(end)
+	}
+	if err := a.amend(end, only, before, emit); err != nil {
+		return err
 	}
 	if a.panes.keep == 0 {
 		delete(a.shown, end)
+		delete(a.stirred, end)
 	}
 	return nil
 }
