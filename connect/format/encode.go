@@ -219,6 +219,9 @@ func appendJSONRow(dst []byte, c *batch.Column, i int, style JSONStyle) ([]byte,
 	return append(dst, '}'), nil
 }
 
+// AppendJSONText appends a text as a JSON string, such as a field's name.
+func AppendJSONText(dst []byte, text string) []byte { return appendJSONText(dst, []byte(text)) }
+
 // appendJSONText quotes a text. Bytes that are no UTF-8 become U+FFFD.
 func appendJSONText(dst, text []byte) []byte {
 	const hex = "0123456789abcdef"

@@ -113,7 +113,14 @@ func (w *Writer) Apply(ctx context.Context, epoch uint64, watermark int64, batch
 	if err := w.exec(ctx, "BEGIN TRANSACTION"); err != nil {
 		return fmt.Errorf("begin epoch %d of %s: %w", epoch, w.table.Name, err)
 	}
+	ended := false
+	defer func() {
+		if !ended { // a panic is on its way: the connection must not stay in a transaction
+			_ = w.exec(context.WithoutCancel(ctx), "ROLLBACK")
+		}
+	}()
 	err = w.write(ctx, epoch, watermark, batches, done != nil)
+	ended = true
 	if err == nil {
 		err = w.exec(ctx, "COMMIT")
 	}

@@ -16,7 +16,6 @@ import (
 	"tidemark/base/problem"
 	"tidemark/base/value"
 	"tidemark/base/vfs"
-	"tidemark/catalog"
 	"tidemark/connect"
 	"tidemark/connect/native"
 	"tidemark/engine/job"
@@ -287,7 +286,7 @@ func (k *keeper) once() error {
 		Context: plan.Context{Zone: k.job.Zone, Start: time.Now(), Streaming: true}, Log: k.jobs.options.Logger,
 	}
 	if k.job.Table.Kind == plan.Materialized {
-		if spec.Late, err = k.lateSink(); err != nil {
+		if spec.Late, err = k.newLateSink(); err != nil {
 			return err
 		}
 	}
@@ -305,19 +304,6 @@ func (k *keeper) once() error {
 	k.mu.run = nil
 	k.mu.Unlock()
 	return err
-}
-
-// lateSink stores rows that came too late in t$late.
-func (k *keeper) lateSink() (connect.Sink, error) {
-	t := &plan.Table{Name: k.job.Table.Name + catalog.LateSuffix}
-	for _, c := range connect.LateColumns {
-		t.Columns = append(t.Columns, plan.TableColumn{Name: c.Name, Type: c.Type})
-	}
-	writer, err := k.jobs.options.Store.Writer(k.ctx, storedTable(t, nil))
-	if err != nil {
-		return nil, err
-	}
-	return native.NewSink(writer), nil
 }
 
 // reportingSink tells the board of every epoch that has become visible.

@@ -1,0 +1,92 @@
+package embedded
+
+import (
+	"context"
+
+	"tidemark/base/batch"
+	"tidemark/base/value"
+	"tidemark/catalog"
+	"tidemark/connect"
+	"tidemark/connect/format"
+	"tidemark/connect/native"
+	"tidemark/plan"
+)
+
+// lateSink stores the rows that came too late for a window aggregation, in the
+// one shape that every t$late has.
+type lateSink struct {
+	connect.Sink
+	schema plan.Schema // of the rows, the input of the aggregation
+	time   int         // the column that windows go by
+}
+
+// newLateSink makes the sink of t$late; nil when the plan keeps no late rows.
+func (k *keeper) newLateSink() (connect.Sink, error) {
+	var keeps *plan.WindowAggregate
+	plan.Inspect(k.job.Plan, func(n plan.Node) bool {
+		if w, ok := n.(*plan.WindowAggregate); ok && w.Late.Action != plan.LateDrop && keeps == nil {
+			keeps = w
+		}
+		return true
+	})
+	if keeps == nil {
+		return nil, nil
+	}
+	t := &plan.Table{Name: k.job.Table.Name + catalog.LateSuffix}
+	for _, c := range connect.LateColumns {
+		t.Columns = append(t.Columns, plan.TableColumn{Name: c.Name, Type: c.Type})
+	}
+	writer, err := k.jobs.options.Store.Writer(k.ctx, storedTable(t, nil))
+	if err != nil {
+		return nil, err
+	}
+	return &lateSink{Sink: native.NewSink(writer), schema: keeps.Input.Schema(), time: keeps.Spec.Time}, nil
+}
+
+// Apply stores the rows as event time, watermark and JSON.
+func (s *lateSink) Apply(ctx context.Context, c connect.Commit) error {
+	reshaped := make([]*batch.Batch, len(c.Batches))
+	for i, b := range c.Batches {
+		var err error
+		if reshaped[i], err = s.reshape(b); err != nil {
+			return err
+		}
+	}
+	c.Batches = reshaped
+	return s.Sink.Apply(ctx, c)
+}
+
+func (s *lateSink) reshape(b *batch.Batch) (*batch.Batch, error) {
+	out := &batch.Batch{Rows: b.Live()}
+	for _, f := range connect.LateColumns {
+		out.Columns = append(out.Columns, batch.NewColumn(f.Type, out.Rows))
+	}
+	var failed error
+	var text []byte
+	b.Each(func(i int) {
+		times := b.Columns[s.time]
+		if times.IsNull(i) {
+			out.Columns[0].AppendNull()
+		} else {
+			out.Columns[0].AppendValue(value.Value{Int: times.Ints[i]})
+		}
+		if mark := b.Mark(i); mark == batch.NoMark || mark == batch.Final {
+			out.Columns[1].AppendNull()
+		} else {
+			out.Columns[1].AppendValue(value.Value{Int: mark * 1000})
+		}
+		text = append(text[:0], '{')
+		for c, column := range b.Columns {
+			if c > 0 {
+				text = append(text, ',')
+			}
+			text = append(format.AppendJSONText(text, s.schema[c].Name), ':')
+			var err error
+			if text, err = format.AppendJSON(text, column, i, format.JSONStyle{ISO: true}); err != nil {
+				failed = err
+			}
+		}
+		out.Columns[2].AppendValue(value.OfString(string(append(text, '}'))))
+	})
+	return out, failed
+}
