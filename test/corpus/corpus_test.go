@@ -12,7 +12,8 @@
 //
 // A query or changes block may say "ordered" (the order of rows counts),
 // "types" (the first line names the columns), "mode=batch" or "mode=streaming"
-// (it has no other), and "skip=(RUNNER, REASON)" more than once.
+// (it has no other), and "skip=(RUNNER, REASON)";
+// with the reason "refused" the oracle is checked to refuse the query by name.
 //
 // Runners: TestEmbedded runs every block as tidemark exec does, in streaming and
 // in batch mode, with several numbers of workers and sizes of batches.
@@ -65,7 +66,9 @@ func TestMain(m *testing.M) {
 }
 
 // isCase reports whether a block has an expectation of its own about SQL.
-func isCase(command string) bool { return command == "query" || command == "changes" || command == "error" }
+func isCase(command string) bool {
+	return command == "query" || command == "changes" || command == "error"
+}
 
 // tally counts what a runner did, for the report.
 type tally struct {
@@ -99,6 +102,9 @@ func walk(t *testing.T, f func(t *testing.T, w *world, d *datadriven.TestData) s
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		w := newWorld()
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string { return f(t, w, d) })
+		for _, fault := range w.faults {
+			t.Error(fault)
+		}
 	})
 }
 
@@ -127,6 +133,12 @@ type world struct {
 	files       vfs.FS // with the event log in folder data
 	definitions []string
 	feeds       []feed
+	faults      []string // collected, because datadriven leaves a script at its first failure
+}
+
+// fault notes that a block is not as it should be.
+func (w *world) fault(d *datadriven.TestData, format string, args ...any) {
+	w.faults = append(w.faults, d.Pos+": "+fmt.Sprintf(format, args...))
 }
 
 // feed is one block of events.

@@ -72,11 +72,13 @@ func runEmbedded(t *testing.T, w *world, d *datadriven.TestData) string {
 	case "changes":
 		a, err := w.run(t.Context(), changesSetting, d.Input)
 		if err != nil {
-			d.Fatalf(t, "%v", err)
+			w.fault(d, "%v", err)
+			return d.Expected
 		}
 		rows, err := a.rows()
 		if err != nil {
-			d.Fatalf(t, "%v in\n%s", err, a.log())
+			w.fault(d, "%v in\n%s", err, a.log())
+			return d.Expected
 		}
 		w.compare(t, d, lines(rows, false))
 		return a.log()
@@ -101,11 +103,13 @@ func (w *world) query(t *testing.T, d *datadriven.TestData) string {
 	}
 	a, err := w.run(t.Context(), first, d.Input)
 	if err != nil {
-		d.Fatalf(t, "%s: %v", first, err)
+		w.fault(d, "%s: %v", first, err)
+		return d.Expected
 	}
 	rows, err := a.rows()
 	if err != nil {
-		d.Fatalf(t, "%s: %v in\n%s", first, err, a.log())
+		w.fault(d, "%s: %v in\n%s", first, err, a.log())
+		return d.Expected
 	}
 	w.compare(t, d, lines(rows, d.HasArg("ordered")))
 	header := ""
@@ -123,16 +127,16 @@ func (w *world) compare(t *testing.T, d *datadriven.TestData, want string) {
 		}
 		a, err := w.run(t.Context(), s, d.Input)
 		if err != nil {
-			t.Errorf("%s: %s: %v", d.Pos, s, err)
+			w.fault(d, "%s: %v", s, err)
 			continue
 		}
 		rows, err := a.rows()
 		if err != nil {
-			t.Errorf("%s: %s: %v in\n%s", d.Pos, s, err, a.log())
+			w.fault(d, "%s: %v in\n%s", s, err, a.log())
 			continue
 		}
 		if diff := cmp.Diff(want, lines(rows, d.HasArg("ordered"))); diff != "" {
-			t.Errorf("%s: %s: other rows than with %s (-want +got):\n%s", d.Pos, s, settings[0], diff)
+			w.fault(d, "%s: other rows than at first (-want +got):\n%s", s, diff)
 		}
 	}
 }
