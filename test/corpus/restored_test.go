@@ -1,5 +1,157 @@
 package corpus
 
-const orderVariable = "TIDEMARK_CORPUS_ORDER"
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
 
-func keepTables(string) error { return nil }
+	"github.com/cockroachdb/datadriven"
+	"github.com/google/go-cmp/cmp"
+
+	"tidemark/plan"
+	"tidemark/plan/bind"
+	"tidemark/sql/parse"
+)
+
+// workersMax is how many workers a job has at most; each process has another
+// number of them than the one before.
+const workersMax = 3
+
+// keptCase is a query that is kept as a stored table.
+type keptCase struct {
+	Name string // of the table
+	SQL  string
+
+	position string
+	want     []string
+	feeds    int // it is asked after so many
+}
+
+func TestRestored(t *testing.T) {
+	var count tally
+	cases := map[*world][]keptCase{}
+	walk(t, func(t *testing.T, w *world, d *datadriven.TestData) string {
+		switch d.Cmd {
+		case "define", "feed":
+			_ = runEmbedded(t, w, d)
+		case "query", "changes":
+			reason, skip := notKept(w, d)
+			if skip {
+				count.skip(reason)
+				break
+			}
+			want, err := expectedRows(d.Cmd, d.Expected)
+			if err != nil {
+				w.fault(d, "%v", err)
+				break
+			}
+			name := fmt.Sprintf("kept_%d", len(cases[w]))
+			cases[w] = append(cases[w], keptCase{Name: name, SQL: strings.TrimRight(d.Input, "; \n"), position: d.Pos, want: want, feeds: len(w.feeds)})
+		}
+		return d.Expected
+	})
+	for w, kept := range cases {
+		script, _, _ := strings.Cut(filepath.Base(kept[0].position), ".")
+		t.Run(script, func(t *testing.T) { keepThroughCrashes(t, w, kept) })
+		count.checked += len(kept)
+	}
+	count.print(t)
+}
+
+// notKept gives the reason why a query is not kept as a stored table.
+func notKept(w *world, d *datadriven.TestData) (reason string, is bool) {
+	if reason, is = skipped(d, "restored"); is {
+		return reason, true
+	}
+	if modeOf(d) == "batch" {
+		return "only in batch mode", true
+	}
+	q, err := parse.Query(d.Input)
+	if err != nil {
+		return err.Error(), true
+	}
+	bound, err := bind.Query(w.catalog, w.session, q)
+	if err != nil {
+		return err.Error(), true
+	}
+	reads := false
+	plan.Inspect(bound.Plan, func(n plan.Node) bool {
+		_, scan := n.(*plan.Scan)
+		reads = reads || scan
+		return true
+	})
+	return "reads no table", !reads
+}
+
+// keepThroughCrashes keeps the cases of a script as stored tables in processes
+// that are killed, one in each feed, and then compares what is stored.
+func keepThroughCrashes(t *testing.T, w *world, all []keptCase) {
+	dir := t.TempDir()
+	workers := 0
+	for fed := 1; fed <= len(w.feeds); fed++ {
+		var live, ending []keptCase
+		for _, c := range all {
+			if c.feeds >= fed {
+				live = append(live, c)
+			}
+			if c.feeds == fed {
+				ending = append(ending, c)
+			}
+		}
+		if len(live) == 0 {
+			break
+		}
+		workers = workers%workersMax + 1
+		carryOut(t, order{Dir: dir, Definitions: w.definitions, Cases: live, Feed: &w.feeds[fed-1], KillAtOnce: fed%2 == 0, Parallelism: workers})
+		if len(ending) == 0 {
+			continue
+		}
+		workers = workers%workersMax + 1
+		stored := carryOut(t, order{Dir: dir, Definitions: w.definitions, Cases: ending, Parallelism: workers})
+		for _, c := range ending {
+			if diff := cmp.Diff(lines(c.want, false), lines(stored[c.Name], false)); diff != "" {
+				t.Errorf("%s: other rows are stored after %d crashes (-want +got):\n%s", c.position, fed, diff)
+			}
+		}
+	}
+}
+
+// carryOut runs an order in a process of its own. One with a feed must end by
+// being killed; another gives the rows that are stored.
+func carryOut(t *testing.T, o order) map[string][]string {
+	t.Helper()
+	text, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(o.Dir, "order.json")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	child := exec.CommandContext(t.Context(), os.Args[0])
+	child.Env = append(os.Environ(), orderVariable+"="+path)
+	var errs strings.Builder
+	child.Stderr = &errs
+	out, err := child.Output()
+	if o.Feed != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+			t.Fatalf("the process was to be killed, but: %v\n%s", err, errs.String())
+		}
+		return nil
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, errs.String())
+	}
+	stored := map[string][]string{}
+	if err := json.Unmarshal(out, &stored); err != nil {
+		t.Fatal(err)
+	}
+	return stored
+}
