@@ -124,6 +124,9 @@ func commonForm(op comparison, params []value.Type) bool {
 		common = value.BooleanType
 	}
 	ordered := op != equal && op != notEqual
+	if ordered && common.Kind == value.Timestamp && slices.ContainsFunc(params, isZoned) {
+		common.Kind = value.TimestampLTZ // wall clocks are ordered by the instants they show in the session's zone
+	}
 	if ordered && (common.Class() == value.Lists || common.Class() == value.Structs) || common.Class() == value.NoData || common.Kind == value.Variant {
 		return false
 	}
@@ -140,6 +143,8 @@ func commonForm(op comparison, params []value.Type) bool {
 	}
 	return true
 }
+
+func isZoned(t value.Type) bool { return t.Kind == value.TimestampLTZ }
 
 // textForm turns numbers and BOOLEANs among texts into text: IN compares them
 // so, as in Flink, where = refuses to.

@@ -68,7 +68,7 @@ var mathematics = []*plan.Function{
 		unitForm(ceilToUnit)),
 
 	floatFunction2("POWER", "pow($1, $2)", power, "POWER(base, exponent)", "The base raised to the exponent."),
-	floatFunction("SQRT", "CASE WHEN $1 < 0 THEN CAST('nan' AS DOUBLE) ELSE sqrt($1) END", math.Sqrt, "The square root; NaN of a number below zero."),
+	floatFunction("SQRT", "CASE WHEN $1 < 0 THEN CAST('nan' AS DOUBLE) ELSE sqrt($1) END", func(f float64) float64 { return math.Sqrt(f) + 0 }, "The square root, 0 also of -0; NaN of a number below zero."),
 	floatFunction("EXP", "exp($1)", math.Exp, "e raised to the number."),
 	floatFunction("LN", "CASE WHEN $1 > 0 THEN ln($1) WHEN $1 = 0 THEN CAST('-infinity' AS DOUBLE) WHEN $1 < 0 THEN CAST('nan' AS DOUBLE) END", math.Log, "The natural logarithm; -Infinity of zero, NaN below it."),
 	floatFunction("LOG10", "CASE WHEN $1 > 0 THEN log10($1) WHEN $1 = 0 THEN CAST('-infinity' AS DOUBLE) WHEN $1 < 0 THEN CAST('nan' AS DOUBLE) END", log10, "The logarithm to base 10."),
@@ -80,7 +80,7 @@ var mathematics = []*plan.Function{
 		DuckDB:     "", Flink: "LOG($*)",
 	},
 		form{params: []parameter{asDouble}, result: returns(value.DoubleType), eval: applyOne(ofFloats, ofFloats, math.Log)},
-		form{params: []parameter{asDouble, asDouble}, result: returns(value.DoubleType), eval: applyTwo(ofFloats, ofFloats, ofFloats, func(base, f float64) float64 { return math.Log(f) / math.Log(base) })}),
+		form{params: []parameter{asDouble, asDouble}, result: returns(value.DoubleType), eval: applyTwo(ofFloats, ofFloats, ofFloats, func(base, f float64) float64 { return math.Log(f)/math.Log(base) + 0 })}),
 	floatFunction("SIN", "sin($1)", math.Sin, "The sine of an angle in radians."),
 	floatFunction("COS", "cos($1)", math.Cos, "The cosine of an angle in radians."),
 	floatFunction("TAN", "tan($1)", math.Tan, "The tangent of an angle in radians."),

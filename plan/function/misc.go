@@ -172,7 +172,7 @@ func fillText(out *batch.Column, text string) {
 }
 
 func typeOf(c *call) plan.Kernel {
-	name := c.Args[0].Type.String()
+	name := typeName(c.Args[0].Type)
 	if len(c.Args) == 2 && c.Args[1].Literal != nil && c.Args[1].Literal.Bool {
 		name = serializable(name)
 	}
@@ -180,6 +180,18 @@ func typeOf(c *call) plan.Kernel {
 		fillText(out, name)
 		return nil
 	}
+}
+
+// typeName is how TYPEOF names a type: intervals by the unit that their values
+// count, whatever units they were written with.
+func typeName(t value.Type) string {
+	switch t.Kind {
+	case value.IntervalYearMonth:
+		t.Unit = value.Month
+	case value.IntervalDayTime:
+		t.Unit, t.Scale = value.Second, 3
+	}
+	return t.String()
 }
 
 // serializable spells out the names that are short forms.

@@ -358,9 +358,14 @@ func toDate(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
 	})
 }
 
-// readTimestamp reads a text by the modern pattern in row i of argument n, or
-// in the usual SQL form when that does not match.
+// readTimestamp reads a text as CAST does, or by the modern pattern in row i of
+// argument n where there is one, and in the usual SQL form when that does not
+// match.
 func readTimestamp(args []*batch.Column, n, i int) (t value.Instant, ok bool, err error) {
+	if n >= len(args) {
+		t, err := value.ParseTimestamp(args[0].Bytes(i), value.CastForm)
+		return t.Truncate(3), err == nil, nil
+	}
 	p, err := patternAt(args, n, i, false)
 	if err != nil {
 		return value.Instant{}, false, err
@@ -475,13 +480,18 @@ func unixTimestamp(ctx *plan.Context, args []*batch.Column, out *batch.Column) e
 			return err
 		}
 		parsed, ok := p.parse(string(args[0].Bytes(i)))
-		switch {
-		case !ok:
+		if !ok {
 			out.Ints[i] = math.MinInt64
-		case parsed.hasOffset:
-			out.Ints[i] = parsed.lenientInstant().Seconds - int64(parsed.offset)
-		default:
-			out.Ints[i] = laterInstantOfWall(parsed.lenientInstant().Seconds, ctx.Zone)
+			return nil
+		}
+		wall := parsed.lenientInstant()
+		if parsed.hasOffset {
+			out.Ints[i] = wall.Seconds - int64(parsed.offset)
+		} else {
+			out.Ints[i] = laterInstantOfWall(wall.Seconds, ctx.Zone)
+		}
+		if out.Ints[i] < 0 && wall.Nanos > 0 {
+			out.Ints[i]++ // before 1970 too, the fraction is cut towards 1970
 		}
 		return nil
 	})

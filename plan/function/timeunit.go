@@ -86,7 +86,7 @@ func extractKernel(u timeUnit, of value.Type) plan.Kernel {
 			case value.IntervalDayTime:
 				out.Ints[i] = partOfMillis(u, c.Ints[i])
 			case value.Time:
-				out.Ints[i] = partOfClock(u, value.Int128Of(c.Ints[i]*nanosPerMilli))
+				out.Ints[i] = partOfTimeOfDay(u, c.Ints[i])
 			case value.Timestamp:
 				out.Ints[i] = partOfTimestamp(u, rawInstant(c, i))
 			default:
@@ -97,6 +97,15 @@ func extractKernel(u timeUnit, of value.Type) plan.Kernel {
 			return nil
 		})
 	}
+}
+
+// partOfTimeOfDay is u of a TIME in milliseconds. Texts like 24:00:00 make a TIME
+// of a day or more, whose hours start again.
+func partOfTimeOfDay(u timeUnit, millis int64) int64 {
+	if u != "EPOCH" {
+		millis %= value.MillisPerDay
+	}
+	return partOfClock(u, value.Int128Of(millis*nanosPerMilli))
 }
 
 // partOfTimestamp splits a TIMESTAMP towards 1970, as Flink does: before it the
