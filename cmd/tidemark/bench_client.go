@@ -47,3 +47,18 @@ func ask(ctx context.Context, url, question string) (*httpAnswer, error) {
 	}
 	return &a, nil
 }
+
+// get fetches a page.
+func get(ctx context.Context, url string) (status int, text []byte, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	text, err = io.ReadAll(response.Body)
+	return response.StatusCode, text, err
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,8 @@ import (
 // The load of freshness.
 const (
 	freshnessPosts    = 20 // a second
+	freshnessPosters  = 4  // at the same time
+	freshnessBodyMax  = 1 << 20
 	freshnessProbes   = 5  // a second: posts whose way is followed
 	freshnessAsks     = 20 // dashboard questions a second
 	freshnessPoll     = 10 * time.Millisecond
@@ -161,11 +164,19 @@ func (b *freshnessBench) post(posting, ctx context.Context, rate float64) error 
 	traffic := ads.NewTraffic(1, rate, time.Now())
 	ticker := time.NewTicker(time.Second / freshnessPosts)
 	defer ticker.Stop()
+	var all sync.WaitGroup
+	places := make(chan struct{}, freshnessPosters)
+	failed := make(chan error, freshnessPosters)
 	for n := 0; ; n++ {
 		select {
 		case <-ticker.C:
+		case err := <-failed:
+			all.Wait()
+			return err
 		case <-posting.Done():
-			return nil
+			all.Wait()
+			close(failed)
+			return <-failed // nil when there is none
 		}
 		now := time.Now()
 		events := traffic.Until(now)
@@ -175,19 +186,53 @@ func (b *freshnessBench) post(posting, ctx context.Context, rate float64) error 
 			events.Impressions = appendProbe(events.Impressions, probe, now)
 			events.ImpressionRows++
 		}
+		places <- struct{}{}
+		all.Go(func() {
+			defer func() { <-places }()
+			if err := b.send(ctx, events, probe); err != nil {
+				select {
+				case failed <- err:
+				default: // one is enough
+				}
+			}
+		})
+	}
+}
+
+// send posts events in bodies of a usual size, and notes when the last one,
+// which has the probe, was acknowledged.
+func (b *freshnessBench) send(ctx context.Context, events ads.Events, probe string) error {
+	if err := b.sendParts(ctx, "ods_clicks", events.Clicks); err != nil {
+		return err
+	}
+	if err := b.sendParts(ctx, "ods_impressions", events.Impressions); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.events += int64(events.ImpressionRows + events.ClickRows)
+	if probe != "" {
+		b.mu.acknowledged[probe] = time.Now()
+	}
+	return nil
+}
+
+func (b *freshnessBench) sendParts(ctx context.Context, table string, body []byte) error {
+	for len(body) > 0 {
+		part := body
+		if len(body) > freshnessBodyMax {
+			part = body[:bytes.LastIndexByte(body[:freshnessBodyMax], '\n')+1]
+		}
+		body = body[len(part):]
 		begin := time.Now()
-		if err := send(ctx, b.url, events); err != nil {
+		if err := sendTo(ctx, b.url+"/api/v1/events/"+table, part); err != nil {
 			return err
 		}
-		acknowledged := time.Now()
 		b.mu.Lock()
-		b.mu.posts = append(b.mu.posts, acknowledged.Sub(begin))
-		b.mu.events += int64(events.ImpressionRows + events.ClickRows)
-		if probe != "" {
-			b.mu.acknowledged[probe] = acknowledged
-		}
+		b.mu.posts = append(b.mu.posts, time.Since(begin))
 		b.mu.Unlock()
 	}
+	return nil
 }
 
 // appendProbe appends an impression of a campaign that no other has.

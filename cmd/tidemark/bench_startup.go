@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"tidemark/base/problem"
-	"tidemark/base/vfs"
 )
 
 const (
@@ -28,7 +27,7 @@ const (
 // startupResult is what startup measured.
 type startupResult struct {
 	ReadyMillis float64 `json:"ready_ms"`
-	IdleBytes   int64   `json:"idle_bytes"` // resident; 0 where unknown
+	IdleBytes   int64   `json:"idle_bytes"` // resident
 }
 
 func (r *startupResult) wrong() string { return "" }
@@ -93,38 +92,35 @@ func measureStartup(ctx context.Context, data string) (r *startupResult, err err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	r.IdleBytes = residentBytes(child.Process.Pid)
-	return r, nil
+	r.IdleBytes, err = residentBytes(ctx, url)
+	return r, err
 }
 
 // ready asks a server whether it is ready, which it is to be.
 func ready(ctx context.Context, url string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", nil)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
+	status, _, err := get(ctx, url+"/readyz")
 	if err != nil {
 		return fmt.Errorf("ask whether the server is ready: %w", err)
 	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return problem.New(problem.Internal, "the server said where it is and is not ready: %s", response.Status)
+	if status != http.StatusOK {
+		return problem.New(problem.Internal, "the server said where it is and is not ready: %d", status)
 	}
 	return nil
 }
 
-// residentBytes is the memory that a process has resident; 0 where unknown.
-func residentBytes(pid int) int64 {
-	text, err := vfs.ReadFile(vfs.OS(), fmt.Sprintf("/proc/%d/status", pid))
+const residentMetric = "process_resident_memory_bytes"
+
+// residentBytes is the memory that a server says it has resident.
+func residentBytes(ctx context.Context, url string) (int64, error) {
+	_, text, err := get(ctx, url+"/metrics")
 	if err != nil {
-		return 0
+		return 0, fmt.Errorf("ask for memory: %w", err)
 	}
 	for line := range strings.Lines(string(text)) {
-		if rest, found := strings.CutPrefix(line, "VmRSS:"); found {
-			kilobytes, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			return kilobytes << 10
+		if rest, found := strings.CutPrefix(line, residentMetric+" "); found {
+			resident, err := strconv.ParseFloat(strings.TrimSpace(rest), 64)
+			return int64(resident), err
 		}
 	}
-	return 0
+	return 0, problem.New(problem.Internal, "the server's metrics have no %s", residentMetric)
 }
