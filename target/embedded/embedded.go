@@ -174,12 +174,18 @@ func (s *Session) sink(t *plan.Table) (connect.Sink, error) {
 	r.Zone, r.FS, r.Stdout, r.Bounded = s.zone, s.options.Files, s.options.Stdout, true
 	s.inserts++
 	r.Job = fmt.Sprintf("script-%d", s.inserts)
+	checked := func(sink connect.Sink, err error) (connect.Sink, error) {
+		if err != nil {
+			return nil, err
+		}
+		return requiring(sink, t.Name, r.Columns), nil
+	}
 	if t.Kind == plan.Native {
 		topic, err := s.log.Topic(t.Name)
 		if err != nil {
 			return nil, err
 		}
-		return native.NewLogSink(topic, r)
+		return checked(native.NewLogSink(topic, r))
 	}
 	c, err := connectorOf(t)
 	if err != nil {
@@ -188,7 +194,7 @@ func (s *Session) sink(t *plan.Table) (connect.Sink, error) {
 	if c.Sink == nil {
 		return nil, problem.New(problem.InvalidQuery, "connector %q takes no rows", c.Name).WithHint("it can only be read")
 	}
-	return c.Sink(r)
+	return checked(c.Sink(r))
 }
 
 // run runs a plan into a sink until its sources end.
