@@ -76,7 +76,10 @@ func (b *lockedBuffer) String() string {
 // cannot bring about.
 type stagedAsker struct {
 	*gateway.Gateway
-	asked atomic.Int64 // questions passed on to the gateway
+	asked   atomic.Int64  // questions passed on to the gateway
+	started chan string   // gets the id of each of them before it runs, when it is not nil …
+	proceed chan struct{} // … and then it waits for this, or for its client to leave
+	ended   chan error    // gets the outcome of each of them, when it is not nil
 }
 
 func (a *stagedAsker) Ask(ctx context.Context, q gateway.Question, rows gateway.Rows) (*gateway.Answer, error) {
@@ -96,7 +99,20 @@ func (a *stagedAsker) Ask(ctx context.Context, q gateway.Question, rows gateway.
 		return nil, problem.New(problem.TooBusy, "64 questions are waiting already").Retryable()
 	}
 	a.asked.Add(1)
+	if start := rows.Start; a.started != nil {
+		rows.Start = func(answer *gateway.Answer) error {
+			a.started <- answer.ID
+			select {
+			case <-a.proceed:
+			case <-ctx.Done():
+			}
+			return start(answer)
+		}
+	}
 	answer, err := a.Gateway.Ask(ctx, q, rows)
+	if a.ended != nil {
+		a.ended <- err
+	}
 	if strings.Contains(q.SQL, "half-way") && err == nil {
 		err = errors.New("the disk went away")
 	}

@@ -31,7 +31,7 @@ type Table struct {
 	Columns     []TableColumn   `json:"columns"`
 	PrimaryKey  []string        `json:"primary_key" doc:"Columns of the key; empty without one"`
 	PartitionBy []string        `json:"partitioned_by"`
-	Watermark   *TableWatermark `json:"watermark"`
+	Watermark   *TableWatermark `json:"watermark,omitempty" doc:"Absent without one"`
 	Comment     string          `json:"comment,omitempty"`
 	Definition  string          `json:"definition" doc:"The statement that made it; values of options that name secrets are masked"`
 	Upstream    []string        `json:"upstream" doc:"Tables and views it is made from, directly"`
@@ -127,11 +127,17 @@ func sources(t *plan.Table) []string {
 		}
 		return true
 	})
+	add := func(path sql.Path) {
+		if len(path) > 1 || len(path) == 1 && !local[path.Last().Text] {
+			seen[path.Last().Text] = true
+		}
+	}
 	sql.Inspect(query, func(n sql.Node) bool {
-		if ref, ok := n.(*sql.TableRef); ok && len(ref.Path) > 0 {
-			if name := ref.Path[len(ref.Path)-1].Text; len(ref.Path) > 1 || !local[name] {
-				seen[name] = true
-			}
+		switch n := n.(type) {
+		case *sql.TableRef:
+			add(n.Path)
+		case *sql.TableArgument:
+			add(n.Table)
 		}
 		return true
 	})
