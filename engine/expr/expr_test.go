@@ -239,6 +239,25 @@ func TestResultsOutliveTheNextBatch(t *testing.T) {
 	}
 }
 
+// TestConstantsAreNotSharedByBatches: who gets a batch may change its columns.
+func TestConstantsAreNotSharedByBatches(t *testing.T) {
+	p, err := Compile([]plan.Expr{word("x")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := &batch.Batch{Rows: 1, Columns: []*batch.Column{ints(1)}}
+	first, err := p.Eval(&plan.Context{}, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first[0].Resize(0)
+	first[0].AppendValue(value.OfString("changed"))
+	second, err := p.Eval(&plan.Context{}, rows)
+	if err != nil || show(second[0]) != "x" {
+		t.Errorf("got %s, %v", show(second[0]), err)
+	}
+}
+
 // TestSelectedRowsAreEvaluatedAlone compares evaluation over a selection with
 // evaluation over the compacted batch, for random rows.
 func TestSelectedRowsAreEvaluatedAlone(t *testing.T) {

@@ -110,7 +110,7 @@ func (p *Program) compute(ctx *plan.Context, f *frame, s int) (*batch.Column, er
 	case columnStep:
 		return f.columns[st.column], nil
 	case literalStep:
-		return st.literal.column(f.rows), nil
+		return st.literal.column(f.rows, st.escapes), nil
 	case callStep:
 		return p.call(ctx, f, st)
 	case connectiveStep:

@@ -11,7 +11,6 @@ var firstRow [batch.MaxRows]uint16
 // literal is a constant as a column, filled once for the largest batch.
 type literal struct {
 	full *batch.Column
-	last *batch.Column // the column given out last, of the first rows of full
 }
 
 func newLiteral(v value.Value) *literal {
@@ -24,13 +23,13 @@ func newLiteral(v value.Value) *literal {
 	return &literal{full: one.Gather(firstRow[:])}
 }
 
-// column is the constant, rows times. It is never written to.
-func (l *literal) column(rows int) *batch.Column {
-	if l.last != nil && l.last.Len() == rows {
-		return l.last
+// column is the constant, rows times. A column that leaves the program belongs
+// to whoever gets it and shares nothing but text with the others.
+func (l *literal) column(rows int, escapes bool) *batch.Column {
+	if escapes {
+		return l.full.Gather(firstRow[:rows])
 	}
-	l.last = head(l.full, rows)
-	return l.last
+	return head(l.full, rows)
 }
 
 // head is a view of the first rows of c.

@@ -46,6 +46,9 @@ func asLookup(e *plan.Case) (plan.Expr, *lookup) {
 				l.ints[constant.Int] = uint16(i)
 			}
 		case value.Strings:
+			if !constant.Type.IsText() || !tested.Type().IsText() {
+				return nil, nil // equal values may be written differently
+			}
 			if _, before := l.texts[constant.Text]; !before {
 				l.texts[constant.Text] = uint16(i)
 			}
