@@ -20,8 +20,8 @@ const (
 	freshnessPosts    = 20 // a second
 	freshnessPosters  = 4  // at the same time
 	freshnessBodyMax  = 1 << 20
-	freshnessProbes   = 5  // a second: posts whose way is followed
-	freshnessAsks     = 20 // dashboard questions a second
+	freshnessProbe    = 200 * time.Millisecond // between posts whose way is followed
+	freshnessAsks     = 20                     // dashboard questions a second
 	freshnessPoll     = 10 * time.Millisecond
 	freshnessMax      = time.Second      // the bar
 	freshnessWaitMax  = 10 * time.Second // for the last probes
@@ -167,6 +167,7 @@ func (b *freshnessBench) post(posting, ctx context.Context, rate float64) error 
 	var all sync.WaitGroup
 	places := make(chan struct{}, freshnessPosters)
 	failed := make(chan error, freshnessPosters)
+	probed := time.Time{}
 	for n := 0; ; n++ {
 		select {
 		case <-ticker.C:
@@ -181,7 +182,8 @@ func (b *freshnessBench) post(posting, ctx context.Context, rate float64) error 
 		now := time.Now()
 		events := traffic.Until(now)
 		var probe string
-		if n%(freshnessPosts/freshnessProbes) == 0 {
+		if now.Sub(probed) >= freshnessProbe {
+			probed = now
 			probe = fmt.Sprintf("probe %d", n)
 			events.Impressions = appendProbe(events.Impressions, probe, now)
 			events.ImpressionRows++

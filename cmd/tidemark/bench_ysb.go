@@ -15,7 +15,7 @@ import (
 	"tidemark/examples/ysb"
 	"tidemark/plan"
 	"tidemark/plan/bind"
-	"tidemark/plan/rewrite"
+	rules "tidemark/plan/rewrite" // the tests of this package have a flag rewrite
 	"tidemark/sql"
 	"tidemark/sql/parse"
 )
@@ -138,7 +138,7 @@ func (b *ysbBench) planned(ctx context.Context) (plan.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	optimized, _ := rewrite.Optimize(bound.Plan)
+	optimized, _ := rules.Optimize(bound.Plan)
 	return optimized, nil
 }
 

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+)
+
+// Each benchmark runs in a small size and checks its own answer.
+func TestBenchmarksAreRight(t *testing.T) {
+	for _, size := range []struct {
+		from, events string
+		rows         int // 100 for every 10 s, which 100,000 events take
+	}{{fromMemory, "200000", 200}, {fromLog, "200000", 200}, {fromHTTP, "50000", 100}} {
+		t.Run("ysb from "+size.from, func(t *testing.T) {
+			var r ysbResult
+			bench(t, &r, "ysb", "--from", size.from, "--events", size.events, "--parallelism", "2")
+			if !r.Right || r.Rows != size.rows || r.EventsPerCPUSecond <= 0 {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+	t.Run("freshness", func(t *testing.T) {
+		var r freshnessResult
+		bench(t, &r, "freshness", "--rate", "1000", "--seconds", "2")
+		if r.Events == 0 || r.Probes == 0 || r.Questions == 0 || r.Startup != nil {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+// bench runs a benchmark and reads its JSON.
+func bench(t *testing.T, result any, args ...string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if code := call(t.Context(), &console{out: &out, err: &errs}, append([]string{"bench", "--json"}, args...)); code != exitOK {
+		t.Fatalf("exit code %d: %s", code, errs.String())
+	}
+	if err := json.Unmarshal(out.Bytes(), result); err != nil {
+		t.Fatalf("%v: %s", err, out.String())
+	}
+}
