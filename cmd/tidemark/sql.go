@@ -107,9 +107,10 @@ func (o *client) script(ctx context.Context, c *console, text string) error {
 	for _, s := range statements {
 		one := sql.Text(text, s)
 		var err error
-		if _, question := s.(*sql.QueryStatement); question {
+		switch s.(type) {
+		case *sql.QueryStatement, *sql.Explain, *sql.Show, *sql.Describe:
 			err = o.ask(ctx, c, one)
-		} else {
+		default:
 			err = o.define(ctx, c, one)
 		}
 		if err != nil {

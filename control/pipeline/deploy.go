@@ -11,8 +11,7 @@ import (
 )
 
 // Check finds everything that is wrong with a project: it parses and binds all
-// statements against a catalog of their own, and asks the target's checker, if
-// there is one, whether it can run each job. Statements that need one that is
+// statements against a catalog of their own. Statements that need one that is
 // wrong are not looked at, so that one mistake is reported once.
 func (p *Project) Check(ctx context.Context, session bind.Session) problem.List {
 	ordered, wrong := p.definitions()
@@ -23,12 +22,12 @@ func (p *Project) Check(ctx context.Context, session bind.Session) problem.List 
 		session.Config = map[string]string{}
 	}
 	for _, d := range ordered {
-		if needsBroken(d, broken) {
+		if d.circular || needsBroken(d, broken) {
 			broken[d.name] = true
 			continue
 		}
 		if s, ok := d.statement.(*sql.Set); ok {
-			wrong = append(wrong, problem.All(set(&session, s))...)
+			wrong = append(wrong, d.placed(set(&session, s))...)
 			continue
 		}
 		change, err := c.Apply(ctx, session, d.statement)
@@ -37,7 +36,7 @@ func (p *Project) Check(ctx context.Context, session bind.Session) problem.List 
 		}
 		if err != nil {
 			broken[d.name] = true
-			wrong = append(wrong, problem.All(err)...)
+			wrong = append(wrong, d.placed(err)...)
 		}
 	}
 	sortByPlace(wrong)
@@ -65,12 +64,12 @@ func (p *Pipeline) Deploy(ctx context.Context, project *Project) error {
 	for _, d := range ordered {
 		if s, ok := d.statement.(*sql.Set); ok {
 			if err := set(&session, s); err != nil {
-				return err
+				return d.placed(err)
 			}
 			continue
 		}
 		if _, err := p.define(ctx, replacing(d.statement), session); err != nil {
-			return err
+			return d.placed(err)
 		}
 	}
 	return nil

@@ -4,7 +4,8 @@
 // and print what it gives.
 //
 // Flow: Ask → parse → bind → admit → print for DuckDB → batches to the caller,
-// with how far the answer is settled.
+// with how far the answer is settled. EXPLAIN, SHOW and DESCRIBE are answered
+// from the catalog.
 //
 // Invariants:
 //  1. Only queries are answered; a statement that changes something is refused
@@ -17,8 +18,6 @@ package gateway
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -28,13 +27,9 @@ import (
 	"tidemark/base/problem"
 	"tidemark/base/value"
 	"tidemark/catalog"
-	"tidemark/plan"
 	"tidemark/plan/bind"
-	"tidemark/plan/lineage"
-	"tidemark/plan/rewrite"
 	"tidemark/progress"
 	"tidemark/sql"
-	"tidemark/sql/dialect"
 	"tidemark/sql/parse"
 	"tidemark/store/olap"
 )
@@ -119,7 +114,7 @@ type Rows struct {
 
 // Ask answers a question.
 func (g *Gateway) Ask(ctx context.Context, q Question, rows Rows) (*Answer, error) {
-	query, err := readQuestion(q)
+	statement, err := readQuestion(q)
 	if err != nil {
 		return nil, err
 	}
@@ -141,11 +136,11 @@ func (g *Gateway) Ask(ctx context.Context, q Question, rows Rows) (*Answer, erro
 	answer := &Answer{ID: uuid.NewString()}
 	g.begin(&Running{ID: answer.ID, SQL: q.SQL, Since: time.Now(), cancel: cancel})
 	defer g.end(answer.ID)
-	return answer, g.answer(ctx, q, query, answer, rows)
+	return answer, g.answer(ctx, q, statement, answer, rows)
 }
 
-// readQuestion parses text that must be one query.
-func readQuestion(q Question) (*sql.Query, error) {
+// readQuestion parses text that must be one statement that changes nothing.
+func readQuestion(q Question) (sql.Statement, error) {
 	if len(q.SQL) > textBytesMax {
 		return nil, problem.New(problem.TooLarge, "the question has %d bytes, more than %d", len(q.SQL), textBytesMax)
 	}
@@ -156,18 +151,20 @@ func readQuestion(q Question) (*sql.Query, error) {
 	if len(statements) != 1 {
 		return nil, problem.New(problem.InvalidRequest, "a question is one query, not %d statements", len(statements)).WithHint("ask one at a time")
 	}
-	statement, ok := statements[0].(*sql.QueryStatement)
-	if !ok {
-		return nil, problem.New(problem.InvalidRequest, "only queries can be asked here").At(statements[0].Pos()).WithHint("definitions go to POST /api/v1/statements")
+	switch s := statements[0].(type) {
+	case *sql.Explain, *sql.Show, *sql.Describe:
+		return s, nil
+	case *sql.QueryStatement:
+		if len(q.Params) == 0 {
+			return s, nil
+		}
+		filled, err := withParameters(q.SQL, s.Query, q.Params)
+		if err != nil {
+			return nil, err
+		}
+		return parse.Statement(filled)
 	}
-	if len(q.Params) == 0 {
-		return statement.Query, nil
-	}
-	filled, err := withParameters(q.SQL, statement.Query, q.Params)
-	if err != nil {
-		return nil, err
-	}
-	return parse.Query(filled)
+	return nil, problem.New(problem.InvalidRequest, "only queries can be asked here").At(statements[0].Pos()).WithHint("definitions go to POST /api/v1/statements")
 }
 
 func (g *Gateway) begin(r *Running) {
@@ -205,9 +202,18 @@ func (g *Gateway) Running() []Running {
 	return all
 }
 
-func (g *Gateway) answer(ctx context.Context, q Question, query *sql.Query, answer *Answer, rows Rows) error {
-	p := &printing{gateway: g, finality: q.Finality, session: bind.Session{Zone: q.Zone, Now: time.Now()}}
-	text, bound, err := p.query(query, 0)
+func (g *Gateway) answer(ctx context.Context, q Question, statement sql.Statement, answer *Answer, rows Rows) error {
+	session := bind.Session{Zone: q.Zone, Now: time.Now()}
+	query, asks := statement.(*sql.QueryStatement)
+	if !asks {
+		t, _, err := g.describe(statement, session)
+		if err != nil {
+			return err
+		}
+		return t.pass(answer, rows)
+	}
+	p := &printing{gateway: g, finality: q.Finality, session: session}
+	text, bound, err := p.query(query.Query, 0)
 	if err != nil {
 		return err
 	}
@@ -226,33 +232,4 @@ func (g *Gateway) answer(ctx context.Context, q Question, query *sql.Query, answ
 		return rows.Batch(b)
 	})
 	return err
-}
-
-// Explain prints a stage of a question.
-func (g *Gateway) Explain(mode sql.ExplainMode, query *sql.Query) (string, error) {
-	p := &printing{gateway: g, session: bind.Session{Now: time.Now()}}
-	switch mode {
-	case sql.ExplainTree:
-		return dialect.Tidemark(query), nil
-	case sql.ExplainSQL, sql.ExplainRoute:
-		text, _, err := p.query(query, 0)
-		if err != nil || mode == sql.ExplainSQL {
-			return text, err
-		}
-		var b strings.Builder
-		for _, t := range p.read {
-			fmt.Fprintf(&b, "%s: hot store\n", t)
-		}
-		return b.String(), nil
-	case sql.ExplainDefault, sql.ExplainPlan, sql.ExplainLineage:
-	}
-	bound, err := bind.Query(g.catalog, p.session, query)
-	if err != nil {
-		return "", err
-	}
-	optimized, _ := rewrite.Optimize(bound.Plan)
-	if mode == sql.ExplainLineage {
-		return lineage.Of(optimized).String(), nil
-	}
-	return plan.Print(optimized), nil
 }

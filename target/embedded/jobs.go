@@ -208,6 +208,9 @@ func (j *Jobs) keep(ctx context.Context, job target.Job) error {
 	if err != nil {
 		return err
 	}
+	if err := k.check(); err != nil {
+		return err
+	}
 	if old != nil {
 		if old.fingerprint == k.fingerprint {
 			return nil

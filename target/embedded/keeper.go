@@ -105,6 +105,17 @@ func windowing(n plan.Node) progress.Windowing {
 	return w
 }
 
+// check compiles the job without running it, so that a definition that cannot
+// run is refused when it is made.
+func (k *keeper) check() error {
+	from, err := sources(k.job.Plan, k.jobs.source(k.job))
+	if err != nil {
+		return err
+	}
+	_, err = job.New(job.Spec{Name: k.job.Table.Name, Plan: k.job.Plan, Sources: from, Updating: updating(from), Sink: &answer{}, Context: plan.Context{Zone: k.job.Zone, Streaming: true}})
+	return err
+}
+
 // open makes the stored table and sees to it that it, the state and the
 // definition belong together.
 func (k *keeper) open(ctx context.Context) error {
