@@ -131,7 +131,9 @@ func (c *Catalog) Functions() []string {
 }
 
 // Create adds a table. It reports whether the catalog has changed: a definition
-// that is there already, word by word, changes nothing.
+// that is there already, word by word, changes nothing. A table that takes the
+// place of another is of the same kind, and comes without the other's system
+// tables.
 func (c *Catalog) Create(ctx context.Context, t *plan.Table, taken Conflict) (changed bool, err error) {
 	if err := checkTable(t); err != nil {
 		return false, err
@@ -144,8 +146,10 @@ func (c *Catalog) Create(ctx context.Context, t *plan.Table, taken Conflict) (ch
 		return false, problem.New(problem.TooLarge, "there are %d tables already", tablesMax).WithHint("drop some that are not used")
 	case exists && taken == Refuse:
 		return false, problem.New(problem.AlreadyExists, "%s %s exists already", Noun(old.Kind), t.Name).WithHint("use another name, DROP it first, or write IF NOT EXISTS")
-	case exists && (taken == Keep || old.Definition == t.Definition):
+	case exists && (taken == Keep || old.Definition == t.Definition && t.Kind != plan.System):
 		return false, nil
+	case exists && Noun(old.Kind) != Noun(t.Kind):
+		return false, problem.New(problem.Conflict, "%s is a %s, and cannot become a %s", t.Name, Noun(old.Kind), Noun(t.Kind)).WithHint("DROP %s %s first", strings.ToUpper(Noun(old.Kind)), t.Name)
 	}
 	if c.keeper != nil && !t.Temporary && t.Kind != plan.System {
 		// The lock is held so that the keeper's order and ours are the same.
@@ -153,7 +157,9 @@ func (c *Catalog) Create(ctx context.Context, t *plan.Table, taken Conflict) (ch
 			return false, err
 		}
 	}
-	if !exists {
+	if exists {
+		c.forget(func(other string) bool { return strings.HasPrefix(other, t.Name+systemMark) })
+	} else {
 		c.mu.order = append(c.mu.order, t.Name)
 	}
 	c.mu.tables[t.Name] = t
@@ -184,7 +190,11 @@ func (c *Catalog) Drop(ctx context.Context, name string, kind plan.TableKind, if
 		}
 		return nil, Unknown(name, c.mu.order)
 	}
-	if table(t.Kind) != table(kind) && t.Kind != kind {
+	if t.Kind == plan.System {
+		table, _, _ := strings.Cut(name, systemMark)
+		return nil, problem.New(problem.InvalidRequest, "%s is a system table", name).WithHint("it goes when %s is dropped", table)
+	}
+	if Noun(t.Kind) != Noun(kind) {
 		return nil, problem.New(problem.InvalidRequest, "%s is a %s", name, Noun(t.Kind)).WithHint("use DROP %s", strings.ToUpper(Noun(t.Kind)))
 	}
 	if c.keeper != nil && !t.Temporary {
@@ -192,20 +202,22 @@ func (c *Catalog) Drop(ctx context.Context, name string, kind plan.TableKind, if
 			return nil, err
 		}
 	}
-	kept := c.mu.order[:0]
-	for _, other := range c.mu.order {
-		if other == name || strings.HasPrefix(other, name+systemMark) {
-			delete(c.mu.tables, other)
-			continue
-		}
-		kept = append(kept, other)
-	}
-	c.mu.order = kept
+	c.forget(func(other string) bool { return other == name || strings.HasPrefix(other, name+systemMark) })
 	return t, nil
 }
 
-// table reports the kinds that CREATE TABLE makes.
-func table(k plan.TableKind) bool { return k == plan.Native || k == plan.External }
+// forget removes tables from memory. The caller holds the lock.
+func (c *Catalog) forget(gone func(name string) bool) {
+	kept := make([]string, 0, len(c.mu.order))
+	for _, name := range c.mu.order {
+		if gone(name) {
+			delete(c.mu.tables, name)
+			continue
+		}
+		kept = append(kept, name)
+	}
+	c.mu.order = kept
+}
 
 // CreateFunction adds a function under its name in upper case.
 func (c *Catalog) CreateFunction(ctx context.Context, f *bind.Function, definition string, taken Conflict) (changed bool, err error) {

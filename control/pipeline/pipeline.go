@@ -16,6 +16,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -147,24 +148,42 @@ func (p *Pipeline) define(ctx context.Context, s sql.Statement, session bind.Ses
 	if err != nil {
 		return Result{}, err
 	}
-	switch {
-	case change.Dropped && change.Table != nil && stored(change.Table.Kind):
+	result := Result{Kind: change.What, Name: change.Name, Changed: change.Created || change.Dropped}
+	if change.Table == nil {
+		return result, nil
+	}
+	switch hadJob := change.Before != nil && stored(change.Before.Kind); {
+	case change.Created && stored(change.Table.Kind):
+		if err := p.keep(ctx, change, session); err != nil {
+			return Result{}, errors.Join(err, p.undo(ctx, change))
+		}
+	case change.Dropped && stored(change.Table.Kind), change.Created && hadJob:
 		if err := p.target.Drop(ctx, change.Name); err != nil {
 			return Result{}, err
 		}
-	case change.Created && change.Table != nil && stored(change.Table.Kind):
-		if err := p.addSystemTables(ctx, change.Table); err != nil {
-			return Result{}, err
-		}
-		job, err := p.jobOf(change, session)
-		if err != nil {
-			return Result{}, err
-		}
-		if err := p.target.Keep(ctx, job); err != nil {
-			return Result{}, err
-		}
 	}
-	return Result{Kind: change.What, Name: change.Name, Changed: change.Created || change.Dropped}, nil
+	return result, nil
+}
+
+// keep has the target keep a new table up to date.
+func (p *Pipeline) keep(ctx context.Context, change catalog.Change, session bind.Session) error {
+	if err := p.addSystemTables(ctx, change.Table); err != nil {
+		return err
+	}
+	job, err := p.jobOf(change, session)
+	if err != nil {
+		return err
+	}
+	return p.target.Keep(ctx, job)
+}
+
+// undo takes a definition back that the target would not keep, so that asking
+// again is not answered with "nothing to do".
+func (p *Pipeline) undo(ctx context.Context, change catalog.Change) error {
+	if err := p.catalog.Undo(ctx, change); err != nil || change.Before == nil || !stored(change.Before.Kind) {
+		return err
+	}
+	return p.addSystemTables(ctx, change.Before)
 }
 
 // stored reports the kinds of tables that have a job.
@@ -210,11 +229,19 @@ func (p *Pipeline) droppable(s sql.Statement) error {
 		if err != nil {
 			continue
 		}
-		if slices.Contains(tablesRead(query), name) {
+		if slices.ContainsFunc(tablesRead(query), func(read string) bool { return belongsTo(read, name) }) {
 			return problem.New(problem.Conflict, "%s is read by %s", name, t.Name).At(s.Pos()).WithHint("drop %s first", t.Name)
 		}
 	}
 	return nil
+}
+
+// belongsTo reports whether a name is the table's or that of one of its system
+// tables.
+func belongsTo(name, table string) bool {
+	return name == table || slices.ContainsFunc([]string{catalog.ProgressSuffix, catalog.QuarantineSuffix, catalog.LateSuffix}, func(suffix string) bool {
+		return name == table+suffix
+	})
 }
 
 // alter carries out ALTER MATERIALIZED TABLE.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 
@@ -137,11 +138,30 @@ func (p *Project) read(folder fs.FS) error {
 	return nil
 }
 
+// functionMark sets the names of functions apart from those of tables.
+const functionMark = "function "
+
 // definition is a statement of a project and what it needs.
 type definition struct {
 	statement sql.Statement
-	name      string   // what it defines, "" for SET
-	reads     []string // tables it refers to
+	text      parse.Substitution // that the statement stands in
+	name      string             // what it defines, "" for SET
+	reads     []string           // tables and functions it refers to
+	circular  bool               // it needs itself, perhaps through others
+}
+
+// placed gives what is wrong with the definition its place in the file, as it
+// was before variables were replaced.
+func (d definition) placed(err error) problem.List {
+	all := slices.Clone(problem.All(err))
+	for i, p := range all {
+		if p.Position.File == d.statement.Pos().File && !p.Position.IsZero() {
+			moved := *p
+			moved.Position = d.text.Original(p.Position)
+			all[i] = &moved
+		}
+	}
+	return all
 }
 
 // definitions parses all files and orders their statements so that each stands
@@ -152,7 +172,9 @@ func (p *Project) definitions() ([]definition, problem.List) {
 	var wrong problem.List
 	for _, s := range p.Sources {
 		substituted, warnings := parse.Substitute(s.Path, s.Text, p.Vars)
-		wrong = append(wrong, warnings...)
+		for _, w := range warnings {
+			wrong = append(wrong, w.WithHint("add %s to the vars of an environment in %s", w.Field, projectFile))
+		}
 		statements, problems := parse.Script(s.Path, substituted.Text)
 		for _, one := range problems {
 			one.Position = substituted.Original(one.Position)
@@ -160,8 +182,9 @@ func (p *Project) definitions() ([]definition, problem.List) {
 		wrong = append(wrong, problems...)
 		for _, statement := range statements {
 			d, err := describe(statement)
+			d.text = substituted
 			if err != nil {
-				wrong = append(wrong, problem.Of(err))
+				wrong = append(wrong, d.placed(err)...)
 				continue
 			}
 			all = append(all, d)
@@ -185,7 +208,7 @@ func describe(s sql.Statement) (definition, error) {
 	case *sql.CreateMaterializedTable:
 		d.name = s.Name.String()
 	case *sql.CreateFunction:
-		d.name = "function " + strings.ToUpper(s.Name.Last().Text)
+		d.name = functionMark + strings.ToUpper(s.Name.Last().Text)
 	case *sql.Set:
 	default:
 		return d, problem.New(problem.InvalidRequest, "a project has only definitions").At(s.Pos()).WithHint("CREATE TABLE, VIEW, MATERIALIZED TABLE or FUNCTION, or SET")
@@ -194,7 +217,7 @@ func describe(s sql.Statement) (definition, error) {
 	sql.Inspect(s, func(n sql.Node) bool {
 		switch n := n.(type) {
 		case *sql.Call:
-			d.reads = append(d.reads, "function "+strings.ToUpper(n.Name.String()))
+			d.reads = append(d.reads, functionMark+strings.ToUpper(n.Name.String()))
 		}
 		return true
 	})
@@ -202,16 +225,39 @@ func describe(s sql.Statement) (definition, error) {
 }
 
 // tablesRead lists the tables that a statement or query names.
+// Names that a WITH around them gives to a query are not tables.
 func tablesRead(n sql.Node) []string {
-	var names []string
-	sql.Inspect(n, func(n sql.Node) bool {
-		switch n := n.(type) {
+	return appendTables(nil, n, nil)
+}
+
+// appendTables appends the tables below n; local are the names of WITH there.
+func appendTables(names []string, n sql.Node, local []string) []string {
+	add := func(name string) {
+		if !slices.Contains(local, name) {
+			names = append(names, name)
+		}
+	}
+	sql.Inspect(n, func(child sql.Node) bool {
+		switch child := child.(type) {
 		case *sql.TableRef:
-			names = append(names, n.Path.String())
+			add(child.Path.String())
 		case *sql.TableArgument:
-			if n.Table != nil {
-				names = append(names, n.Table.String())
+			if child.Table != nil {
+				add(child.Table.String())
 			}
+		case *sql.Query:
+			if len(child.With) == 0 {
+				return true
+			}
+			inner := slices.Clone(local)
+			for _, with := range child.With {
+				names = appendTables(names, with.Query, inner)
+				inner = append(inner, with.Name.Text)
+			}
+			rest := *child
+			rest.With = nil
+			names = appendTables(names, &rest, inner)
+			return false
 		}
 		return true
 	})
@@ -245,8 +291,16 @@ func order(all []definition) ([]definition, problem.List) {
 		}
 		state[i] = underWay
 		for _, name := range all[i].reads {
-			if next, ok := byName[name]; ok && next != i && !visit(next) {
-				wrong = append(wrong, problem.New(problem.InvalidQuery, "%s and %s need each other", all[i].name, name).At(all[i].statement.Pos()).WithHint("let one of them read something else"))
+			next, ok := byName[name]
+			switch {
+			case !ok || all[i].circular:
+			case next == i && strings.HasPrefix(name, functionMark): // the built-in one of that name
+			case next == i:
+				all[i].circular = true
+				wrong = append(wrong, all[i].placed(problem.New(problem.InvalidQuery, "%s needs itself", name).At(all[i].statement.Pos()).WithHint("let it read something else"))...)
+			case !visit(next):
+				all[i].circular = true
+				wrong = append(wrong, all[i].placed(problem.New(problem.InvalidQuery, "%s and %s need each other", all[i].name, name).At(all[i].statement.Pos()).WithHint("let one of them read something else"))...)
 			}
 		}
 		state[i] = done
