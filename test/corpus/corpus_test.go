@@ -50,7 +50,7 @@ import (
 	"tidemark/store/eventlog"
 )
 
-// casesMin is how many cases the corpus must not fall below.
+// casesMin is how many cases must be checked by TestEmbedded.
 const casesMin = 150
 
 func TestMain(m *testing.M) {

@@ -41,6 +41,10 @@ var changesSetting = setting{true, 1, 1}
 func TestEmbedded(t *testing.T) {
 	var count tally
 	walk(t, func(t *testing.T, w *world, d *datadriven.TestData) string {
+		if reason, skip := skipped(d, "embedded"); skip {
+			count.skip(reason)
+			return d.Expected
+		}
 		if isCase(d.Cmd) {
 			count.checked++
 		}
@@ -48,7 +52,7 @@ func TestEmbedded(t *testing.T) {
 	})
 	count.print(t)
 	if count.checked < casesMin {
-		t.Errorf("the corpus has %d cases, fewer than %d", count.checked, casesMin)
+		t.Errorf("%d cases were checked, fewer than %d", count.checked, casesMin)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"tidemark/engine/state"
 	"tidemark/plan"
 	"tidemark/plan/bind"
+	"tidemark/plan/rewrite"
 	"tidemark/sql"
 	"tidemark/sql/parse"
 	"tidemark/store/eventlog"
@@ -130,9 +131,10 @@ func (k *keeping) open(ctx context.Context, number int, c keptCase) (*keptJob, e
 	if err != nil {
 		return nil, err
 	}
+	query := rewrite.Configure(made.Plan, made.Table.Options)
 	kept := &keptJob{table: olap.Table{Name: c.Name, Key: made.Table.PrimaryKey}, reads: map[string]bool{}, applied: make(chan struct{}, 1)}
 	if kept.table.Key == nil {
-		if key, ok := plan.UniqueKey(made.Plan); ok {
+		if key, ok := plan.UniqueKey(query); ok {
 			kept.table.Key = append([]int{}, key...)
 		}
 	}
@@ -150,11 +152,11 @@ func (k *keeping) open(ctx context.Context, number int, c keptCase) (*keptJob, e
 		return nil, err
 	}
 	spec := job.Spec{
-		Name: c.Name, Plan: made.Plan, Sources: map[*plan.Scan]connect.Source{}, Sink: signaling{native.NewSink(writer), kept.applied},
+		Name: c.Name, Plan: query, Sources: map[*plan.Scan]connect.Source{}, Sink: signaling{native.NewSink(writer), kept.applied},
 		Parallelism: k.order.Parallelism, Store: kept.state, EpochInterval: epochInterval,
 		Context: plan.Context{Zone: k.session.Zone, Start: k.session.Now, Streaming: true},
 	}
-	plan.Inspect(made.Plan, func(n plan.Node) bool {
+	plan.Inspect(query, func(n plan.Node) bool {
 		if scan, ok := n.(*plan.Scan); ok && err == nil {
 			kept.reads[scan.Table.Name] = true
 			spec.Sources[scan], err = k.source(scan)

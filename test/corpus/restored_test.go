@@ -1,12 +1,14 @@
 package corpus
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,15 +35,25 @@ type keptCase struct {
 	feeds    int // it is asked after so many
 }
 
+// keptScript is a script with the queries of it that are kept.
+type keptScript struct {
+	world *world
+	cases []keptCase
+}
+
 func TestRestored(t *testing.T) {
 	var count tally
-	cases := map[*world][]keptCase{}
+	var scripts []*keptScript
 	walk(t, func(t *testing.T, w *world, d *datadriven.TestData) string {
+		if len(scripts) == 0 || scripts[len(scripts)-1].world != w {
+			scripts = append(scripts, &keptScript{world: w})
+		}
+		s := scripts[len(scripts)-1]
 		switch d.Cmd {
 		case "define", "feed":
 			_ = runEmbedded(t, w, d)
 		case "query", "changes":
-			reason, skip := notKept(w, d)
+			reason, skip := notKept(t.Context(), w, d)
 			if skip {
 				count.skip(reason)
 				break
@@ -51,21 +63,24 @@ func TestRestored(t *testing.T) {
 				w.fault(d, "%v", err)
 				break
 			}
-			name := fmt.Sprintf("kept_%d", len(cases[w]))
-			cases[w] = append(cases[w], keptCase{Name: name, SQL: strings.TrimRight(d.Input, "; \n"), position: d.Pos, want: want, feeds: len(w.feeds)})
+			name := fmt.Sprintf("kept_%d", len(s.cases))
+			s.cases = append(s.cases, keptCase{Name: name, SQL: d.Input, position: d.Pos, want: want, feeds: len(w.feeds)})
 		}
 		return d.Expected
 	})
-	for w, kept := range cases {
-		script, _, _ := strings.Cut(filepath.Base(kept[0].position), ".")
-		t.Run(script, func(t *testing.T) { keepThroughCrashes(t, w, kept) })
-		count.checked += len(kept)
+	for _, s := range scripts {
+		if len(s.cases) == 0 {
+			continue
+		}
+		file, _, _ := strings.Cut(s.cases[0].position, ":")
+		t.Run("kept/"+filepath.Base(file), func(t *testing.T) { keepThroughCrashes(t, s.world, s.cases) })
+		count.checked += len(s.cases)
 	}
 	count.print(t)
 }
 
 // notKept gives the reason why a query is not kept as a stored table.
-func notKept(w *world, d *datadriven.TestData) (reason string, is bool) {
+func notKept(ctx context.Context, w *world, d *datadriven.TestData) (reason string, is bool) {
 	if reason, is = skipped(d, "restored"); is {
 		return reason, true
 	}
@@ -86,7 +101,17 @@ func notKept(w *world, d *datadriven.TestData) (reason string, is bool) {
 		reads = reads || scan
 		return true
 	})
-	return "reads no table", !reads
+	if !reads {
+		return "reads no table", true
+	}
+	if _, keyed := plan.UniqueKey(bound.Plan); keyed {
+		return "", false
+	}
+	a, err := w.run(ctx, changesSetting, d.Input)
+	if err != nil {
+		return err.Error(), true
+	}
+	return "takes rows back, but has no key to find them by in a stored table", slices.ContainsFunc(a.changes, func(c change) bool { return c.kind.Retracts() })
 }
 
 // keepThroughCrashes keeps the cases of a script as stored tables in processes
