@@ -146,7 +146,8 @@ func (b *binder) apply(pos problem.Position, f *plan.Function, args []plan.Expr)
 	for i := range args {
 		args[i] = b.implicit(args[i], overload.Params[i])
 	}
-	return Fold(b.context, &plan.Call{At: plan.At{Position: pos}, Function: f, Overload: overload, Args: args})
+	call := &plan.Call{At: plan.At{Position: pos}, Function: f, Overload: overload, Args: args}
+	return Fold(b.context, b.simplify(call))
 }
 
 // overload settles the types of a call.

@@ -21,6 +21,9 @@ func Fold(ctx *plan.Context, e plan.Expr) plan.Expr {
 		return e
 	}
 	v.Type = e.Type()
+	if v.Float == 0 {
+		v.Float = 0 // constants have no -0, as in Flink: LOG(0, 5) is 0
+	}
 	return &plan.Literal{At: plan.At{Position: e.Pos()}, Value: v}
 }
 

@@ -233,7 +233,7 @@ func appendJSONOf(dst []byte, c *batch.Column, i int) []byte {
 	case value.TinyInt, value.SmallInt, value.Int, value.BigInt:
 		return strconv.AppendInt(dst, c.Ints[i], 10)
 	case value.Float, value.Double:
-		return appendJSONFloat(dst, c.Floats[i], c.Type.Kind)
+		return appendJSONFloat(dst, c.Floats[i])
 	case value.Decimal:
 		return append(dst, canonicalNumber(string(c.Wides[i].AppendDecimal(nil, c.Type.Scale)))...)
 	case value.Char, value.Varchar:
@@ -256,17 +256,13 @@ func appendJSONOf(dst []byte, c *batch.Column, i int) []byte {
 	return appendJSONString(dst, c.Value(i).AppendCast(nil, time.UTC))
 }
 
-// appendJSONFloat prints a number as Java's BigDecimal does. What is no number
-// becomes text.
-func appendJSONFloat(dst []byte, f float64, kind value.Kind) []byte {
-	bits := 64
-	if kind == value.Float {
-		bits = 32
-	}
+// appendJSONFloat prints a number as Java's BigDecimal does, FLOAT like the
+// DOUBLE that it is: 0.1 as 0.10000000149011612. What is no number becomes text.
+func appendJSONFloat(dst []byte, f float64) []byte {
 	if f-f != 0 { // NaN and the infinities
-		return appendJSONString(dst, value.AppendFloat(nil, f, bits))
+		return appendJSONString(dst, value.AppendFloat(nil, f, 64))
 	}
-	return append(dst, canonicalNumber(string(value.AppendFloat(nil, f, bits)))...)
+	return append(dst, canonicalNumber(string(value.AppendFloat(nil, f, 64)))...)
 }
 
 // javaDouble prints a DOUBLE as Java does.

@@ -80,7 +80,7 @@ var mathematics = []*plan.Function{
 		DuckDB:     "", Flink: "LOG($*)",
 	},
 		form{params: []parameter{asDouble}, result: returns(value.DoubleType), eval: applyOne(ofFloats, ofFloats, math.Log)},
-		form{params: []parameter{asDouble, asDouble}, result: returns(value.DoubleType), eval: applyTwo(ofFloats, ofFloats, ofFloats, func(base, f float64) float64 { return math.Log(f)/math.Log(base) + 0 })}),
+		form{params: []parameter{asDouble, asDouble}, result: returns(value.DoubleType), eval: applyTwo(ofFloats, ofFloats, ofFloats, func(base, f float64) float64 { return math.Log(f) / math.Log(base) })}),
 	floatFunction("SIN", "sin($1)", math.Sin, "The sine of an angle in radians."),
 	floatFunction("COS", "cos($1)", math.Cos, "The cosine of an angle in radians."),
 	floatFunction("TAN", "tan($1)", math.Tan, "The tangent of an angle in radians."),
