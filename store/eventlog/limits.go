@@ -30,6 +30,9 @@ const (
 
 	// blockBytes is how much a reader reads at once.
 	blockBytes = 1 << 20
+	// tailBytes is how much of its newest a partition keeps in memory, once
+	// something was appended to it.
+	tailBytes = 4 << 20
 	// blockPadding is how far behind its last byte a block's buffer can be
 	// read, for decoders that load whole words.
 	blockPadding = 64

@@ -20,6 +20,7 @@ type partition struct {
 	dir    string
 	keys   *keyTable
 	writer *writer
+	tail   tail
 	// failed says why the partition could not be opened; nothing else but
 	// topic, id and dir is set then.
 	failed error

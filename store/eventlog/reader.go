@@ -161,6 +161,9 @@ func (r *Reader) load(k *Block, v view, size, least int) error {
 		return damaged("the segment ends at byte %d", r.position)
 	}
 	k.resize(size)
+	if r.partition.tail.read(v.segment, r.position, k.buffer) {
+		return nil
+	}
 	n, err := r.file.ReadAt(k.buffer, r.position)
 	if n < size && err != io.EOF {
 		return fmt.Errorf("at byte %d: %w", r.position, err)

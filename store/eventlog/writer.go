@@ -210,6 +210,7 @@ func (w *writer) commit(run []*request) error {
 	if err := w.store(buffer[:blocks], w.position-int64(lead)); err != nil {
 		return err
 	}
+	w.partition.tail.append(w.segment, w.position, buffer[lead:end])
 	w.publish(run, int64(end-lead), next, timeMS)
 	tail := end &^ (vfs.BlockSize - 1)
 	copy(w.block[:], buffer[tail:end])
