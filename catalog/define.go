@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"strings"
 
 	"tidemark/base/problem"
 	"tidemark/plan"
@@ -16,6 +17,7 @@ type Change struct {
 	What    string // "table", "view", "materialized table", "function"
 	Created bool   // there is a new definition: Table, and Materialized if it is one
 	Dropped bool
+	Before  *plan.Table        // what a new definition has replaced; nil for nothing
 	Table   *plan.Table        // new, or the one dropped
 	Job     *bind.Materialized // of a new materialized table
 }
@@ -83,12 +85,44 @@ func taken(keep, replace bool) Conflict {
 }
 
 func (c *Catalog) create(ctx context.Context, t *plan.Table, s sql.Statement, conflict Conflict) (Change, error) {
-	t.Definition = dialect.Tidemark(s)
+	t.Definition = dialect.Tidemark(plain(s))
+	before, _ := c.Table(t.Name)
 	created, err := c.Create(ctx, t, conflict)
 	if err != nil {
 		return Change{}, at(err, s)
 	}
-	return Change{Name: t.Name, What: Noun(t.Kind), Created: created, Table: t}, nil
+	return Change{Name: t.Name, What: Noun(t.Kind), Created: created, Before: before, Table: t}, nil
+}
+
+// plain is a definition without what it says about a name that is taken: that is
+// about the moment, not about the table.
+func plain(s sql.Statement) sql.Statement {
+	switch s := s.(type) {
+	case *sql.CreateTable:
+		p := *s
+		p.OrReplace, p.IfNotExists = false, false
+		return &p
+	case *sql.CreateView:
+		p := *s
+		p.OrReplace, p.IfNotExists = false, false
+		return &p
+	case *sql.CreateMaterializedTable:
+		p := *s
+		p.OrReplace, p.IfNotExists = false, false
+		return &p
+	}
+	return s
+}
+
+// Undo takes back the change of a CREATE whose table cannot be kept. System
+// tables are the caller's.
+func (c *Catalog) Undo(ctx context.Context, change Change) error {
+	if change.Before != nil {
+		_, err := c.Create(ctx, change.Before, Replace)
+		return err
+	}
+	_, err := c.Drop(ctx, change.Name, change.Table.Kind, true)
+	return err
 }
 
 // dropped maps what DROP names to the kind of table.
@@ -99,6 +133,7 @@ var dropped = map[sql.DropKind]plan.TableKind{
 func (c *Catalog) drop(ctx context.Context, s *sql.Drop) (Change, error) {
 	name := s.Name.String()
 	if s.Kind == sql.DropFunction {
+		name = strings.ToUpper(name)
 		return Change{Name: name, What: "function", Dropped: true}, at(c.DropFunction(ctx, name, s.IfExists), s)
 	}
 	kind, ok := dropped[s.Kind]
@@ -106,10 +141,10 @@ func (c *Catalog) drop(ctx context.Context, s *sql.Drop) (Change, error) {
 		return Change{}, unsupported(s, "DROP "+string(s.Kind), "there is one catalog with one database")
 	}
 	t, err := c.Drop(ctx, name, kind, s.IfExists)
-	if err != nil || t == nil {
+	if err != nil {
 		return Change{}, at(err, s)
 	}
-	return Change{Name: name, What: Noun(t.Kind), Dropped: true, Table: t}, nil
+	return Change{Name: name, What: Noun(kind), Dropped: t != nil, Table: t}, nil
 }
 
 // at places a problem that has no position at the statement.

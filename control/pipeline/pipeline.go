@@ -248,8 +248,11 @@ func belongsTo(name, table string) bool {
 func (p *Pipeline) alter(ctx context.Context, s *sql.AlterMaterializedTable, session bind.Session) (Result, error) {
 	name := s.Name.String()
 	t, ok := p.catalog.Table(name)
-	if !ok || t.Kind != plan.Materialized {
+	if !ok {
 		return Result{}, catalog.Unknown(name, p.catalog.Names()).At(s.Pos())
+	}
+	if t.Kind != plan.Materialized {
+		return Result{}, problem.New(problem.InvalidRequest, "%s is a %s", name, catalog.Noun(t.Kind)).At(s.Pos()).WithHint("only materialized tables are altered like this")
 	}
 	changed := Result{Kind: catalog.Noun(t.Kind), Name: name, Changed: true}
 	switch s.Action {
@@ -260,6 +263,9 @@ func (p *Pipeline) alter(ctx context.Context, s *sql.AlterMaterializedTable, ses
 	case sql.Refresh:
 		return Result{}, problem.New(problem.Unsupported, "REFRESH is not built yet").At(s.Pos()).WithHint("a table with FRESHNESS in seconds is always fresh")
 	case sql.Redefine:
+		if _, err := bind.Query(p.catalog, session, s.Query); err != nil {
+			return Result{}, err // with its place in what was asked, not in the whole definition
+		}
 		statement, err := parse.Statement(t.Definition)
 		if err != nil {
 			return Result{}, err
