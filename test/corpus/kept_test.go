@@ -119,11 +119,11 @@ func (k *keeping) each(text string, f func(sql.Statement) error) error {
 }
 
 // open makes the job of a case, which goes on where an earlier process was
-// killed. Every other table shows its windows early.
+// killed. Every other table shows its windows early, if it has a key: what was
+// shown is replaced by it.
 func (k *keeping) open(ctx context.Context, number int, c keptCase) (*keptJob, error) {
-	emit := []string{"early", "final"}[number%2]
 	var made *bind.Materialized
-	err := k.each("CREATE MATERIALIZED TABLE "+c.Name+" WITH ('emit' = '"+emit+"') AS "+c.SQL, func(s sql.Statement) error {
+	err := k.each("CREATE MATERIALIZED TABLE "+c.Name+" AS "+c.SQL, func(s sql.Statement) error {
 		change, err := k.catalog.Apply(ctx, k.session, s)
 		made = change.Job
 		return err
@@ -131,7 +131,11 @@ func (k *keeping) open(ctx context.Context, number int, c keptCase) (*keptJob, e
 	if err != nil {
 		return nil, err
 	}
-	query := rewrite.Configure(made.Plan, made.Table.Options)
+	emit := "final"
+	if made.Table.PrimaryKey != nil && number%2 == 0 {
+		emit = "early"
+	}
+	query := rewrite.Configure(made.Plan, map[string]string{"emit": emit})
 	kept := &keptJob{table: olap.Table{Name: c.Name, Key: made.Table.PrimaryKey}, reads: map[string]bool{}, applied: make(chan struct{}, 1)}
 	if kept.table.Key == nil {
 		if key, ok := plan.UniqueKey(query); ok {
