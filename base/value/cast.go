@@ -359,7 +359,7 @@ func castText(text string, to Type, zone *time.Location) (Value, error) {
 			return Value{Type: to, Float: f}, nil
 		}
 	case Decimal:
-		number := strings.Trim(text, " ")
+		number := withoutSuffix(strings.Trim(text, " "))
 		x, fits, bad := ParseDecimal(number, to)
 		if !bad && (!fits || zerosOverflow(number, to)) {
 			return NullOf(to), nil
@@ -384,6 +384,19 @@ func castText(text string, to Type, zone *time.Location) (Value, error) {
 		return t.Value(to), unreadable(text, to, err)
 	}
 	return Value{}, unreadableText(text, to)
+}
+
+// withoutSuffix cuts the letter off that makes a number a float or a double in
+// Java, 1f or 1d, which Flink accepts in texts.
+func withoutSuffix(number string) string {
+	if number == "" {
+		return number
+	}
+	switch number[len(number)-1] | 0x20 {
+	case 'f', 'd':
+		return number[:len(number)-1]
+	}
+	return number
 }
 
 // zerosOverflow reports whether a short number has more digits before the point
@@ -495,10 +508,7 @@ func ParseFloat(text string, kind Kind) (float64, bool) {
 	if hex && !strings.ContainsAny(text, "pP") || strings.Contains(text, "_") {
 		return 0, false
 	}
-	switch text[len(text)-1] | 0x20 {
-	case 'f', 'd':
-		text = text[:len(text)-1]
-	}
+	text = withoutSuffix(text)
 	bits := 64
 	if kind == Float {
 		bits = 32

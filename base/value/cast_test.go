@@ -91,3 +91,22 @@ func parseType(t testing.TB, s string) Type {
 	t.Fatalf("no type %q", s)
 	return Type{}
 }
+
+// TestJavaSuffix reads numbers as Java writes floats and doubles.
+func TestJavaSuffix(t *testing.T) {
+	for text, want := range map[string]string{"1d": "1.00", "-2.5F": "-2.50", "1e2d": "100.00", "d": "NULL", "1dd": "NULL", "1x": "NULL"} {
+		for _, to := range []Type{DecimalOf(10, 2), DoubleType} {
+			v, err := Cast(OfString(text), to, time.UTC)
+			if err == nil && to.Kind == Double {
+				v, err = Cast(v, DecimalOf(10, 2), time.UTC)
+			}
+			got := "NULL"
+			if err == nil {
+				got = string(v.AppendText(nil, time.UTC))
+			}
+			if got != want {
+				t.Errorf("%q as %s is %s, want %s", text, to, got, want)
+			}
+		}
+	}
+}

@@ -17,6 +17,7 @@ package embedded
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"tidemark/base/batch"
 	"tidemark/base/problem"
@@ -137,6 +138,21 @@ func updating(all map[*plan.Scan]connect.Source) map[*plan.Scan]bool {
 	return changing
 }
 
+// checkDuplicates refuses to read changelogs whose changes may come twice.
+func (s *Session) checkDuplicates(changing map[*plan.Scan]bool) error {
+	const setting = "table.exec.source.cdc-events-duplicate"
+	if !strings.EqualFold(s.config[setting], "true") {
+		return nil
+	}
+	for scan := range changing {
+		if len(scan.Table.PrimaryKey) > 0 {
+			return problem.New(problem.Unsupported, "%s is not supported yet: %s would have to be read by its key", setting, scan.Table.Name).
+				WithHint("leave it out where every change comes once")
+		}
+	}
+	return nil
+}
+
 // source opens the source of a scan in a script.
 func (s *Session) source(scan *plan.Scan) (connect.Source, error) {
 	r := request(scan.Table, scan.Columns)
@@ -203,9 +219,13 @@ func (s *Session) run(ctx context.Context, n plan.Node, sink connect.Sink) error
 	if err != nil {
 		return err
 	}
+	changing := updating(from)
+	if err := s.checkDuplicates(changing); err != nil {
+		return err
+	}
 	now := s.binding().Now
 	spec := job.Spec{
-		Name: "script", Plan: n, Sources: from, Updating: updating(from), Sink: sink, Parallelism: s.options.Parallelism,
+		Name: "script", Plan: n, Sources: from, Updating: changing, Sink: sink, Parallelism: s.options.Parallelism,
 		Context: plan.Context{Zone: s.zone, Now: now, Start: now, Streaming: s.options.Streaming},
 	}
 	if s.options.Streaming && s.options.Parallelism <= 1 {
