@@ -112,7 +112,7 @@ func (r *Reader) leave() error {
 // fill reads whole batches into the block: as many as blockBytes hold, at least
 // one. Damage behind the first batch is left for the next call.
 func (r *Reader) fill(k *Block, v view) error {
-	if err := r.load(k, v, blockBytes, headerBytes); err != nil {
+	if err := r.load(k, v, max(blockBytes, r.ahead(v)), headerBytes); err != nil {
 		return err
 	}
 	at, expect := 0, r.expect
@@ -149,6 +149,20 @@ func (r *Reader) fill(k *Block, v view) error {
 	r.expect, r.offset = expect, max(expect, r.offset)
 	k.next = r.offset
 	return nil
+}
+
+// ahead is the size of the next batch, so that a large one is not loaded in two
+// steps; 0 if it cannot be told.
+func (r *Reader) ahead(v view) int {
+	var first [headerBytes]byte
+	if v.size-r.position < headerBytes || !r.partition.tail.read(v.segment, r.position, first[:]) {
+		return 0
+	}
+	h, err := decodeHeader(first[:])
+	if err != nil {
+		return 0
+	}
+	return h.size
 }
 
 // errShort says that a batch goes on behind what was loaded.
