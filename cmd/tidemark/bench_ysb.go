@@ -29,7 +29,8 @@ const (
 
 const (
 	ysbSeed        = 1
-	ysbBlockEvents = 4096 // about 1 MiB
+	ysbBlockEvents = 1024 // in memory: about 256 KiB, which a core's cache holds
+	ysbBodyEvents  = 4096 // in a body: about 1 MiB
 	ysbMemoryFull  = 10_000_000
 	ysbDurableFull = 3_000_000
 )
@@ -113,13 +114,14 @@ type ysbBench struct {
 	console     *console
 }
 
-// share is the part of the events that a partition has: every so many blocks.
-func (b *ysbBench) share(partition int) func() (from, to int64, ok bool) {
-	next := int64(partition) * ysbBlockEvents
+// share is the part of the events that a partition has, in blocks of some
+// events: every so many blocks.
+func (b *ysbBench) share(partition int, events int64) func() (from, to int64, ok bool) {
+	next := int64(partition) * events
 	return func() (from, to int64, ok bool) {
 		from = next
-		next += int64(b.parallelism) * ysbBlockEvents
-		return from, min(from+ysbBlockEvents, b.events), from < b.events
+		next += int64(b.parallelism) * events
+		return from, min(from+events, b.events), from < b.events
 	}
 }
 

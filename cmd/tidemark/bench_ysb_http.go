@@ -29,7 +29,7 @@ func (b *ysbBench) http(ctx context.Context) (*consumption, map[ysb.Key]int64, e
 	err = b.everyPartition(func(partition int) error {
 		url := fmt.Sprintf("%s/api/v1/events/ad_events?partition=%d", s.url(), partition)
 		var text []byte
-		next := b.share(partition)
+		next := b.share(partition, ysbBodyEvents)
 		for from, to, ok := next(); ok; from, to, ok = next() {
 			text = b.workload.AppendEvents(text[:0], from, to)
 			if err := sendTo(ctx, url, text); err != nil {

@@ -47,7 +47,7 @@ func (b *ysbBench) log(ctx context.Context) (*consumption, map[ysb.Key]int64, er
 	intake := native.NewIntake(topic, nil, fields)
 	err = b.everyPartition(func(partition int) error {
 		var text []byte
-		next := b.share(partition)
+		next := b.share(partition, ysbBodyEvents)
 		for from, to, ok := next(); ok; from, to, ok = next() {
 			text = b.workload.AppendEvents(text[:0], from, to)
 			if _, err := intake.Accept(ctx, native.Body{Text: text, Partition: partition}); err != nil {

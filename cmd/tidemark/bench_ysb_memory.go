@@ -60,7 +60,7 @@ func (s *ysbSource) Open(_ context.Context, split connect.SplitID, _ connect.Off
 	if err != nil {
 		return nil, err
 	}
-	r := &ysbReader{source: s, next: s.bench.share(partition)}
+	r := &ysbReader{source: s, next: s.bench.share(partition, ysbBlockEvents)}
 	var columns []format.Column
 	for _, c := range s.request.Columns {
 		columns = append(columns, format.Column{Name: c.Name, Type: c.Type})
