@@ -45,7 +45,8 @@ Examples:
   tidemark demo --listen 127.0.0.1:9000 --rate 2000`,
 		flags: func(f *flag.FlagSet) {
 			o.define(f)
-			f.Lookup("data").DefValue, f.Lookup("data").Usage = "", "folder that everything is kept in (default: a temporary one)"
+			o.data, f.Lookup("data").DefValue = "", ""
+			f.Lookup("data").Usage = "folder that everything is kept in (default: a temporary one)"
 			f.Float64Var(&rate, "rate", demoPastRate, "impressions per second")
 			f.Uint64Var(&seed, "seed", 1, "seed of the traffic")
 		},
@@ -62,7 +63,7 @@ Examples:
 }
 
 func demo(ctx context.Context, c *console, o serverOptions, rate float64, seed uint64) error {
-	if o.data == "tidemark-data" {
+	if o.data == "" {
 		dir, err := vfs.TemporaryDir("tidemark-demo-")
 		if err != nil {
 			return err

@@ -174,7 +174,7 @@ func (w *rowWriter) flushTable() error {
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			widths[i] = max(widths[i], cellWidth(cell))
 		}
 	}
 	for n, row := range w.cells {
@@ -185,7 +185,8 @@ func (w *rowWriter) flushTable() error {
 			}
 			line.WriteString(cell)
 			if i < len(row)-1 {
-				line.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)))
+				last := cell[strings.LastIndexByte(cell, '\n')+1:]
+				line.WriteString(strings.Repeat(" ", widths[i]-cellWidth(last)))
 			}
 		}
 		line.WriteByte('\n')
@@ -202,4 +203,13 @@ func (w *rowWriter) flushTable() error {
 	}
 	w.cells, w.schema = nil, nil
 	return nil
+}
+
+// cellWidth is the length of a cell's longest line.
+func cellWidth(cell string) int {
+	width := 0
+	for line := range strings.Lines(cell) {
+		width = max(width, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")))
+	}
+	return width
 }
