@@ -50,7 +50,7 @@ import (
 	"tidemark/store/eventlog"
 )
 
-// casesMin is how many cases must be checked by TestEmbedded.
+// casesMin is how many cases each runner must check.
 const casesMin = 150
 
 func TestMain(m *testing.M) {
@@ -83,7 +83,8 @@ func (c *tally) skip(reason string) {
 	c.skipped[reason]++
 }
 
-func (c *tally) print(t *testing.T) {
+// report prints the counts, and fails when a whole run checked too little.
+func (c *tally) report(t *testing.T) {
 	reasons := make([]string, 0, len(c.skipped))
 	total := 0
 	for reason, n := range c.skipped {
@@ -94,6 +95,10 @@ func (c *tally) print(t *testing.T) {
 	fmt.Printf("%s: %d cases checked, %d not\n", t.Name(), c.checked, total)
 	for _, reason := range reasons {
 		fmt.Println("    " + reason)
+	}
+	selected := flag.Lookup("test.run").Value.String()
+	if c.checked < casesMin && !strings.Contains(selected, "/") {
+		t.Errorf("%d cases were checked, fewer than %d", c.checked, casesMin)
 	}
 }
 

@@ -73,7 +73,7 @@ func TestOracle(t *testing.T) {
 		}
 		return d.Expected
 	})
-	count.print(t)
+	count.report(t)
 }
 
 func newOracle(t *testing.T, w *world) *oracle {

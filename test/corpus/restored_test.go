@@ -28,7 +28,7 @@ const workersMax = 3
 
 // statelessKept is one in how many of the queries that keep nothing between rows
 // are kept: a process to kill is dear, and they have little to lose.
-const statelessKept = 5
+const statelessKept = 3
 
 // keptCase is a query that is kept as a stored table.
 type keptCase struct {
@@ -88,7 +88,7 @@ func TestRestored(t *testing.T) {
 		t.Run("kept/"+filepath.Base(file), func(t *testing.T) { keepThroughCrashes(t, s.world, s.cases) })
 		count.checked += len(s.cases)
 	}
-	count.print(t)
+	count.report(t)
 }
 
 // notKept gives the reason why a query is not kept as a stored table.
