@@ -66,9 +66,15 @@ type Catalog struct {
 	mu     struct {
 		sync.RWMutex
 		tables    map[string]*plan.Table
-		functions map[string]*bind.Function
+		functions map[string]function
 		order     []string // of tables, as they were created
 	}
+}
+
+// function is a function and its definition.
+type function struct {
+	*bind.Function
+	definition string
 }
 
 var _ bind.Catalog = (*Catalog)(nil)
@@ -78,7 +84,7 @@ var _ bind.Catalog = (*Catalog)(nil)
 func New(keeper Keeper) *Catalog {
 	c := &Catalog{keeper: keeper}
 	c.mu.tables = map[string]*plan.Table{}
-	c.mu.functions = map[string]*bind.Function{}
+	c.mu.functions = map[string]function{}
 	return c
 }
 
@@ -95,7 +101,7 @@ func (c *Catalog) Function(name string) (*bind.Function, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	f, ok := c.mu.functions[name]
-	return f, ok
+	return f.Function, ok
 }
 
 // Names lists all tables and views, sorted, system tables included.
@@ -219,14 +225,17 @@ func (c *Catalog) forget(gone func(name string) bool) {
 	c.mu.order = kept
 }
 
-// CreateFunction adds a function under its name in upper case.
+// CreateFunction adds a function under its name in upper case, and reports
+// whether the catalog has changed, as Create does.
 func (c *Catalog) CreateFunction(ctx context.Context, f *bind.Function, definition string, taken Conflict) (changed bool, err error) {
 	key := strings.ToUpper(f.Name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, exists := c.mu.functions[key]; exists && taken == Refuse {
-		return false, problem.New(problem.AlreadyExists, "function %s exists already", f.Name)
-	} else if exists && taken == Keep {
+	old, exists := c.mu.functions[key]
+	switch {
+	case exists && taken == Refuse:
+		return false, problem.New(problem.AlreadyExists, "function %s exists already", f.Name).WithHint("use another name, DROP it first, or write OR REPLACE")
+	case exists && (taken == Keep || old.definition == definition):
 		return false, nil
 	}
 	if c.keeper != nil {
@@ -234,28 +243,29 @@ func (c *Catalog) CreateFunction(ctx context.Context, f *bind.Function, definiti
 			return false, err
 		}
 	}
-	c.mu.functions[key] = f
+	c.mu.functions[key] = function{f, definition}
 	return true, nil
 }
 
-// DropFunction removes a function.
-func (c *Catalog) DropFunction(ctx context.Context, name string, ifExists bool) error {
+// DropFunction removes a function, and reports whether there was one. A name that
+// is not there is a problem unless ifExists.
+func (c *Catalog) DropFunction(ctx context.Context, name string, ifExists bool) (dropped bool, err error) {
 	key := strings.ToUpper(name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, ok := c.mu.functions[key]; !ok {
 		if ifExists {
-			return nil
+			return false, nil
 		}
-		return problem.New(problem.UnknownFunction, "there is no user function %s", name)
+		return false, problem.New(problem.UnknownFunction, "there is no user function %s", name)
 	}
 	if c.keeper != nil {
 		if err := c.keeper.Delete(ctx, FunctionKind, key); err != nil {
-			return err
+			return false, err
 		}
 	}
 	delete(c.mu.functions, key)
-	return nil
+	return true, nil
 }
 
 // Unknown is the problem of a table name that does not exist, with the nearest

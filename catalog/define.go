@@ -61,7 +61,7 @@ func (c *Catalog) Apply(ctx context.Context, session bind.Session, statement sql
 		}
 		return change, err
 	case *sql.CreateFunction:
-		definition := dialect.Tidemark(s)
+		definition := dialect.Tidemark(plain(s))
 		f, err := bind.Define(c, session, s, definition)
 		if err != nil {
 			return Change{}, err
@@ -110,6 +110,10 @@ func plain(s sql.Statement) sql.Statement {
 		p := *s
 		p.OrReplace, p.IfNotExists = false, false
 		return &p
+	case *sql.CreateFunction:
+		p := *s
+		p.OrReplace, p.IfNotExists = false, false
+		return &p
 	}
 	return s
 }
@@ -134,7 +138,8 @@ func (c *Catalog) drop(ctx context.Context, s *sql.Drop) (Change, error) {
 	name := s.Name.String()
 	if s.Kind == sql.DropFunction {
 		name = strings.ToUpper(name)
-		return Change{Name: name, What: "function", Dropped: true}, at(c.DropFunction(ctx, name, s.IfExists), s)
+		gone, err := c.DropFunction(ctx, name, s.IfExists)
+		return Change{Name: name, What: "function", Dropped: gone}, at(err, s)
 	}
 	kind, ok := dropped[s.Kind]
 	if !ok {
