@@ -26,6 +26,7 @@ type reader struct {
 	next      eventlog.Offset // behind the last batch
 	block     *eventlog.Block // under way, nil between blocks
 	taken     int             // records of block already given
+	viewed    bool            // a batch has views into block
 	at        atomic.Int64    // next, for Lag
 	newest    atomic.Int64    // when the last record that was read came, ms
 }
@@ -40,7 +41,7 @@ func (r *reader) Read(ctx context.Context) (*batch.Batch, error) {
 		if r.block, err = r.log.Next(ctx); err != nil {
 			return nil, err
 		}
-		r.taken = 0
+		r.taken, r.viewed = 0, false
 	}
 	n := min(batch.MaxRows, r.block.Len()-r.taken)
 	if r.source.request.Bounded {
@@ -48,16 +49,36 @@ func (r *reader) Read(ctx context.Context) (*batch.Batch, error) {
 	}
 	views := r.block.Values()[r.taken : r.taken+n]
 	b := r.decode(views)
+	r.detach(b, views)
 	r.newest.Store(r.block.Times()[r.taken+n-1])
 	r.taken += n
 	r.next = r.block.First() + eventlog.Offset(r.taken)
 	if r.taken == r.block.Len() {
-		// The batch has views into the block, so its memory is the collector's.
-		r.next, r.block = r.block.Next(), nil
+		r.next = r.block.Next()
+		if !r.viewed { // otherwise its memory is the collector's
+			r.block.Release()
+		}
+		r.block = nil
 	}
 	r.at.Store(int64(r.next))
 	return b, nil
 }
+
+// detach copies the texts of a batch that uses little of its records: the block
+// can be filled again then, instead of fresh memory for the next one, and the
+// texts lie close together for the next worker.
+func (r *reader) detach(b *batch.Batch, records []batch.View) {
+	last := records[len(records)-1]
+	read := int(last.Offset+last.Length) - int(records[0].Offset)
+	if b.TextBytes()*detachShare > read {
+		r.viewed = true
+		return
+	}
+	b.Detach()
+}
+
+// detachShare: texts are copied when they are at most this part of what was read.
+const detachShare = 2
 
 // decode reads records of the block under way as the request's columns.
 func (r *reader) decode(views []batch.View) *batch.Batch {
