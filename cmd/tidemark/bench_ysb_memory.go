@@ -79,6 +79,7 @@ type ysbReader struct {
 	decoder  format.Decoder
 	splitter format.Splitter
 	records  []batch.View
+	block    []byte
 	rows     int64
 }
 
@@ -91,13 +92,13 @@ func (r *ysbReader) Read(ctx context.Context) (*batch.Batch, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	// The batch keeps views into the block, so that each needs its own.
-	block := r.source.make(make([]byte, 0, ysb.EventBytes(to-from)), from, to)
-	r.records, _ = r.splitter.Split(r.records[:0], block, true)
-	b, rejected := r.decoder.Decode(block, r.records)
+	r.block = r.source.make(r.block[:0], from, to)
+	r.records, _ = r.splitter.Split(r.records[:0], r.block, true)
+	b, rejected := r.decoder.Decode(r.block, r.records)
 	if len(rejected) > 0 {
 		return nil, rejected[0].Problem
 	}
+	b.Detach() // the block is filled again
 	r.rows += int64(b.Rows)
 	return b, nil
 }
