@@ -155,8 +155,13 @@ func (r *Reader) fill(k *Block, v view) error {
 // steps; 0 if it cannot be told.
 func (r *Reader) ahead(v view) int {
 	var first [headerBytes]byte
-	if v.size-r.position < headerBytes || !r.partition.tail.read(v.segment, r.position, first[:]) {
+	if v.size-r.position < headerBytes {
 		return 0
+	}
+	if !r.partition.tail.read(v.segment, r.position, first[:]) {
+		if n, _ := r.file.ReadAt(first[:], r.position); n < len(first) {
+			return 0 // what is wrong shows when it is loaded
+		}
 	}
 	h, err := decodeHeader(first[:])
 	if err != nil {
