@@ -50,6 +50,13 @@ func (b *Board) Of(table string, from, to int64, now time.Time) (Progress, bool)
 	return decide(b.mu.evidence, table, from, to, now)
 }
 
+// Window is the grid of a table's windows; zero when it has none or is unknown.
+func (b *Board) Window(table string) Windowing {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.mu.evidence[table].Window
+}
+
 // Tables lists the tables on the board by name.
 func (b *Board) Tables() []string {
 	b.mu.Lock()

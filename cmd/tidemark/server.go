@@ -309,7 +309,7 @@ func (v jobsView) Statuses() []httpapi.JobStatus {
 			j.State = "failed"
 		}
 		if s.Error != nil {
-			j.Error = &httpapi.Problem{Code: s.Error.Code, Detail: s.Error.Message, Hint: s.Error.Hint, Field: s.Error.Field}
+			j.Error = httpapi.ProblemOf(s.Error)
 		}
 		if s.LagRows >= 0 {
 			waiting := s.LagRows

@@ -24,6 +24,8 @@ import (
 const (
 	bodyBytesMax     = 16 << 20 // of one body, decompressed
 	eventBytesMax    = 1 << 20
+	eventsMax        = 1 << 20  // in one body
+	badMax           = 10_000   // in one body
 	rejectionsShown  = 100      // in a receipt; all are in the quarantine
 	quarantinedBytes = 16 << 10 // of a raw event that is kept in the quarantine
 )
@@ -99,13 +101,16 @@ func (in *Intake) Accept(ctx context.Context, body Body) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	good, bad := in.check(body.Text, events)
+	good, bad, err := in.check(body.Text, events)
+	if err != nil {
+		return Receipt{}, err
+	}
 	receipt := Receipt{Accepted: len(good), Quarantined: []Rejection{}, Rejected: len(bad), Partition: partition}
 	for _, r := range bad[:min(len(bad), rejectionsShown)] {
 		receipt.Quarantined = append(receipt.Quarantined, rejection(r))
 	}
 	if len(bad) > 0 {
-		if err := in.keep(ctx, partition, body, events, bad); err != nil {
+		if err := in.keep(ctx, partition, body, bad); err != nil {
 			return Receipt{}, err
 		}
 	}
@@ -161,41 +166,56 @@ func (in *Intake) partition(body Body) (eventlog.Partition, error) {
 	return eventlog.Partition(int(in.turn.Add(1)) % n), nil
 }
 
-// cut finds the events of a body: the lines of NDJSON, or the elements of an
-// array. Blank lines are no events.
-func cut(text []byte) ([]batch.View, error) {
+// event is one event of a body.
+type event struct {
+	batch.View
+	line int // in the body, or place in the array, from 1
+}
+
+// cut finds the events of a body: the lines of NDJSON that are not blank, or the
+// elements of an array.
+func cut(text []byte) ([]event, error) {
 	if trimmed := bytes.TrimLeft(text, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '[' {
 		return elements(text)
 	}
-	events := make([]batch.View, 0, bytes.Count(text, []byte{'\n'})+1)
-	for start := 0; start < len(text); {
+	var events []event
+	for start, line := 0, 1; start < len(text); line++ {
 		end, next := len(text), len(text)
 		if i := bytes.IndexByte(text[start:], '\n'); i >= 0 {
 			end, next = start+i, start+i+1
 		}
-		if end > start && text[end-1] == '\r' {
-			end--
+		if len(bytes.TrimSpace(text[start:end])) > 0 {
+			if len(events) == eventsMax {
+				return nil, tooMany()
+			}
+			events = append(events, event{batch.View{Offset: uint32(start), Length: uint32(end - start)}, line})
 		}
-		events = append(events, batch.View{Offset: uint32(start), Length: uint32(end - start)})
 		start = next
 	}
 	return events, nil
 }
 
+func tooMany() error {
+	return problem.New(problem.TooLarge, "the body has more than %d events", eventsMax).WithHint("send the events in several bodies")
+}
+
 // elements finds the elements of a JSON array.
-func elements(text []byte) ([]batch.View, error) {
+func elements(text []byte) ([]event, error) {
 	d := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true))
 	if _, err := d.ReadToken(); err != nil {
 		return nil, wrongArray(d, err)
 	}
-	var events []batch.View
+	var events []event
 	for d.PeekKind() != ']' {
 		element, err := d.ReadValue()
 		if err != nil {
 			return nil, wrongArray(d, err)
 		}
+		if len(events) == eventsMax {
+			return nil, tooMany()
+		}
 		end := d.InputOffset()
-		events = append(events, batch.View{Offset: uint32(end - int64(len(element))), Length: uint32(len(element))})
+		events = append(events, event{batch.View{Offset: uint32(end - int64(len(element))), Length: uint32(len(element))}, len(events) + 1})
 	}
 	if _, err := d.ReadToken(); err != nil {
 		return nil, wrongArray(d, err)
@@ -212,44 +232,53 @@ func wrongArray(d *jsontext.Decoder, err error) error {
 
 // bad is an event that cannot be accepted.
 type bad struct {
-	event   int
+	event
 	problem *problem.Problem
 }
 
-// check reads every event as the table's columns.
-func (in *Intake) check(text []byte, events []batch.View) (good []batch.View, wrong []bad) {
+// check reads every event as the table's columns. A body of mostly wrong events
+// is refused as a whole: it is not meant for this table.
+func (in *Intake) check(text []byte, events []event) (good []batch.View, wrong []bad, err error) {
 	decoder := in.decoders.Get().(*format.JSONDecoder)
 	defer in.decoders.Put(decoder)
 	good = make([]batch.View, 0, len(events))
+	views := make([]batch.View, 0, min(len(events), batch.MaxRows))
 	for from := 0; from < len(events); from += batch.MaxRows {
 		part := events[from:min(from+batch.MaxRows, len(events))]
-		_, rejected := decoder.Decode(text, part)
+		views = views[:0]
+		for _, e := range part {
+			views = append(views, e.View)
+		}
+		_, rejected := decoder.Decode(text, views)
 		for i, e := range part {
 			var why *problem.Problem
 			if len(rejected) > 0 && rejected[0].Record == i {
 				why, rejected = rejected[0].Problem, rejected[1:]
 			}
 			switch {
-			case len(bytes.TrimSpace(text[e.Offset:e.Offset+e.Length])) == 0:
 			case e.Length > eventBytesMax:
-				wrong = append(wrong, bad{from + i, problem.New(problem.TooLarge, "the event has %d bytes, more than %d", e.Length, eventBytesMax)})
+				wrong = append(wrong, bad{e, problem.New(problem.TooLarge, "the event has %d bytes, more than %d", e.Length, eventBytesMax)})
 			case why != nil:
-				wrong = append(wrong, bad{from + i, why})
+				wrong = append(wrong, bad{e, why})
 			default:
-				good = append(good, e)
+				good = append(good, e.View)
 			}
 		}
+		if len(wrong) > badMax {
+			return nil, nil, problem.New(problem.InvalidRequest, "more than %d events of the body cannot be read, the first at line %d: %s", badMax, wrong[0].line, wrong[0].problem.Message).
+				WithHint("nothing of it was accepted; check that it is meant for this table")
+		}
 	}
-	return good, wrong
+	return good, wrong, nil
 }
 
 func rejection(b bad) Rejection {
-	return Rejection{Line: b.event + 1, Code: b.problem.Code, Field: b.problem.Field, Message: b.problem.Message}
+	return Rejection{Line: b.line, Code: b.problem.Code, Field: b.problem.Field, Message: b.problem.Message}
 }
 
 // keep stores bad events in the quarantine. It happens before the good ones are
 // stored, so that a body is acknowledged only when both are.
-func (in *Intake) keep(ctx context.Context, partition eventlog.Partition, body Body, events []batch.View, all []bad) error {
+func (in *Intake) keep(ctx context.Context, partition eventlog.Partition, body Body, all []bad) error {
 	if in.quarantine == nil {
 		first := rejection(all[0])
 		return problem.New(first.Code, "line %d: %s", first.Line, first.Message).About(first.Field).WithHint("correct it and send the whole body again: this table has no quarantine")
@@ -257,9 +286,8 @@ func (in *Intake) keep(ctx context.Context, partition eventlog.Partition, body B
 	now := time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
 	records := make([]eventlog.Record, len(all))
 	for i, b := range all {
-		view := events[b.event]
-		raw := body.Text[view.Offset : view.Offset+min(view.Length, quarantinedBytes)]
-		row := map[string]any{"received_at": now, "line": b.event + 1, "code": b.problem.Code, "message": b.problem.Message, "raw": string(bytes.ToValidUTF8(raw, []byte("\ufffd")))}
+		raw := body.Text[b.Offset : b.Offset+min(b.Length, quarantinedBytes)]
+		row := map[string]any{"received_at": now, "line": b.line, "code": b.problem.Code, "message": b.problem.Message, "raw": string(bytes.ToValidUTF8(raw, []byte("\ufffd")))}
 		if b.problem.Field != "" {
 			row["field"] = b.problem.Field
 		}

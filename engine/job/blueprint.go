@@ -274,15 +274,14 @@ func (c *compiler) ordered(input plan.Node, construct func(operator.Environment)
 	return &element{make: construct, inputs: []*element{in}, single: true}, nil
 }
 
-// isUpdating reports whether rows of n may take back earlier ones.
+// isUpdating reports whether rows of n may take back earlier ones. In batch mode
+// only rows of sources do.
 func (c *compiler) isUpdating(n plan.Node) bool {
-	switch n := n.(type) {
-	case *plan.Scan:
-		return c.spec.Updating[n]
-	case *plan.Aggregate:
-		return c.spec.Context.Streaming
-	case *plan.WindowAggregate:
-		return c.spec.Context.Streaming && (n.Emit == plan.EmitEarly || n.Late.Action == plan.LateRevise)
+	if c.spec.Context.Streaming {
+		return plan.Updating(n, func(s *plan.Scan) bool { return c.spec.Updating[s] })
+	}
+	if s, ok := n.(*plan.Scan); ok {
+		return c.spec.Updating[s]
 	}
 	for _, in := range n.Inputs() {
 		if c.isUpdating(in) {

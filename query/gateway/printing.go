@@ -126,33 +126,35 @@ func (p *printing) view(t *plan.Table) (string, bool) {
 // that are not final, or, of a table without windows, those behind its watermark.
 func (p *printing) settled(t *plan.Table) string {
 	until, tracked := p.gateway.board.FinalUntil([]string{t.Name}, p.session.Now)
-	column, ends := timeColumn(t)
-	if !tracked || column == "" || until == batch.Final {
+	if !tracked || until == batch.Final {
 		return quote(t.Name)
 	}
-	if until == batch.NoMark {
+	column, last := p.timeColumn(t, until)
+	switch {
+	case column == "":
+		return quote(t.Name)
+	case until == batch.NoMark:
 		return "(SELECT * FROM " + quote(t.Name) + " WHERE FALSE)"
 	}
-	compare := " < "
-	if ends {
-		compare = " <= "
-	}
-	return "(SELECT * FROM " + quote(t.Name) + " WHERE " + quote(column) + compare + moment(until, value.TimestampOf(3)) + ")"
+	return "(SELECT * FROM " + quote(t.Name) + " WHERE " + quote(column) + " <= " + moment(last, value.TimestampOf(3)) + ")"
 }
 
-// timeColumn is the column that tells whether a row is settled; ends says that it
-// is the end of a window.
-func timeColumn(t *plan.Table) (name string, ends bool) {
+// timeColumn is the column that tells whether a row is settled, and the greatest
+// value it has in settled rows: of a window's end the line itself, of its start
+// one window before, of an event's time just before.
+func (p *printing) timeColumn(t *plan.Table, until int64) (name string, last int64) {
 	if i := t.Column("window_end"); i >= 0 {
-		return t.Columns[i].Name, true
-	}
-	if t.Watermark != nil {
-		return t.Columns[t.Watermark.Column].Name, false
+		return t.Columns[i].Name, until
 	}
 	if i := t.Column("window_start"); i >= 0 {
-		return t.Columns[i].Name, false
+		if size := p.gateway.board.Window(t.Name).Size; size > 0 {
+			return t.Columns[i].Name, until - size
+		}
 	}
-	return "", false
+	if t.Watermark != nil {
+		return t.Columns[t.Watermark.Column].Name, until - 1
+	}
+	return "", 0
 }
 
 // progress is the board's answer about a table, as rows.
