@@ -20,6 +20,7 @@ const (
 	freshnessPosts    = 20 // a second
 	freshnessPosters  = 4  // at the same time
 	freshnessBodyMax  = 1 << 20
+	freshnessStepMax  = 250 * time.Millisecond // of traffic that is posted at once
 	freshnessProbe    = 200 * time.Millisecond // between posts whose way is followed
 	freshnessAsks     = 20                     // dashboard questions a second
 	freshnessPoll     = 10 * time.Millisecond
@@ -134,17 +135,21 @@ func (o *benchOptions) freshness(ctx context.Context, c *console) (*freshnessRes
 func (b *freshnessBench) run(ctx context.Context, rate float64, span time.Duration) (*freshnessResult, error) {
 	posting, stopPosting := context.WithTimeout(ctx, span)
 	defer stopPosting()
-	watching, stopWatching := context.WithTimeout(ctx, span+freshnessWaitMax)
+	watching, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
+	posted := make(chan struct{}) // closed when everything is acknowledged
 	var failed [3]error
 	var loads, watcher sync.WaitGroup
 	begin := time.Now()
 	loads.Go(func() { failed[0] = b.post(posting, ctx, rate) })
 	loads.Go(func() { failed[1] = b.dashboards(posting, ctx) })
-	watcher.Go(func() { failed[2] = b.watch(watching, posting) })
+	watcher.Go(func() { failed[2] = b.watch(watching, posted) })
 	loads.Wait()
 	took := time.Since(begin)
+	close(posted)
+	giveUp := time.AfterFunc(freshnessWaitMax, stopWatching)
 	watcher.Wait()
+	giveUp.Stop()
 	if err := errors.Join(failed[:]...); err != nil {
 		return nil, err
 	}
@@ -161,7 +166,8 @@ func (b *freshnessBench) run(ctx context.Context, rate float64, span time.Durati
 
 // post posts traffic as it arises, until posting ends.
 func (b *freshnessBench) post(posting, ctx context.Context, rate float64) error {
-	traffic := ads.NewTraffic(1, rate, time.Now())
+	at := time.Now()
+	traffic := ads.NewTraffic(1, rate, at)
 	ticker := time.NewTicker(time.Second / freshnessPosts)
 	defer ticker.Stop()
 	var all sync.WaitGroup
@@ -179,13 +185,15 @@ func (b *freshnessBench) post(posting, ctx context.Context, rate float64) error 
 			close(failed)
 			return <-failed // nil when there is none
 		}
+		// A machine that cannot keep up posts less a second, not more at once.
 		now := time.Now()
-		events := traffic.Until(now)
+		at = at.Add(min(now.Sub(at), freshnessStepMax))
+		events := traffic.Until(at)
 		var probe string
 		if now.Sub(probed) >= freshnessProbe {
 			probed = now
 			probe = fmt.Sprintf("probe %d", n)
-			events.Impressions = appendProbe(events.Impressions, probe, now)
+			events.Impressions = appendProbe(events.Impressions, probe, at)
 			events.ImpressionRows++
 		}
 		places <- struct{}{}
@@ -271,12 +279,18 @@ func (b *freshnessBench) dashboards(posting, ctx context.Context) error {
 	}
 }
 
-// watch asks which probes can be seen, until posting has ended and all can.
-func (b *freshnessBench) watch(watching, posting context.Context) error {
+// watch asks which probes can be seen, until everything is posted and all can.
+func (b *freshnessBench) watch(watching context.Context, posted <-chan struct{}) error {
 	ticker := time.NewTicker(freshnessPoll)
 	defer ticker.Stop()
 	seen := map[string]bool{}
 	for {
+		done := false
+		select {
+		case <-posted:
+			done = true
+		default:
+		}
 		a, err := ask(watching, b.url, "SELECT DISTINCT campaign FROM "+freshnessAskTable+" WHERE campaign LIKE 'probe %'")
 		now := time.Now()
 		switch {
@@ -285,7 +299,7 @@ func (b *freshnessBench) watch(watching, posting context.Context) error {
 		case err != nil:
 			return err
 		}
-		if b.note(a, seen, now) == 0 && posting.Err() != nil {
+		if b.note(a, seen, now) == 0 && done {
 			return nil
 		}
 		select {
