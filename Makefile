@@ -29,7 +29,7 @@ conformance: build ## compare with the recorded answers of a real Flink; the cou
 	test/conformance/floor $(BIN)
 
 golden: ## rewrite golden files; read the diff
-	$(GO) test ./sql/... ./plan/... ./progress/... ./base/value/... ./test/corpus/... -rewrite
+	$(GO) test ./sql/... ./plan/... ./progress ./base/value ./catalog ./control/... ./cmd/tidemark ./serve/httpapi ./test/corpus -rewrite
 
 crash: build ## kill -9 the real binary N times under load and count every event (N=20)
 	$(GO) run ./test/crash -n $(or $(N),20) $(BIN)
