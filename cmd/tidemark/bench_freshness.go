@@ -38,6 +38,7 @@ var dashboardQuestions = []string{
 
 // freshnessResult is what freshness measured.
 type freshnessResult struct {
+	Rate            float64 `json:"rate"` // that was asked for
 	EventsPerSecond float64 `json:"events_per_second"`
 	Events          int64   `json:"events"`
 	Probes          int     `json:"probes"`
@@ -66,7 +67,7 @@ func (r *freshnessResult) print(w io.Writer) {
 		verdict = "above the bar of 1 s"
 	}
 	fmt.Fprintf(w, "freshness: %s events in %.1f s\n", grouped(float64(r.Events)), r.Seconds)
-	fmt.Fprintf(w, "  %-28s %s\n", "events/s", grouped(r.EventsPerSecond))
+	fmt.Fprintf(w, "  %-28s %s (%s wanted)\n", "events/s", grouped(r.EventsPerSecond), grouped(r.Rate))
 	fmt.Fprintf(w, "  %-28s p50 %.0f ms, p99 %.0f ms (%d probes): %s\n", "acknowledged until visible", r.FreshP50, r.FreshP99, r.Probes, verdict)
 	fmt.Fprintf(w, "  %-28s p50 %.0f ms, p99 %.0f ms (%d)\n", "questions", r.AskP50, r.AskP99, r.Questions)
 	fmt.Fprintf(w, "  %-28s p50 %.0f ms, p99 %.0f ms\n", "posts", r.PostP50, r.PostP99)
@@ -156,6 +157,7 @@ func (b *freshnessBench) run(ctx context.Context, rate float64, span time.Durati
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return &freshnessResult{
+		Rate:   rate,
 		Events: b.mu.events, EventsPerSecond: float64(b.mu.events) / took.Seconds(),
 		Probes: len(b.mu.fresh) + len(b.mu.acknowledged), lost: len(b.mu.acknowledged),
 		FreshP50: milliseconds(b.mu.fresh.part(0.5)), FreshP99: milliseconds(b.mu.fresh.part(0.99)),
