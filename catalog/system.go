@@ -28,7 +28,9 @@ func SystemTables(t *plan.Table) []*plan.Table {
 // Stored reports whether a table's rows are in the hot store.
 func Stored(t *plan.Table) bool {
 	switch t.Kind {
-	case plan.Native, plan.Materialized:
+	case plan.Native:
+		return t.Options["stored"] != "false"
+	case plan.Materialized:
 		return true
 	case plan.System:
 		return len(t.Name) <= len(ProgressSuffix) || t.Name[len(t.Name)-len(ProgressSuffix):] != ProgressSuffix

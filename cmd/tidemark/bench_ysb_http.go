@@ -21,7 +21,7 @@ func (b *ysbBench) http(ctx context.Context) (*consumption, map[ysb.Key]int64, e
 	}
 	defer remove()
 	defer s.close()
-	definitions := fmt.Sprintf("%s WITH ('partitions' = '%d');\nCREATE MATERIALIZED TABLE ysb_views FRESHNESS = INTERVAL '1' SECOND AS\n%s", ysb.Table, b.parallelism, ysb.Query)
+	definitions := fmt.Sprintf("%s WITH ('partitions' = '%d', 'stored' = 'false');\nCREATE MATERIALIZED TABLE ysb_views FRESHNESS = INTERVAL '1' SECOND AS\n%s", ysb.Table, b.parallelism, ysb.Query)
 	if _, err := s.pipeline.Execute(ctx, definitions); err != nil {
 		return nil, nil, err
 	}

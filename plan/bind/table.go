@@ -12,7 +12,7 @@ import (
 
 // nativeOptions are the options of tables that have no connector: their rows
 // come in through our own doors.
-var nativeOptions = []string{"retention", "quarantine", "partitions"}
+var nativeOptions = []string{"retention", "quarantine", "partitions", "stored"}
 
 // Table binds CREATE TABLE. The definition text is left to the caller.
 func Table(catalog Catalog, session Session, c *sql.CreateTable) (*plan.Table, error) {

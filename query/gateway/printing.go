@@ -79,6 +79,10 @@ func (p *printing) Table(path sql.Path) (string, bool) {
 		return p.view(t)
 	case strings.HasSuffix(name, catalog.ProgressSuffix):
 		return p.progress(strings.TrimSuffix(name, catalog.ProgressSuffix)), true
+	case t.Kind == plan.Native && !catalog.Stored(t):
+		p.fault = problem.New(problem.Unsupported, "table %s keeps its events in the log only ('stored' = 'false')", name).At(path.Pos()).
+			WithHint("ask a materialized table that is made from it")
+		return "", false
 	case !catalog.Stored(t):
 		p.fault = problem.New(problem.Unsupported, "table %s is not stored here, so questions cannot be asked about it", name).At(path.Pos()).
 			WithHint("make a materialized table of it, or run a script with tidemark exec")

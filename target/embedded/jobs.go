@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sort"
 	"strconv"
 	"sync"
@@ -54,6 +56,7 @@ type Jobs struct {
 		sync.Mutex
 		keepers map[string]*keeper
 		intakes map[string]*native.Intake
+		natives map[string]*plan.Table // that have a topic, stored or not
 	}
 }
 
@@ -78,6 +81,7 @@ func NewJobs(options JobsOptions) (*Jobs, error) {
 	j.ctx, j.cancel = context.WithCancel(context.Background())
 	j.mu.keepers = map[string]*keeper{}
 	j.mu.intakes = map[string]*native.Intake{}
+	j.mu.natives = map[string]*plan.Table{}
 	j.all.Go(j.maintain)
 	return j, nil
 }
@@ -122,6 +126,9 @@ func (j *Jobs) Keep(ctx context.Context, job target.Job) error {
 			}
 		}
 	}
+	if !catalog.Stored(t) {
+		return nil
+	}
 	return j.keep(ctx, job)
 }
 
@@ -143,6 +150,12 @@ func (j *Jobs) openNative(t *plan.Table) error {
 		}
 		partitions = n
 	}
+	if stored, given := t.Options["stored"]; given && stored != "true" && stored != "false" {
+		return problem.New(problem.InvalidOption, "stored is %q", stored).About("stored").WithHint("'false' keeps events in the log only, for jobs; 'true' is the default")
+	}
+	if _, err := retention(t); err != nil {
+		return err
+	}
 	topic, err := j.topic(t.Name, partitions)
 	if err != nil {
 		return err
@@ -161,6 +174,7 @@ func (j *Jobs) openNative(t *plan.Table) error {
 	}
 	j.mu.Lock()
 	j.mu.intakes[t.Name] = native.NewIntake(topic, quarantine, columns)
+	j.mu.natives[t.Name] = t
 	j.mu.Unlock()
 	return nil
 }
@@ -235,6 +249,7 @@ func (j *Jobs) Drop(ctx context.Context, name string) error {
 		k := j.mu.keepers[one]
 		delete(j.mu.keepers, one)
 		delete(j.mu.intakes, one)
+		delete(j.mu.natives, one)
 		j.mu.Unlock()
 		if k != nil {
 			k.stop()
@@ -333,17 +348,34 @@ func (j *Jobs) maintain() {
 			return
 		}
 		j.mu.Lock()
-		keepers := make([]*keeper, 0, len(j.mu.keepers))
-		for _, k := range j.mu.keepers {
-			keepers = append(keepers, k)
-		}
+		keepers, natives := slices.Collect(maps.Values(j.mu.keepers)), slices.Collect(maps.Values(j.mu.natives))
 		j.mu.Unlock()
 		for _, k := range keepers {
 			if err := k.retain(j.ctx); err != nil && j.ctx.Err() == nil {
-				j.options.Logger.Error("retention", "table", k.job.Table.Name, "error", err)
+				j.options.Logger.Error("retention of rows", "table", k.job.Table.Name, "error", err)
+			}
+		}
+		for _, t := range natives {
+			if err := j.trim(t); err != nil {
+				j.options.Logger.Error("retention of events", "table", t.Name, "error", err)
 			}
 		}
 	}
+}
+
+// trim removes the events of a native table that are past its retention and that
+// no job has yet to read.
+func (j *Jobs) trim(t *plan.Table) error {
+	age, err := retention(t)
+	if err != nil || age == 0 {
+		return err
+	}
+	topic, err := j.options.Log.Topic(t.Name)
+	if err != nil {
+		return err
+	}
+	_, err = topic.Trim(eventlog.Retention{Age: age})
+	return err
 }
 
 // retention reads a table's option, zero when it keeps everything.

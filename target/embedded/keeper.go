@@ -522,7 +522,7 @@ func (k *keeper) status() target.Status {
 	return s
 }
 
-// retain removes events and rows that are past the table's retention. Events
+// retain removes rows that are past the table's retention. Events
 // that a job has not read yet are held.
 func (k *keeper) retain(ctx context.Context) error {
 	k.mu.Lock()
@@ -533,13 +533,6 @@ func (k *keeper) retain(ctx context.Context) error {
 	}
 	age, err := retention(k.job.Table)
 	if err != nil || age == 0 || k.job.Table.Kind != plan.Native {
-		return err
-	}
-	topic, err := k.jobs.options.Log.Topic(k.job.Table.Name)
-	if err != nil {
-		return err
-	}
-	if _, err := topic.Trim(eventlog.Retention{Age: age}); err != nil {
 		return err
 	}
 	if w := k.job.Table.Watermark; w != nil {
