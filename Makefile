@@ -31,8 +31,9 @@ conformance: build ## compare with the recorded answers of a real Flink; the cou
 golden: ## rewrite golden files; read the diff
 	$(GO) test ./sql/... ./plan/... ./progress ./base/value ./catalog ./control/... ./cmd/tidemark ./serve/httpapi ./test/corpus -rewrite
 
-crash: build ## kill -9 the real binary N times under load and count every event (N=20)
+crash: build ## kill -9 the real binary N times under load and count every event (N=20); stall a source
 	$(GO) run ./test/crash -n $(or $(N),20) $(BIN)
+	$(GO) run ./test/crash -stall $(BIN)
 
 bench: build ## benchmarks, full size
 	$(BIN) bench ysb
