@@ -10,7 +10,7 @@ import (
 	"tidemark/base/value"
 )
 
-// The stored form of a batch, version 1. docs/formats/batch.md draws it. The
+// FormatVersion is that of the stored form of a batch. docs/formats/batch.md draws it. The
 // reader must know the column types; a checksum is the caller's business.
 //
 //	batch   := version:u8  flags:u8  rows:uvarint  columns:uvarint  [kinds]  [marks]  column*

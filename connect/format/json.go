@@ -81,7 +81,6 @@ type JSONDecoder struct {
 	options JSONOptions
 	columns []Column
 	top     *objectShape
-	kinds   []value.Type
 
 	// Of the record under way.
 	block []byte // up to the end of the record

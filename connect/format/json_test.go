@@ -21,7 +21,7 @@ func adEvents(n int) ([]byte, []batch.View) {
 	for i := range n {
 		start := len(block)
 		block = fmt.Appendf(block, `{"user_id": "%08x-7c2b-4b1e-9d55-0242ac120002", "page_id": "%08x-1c1c-4e6f-8a3d-0242ac120003", "ad_id": "%08x-5d6e-4f7a-b8c9-0242ac120004", "ad_type": "banner78", "event_type": "%s", "event_time": "%d", "ip_address": "1.2.3.4"}`,
-			i*2654435761%1<<32, i*40503%1<<32, i%1000, kinds[i%3], 1700000000000+i)
+			i*2654435761%(1<<32), i*40503%(1<<32), i%1000, kinds[i%3], 1700000000000+i)
 		records = append(records, batch.View{Offset: uint32(start), Length: uint32(len(block) - start)})
 		block = append(block, '\n')
 	}

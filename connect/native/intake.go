@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
@@ -220,7 +221,7 @@ func elements(text []byte) ([]event, error) {
 	if _, err := d.ReadToken(); err != nil {
 		return nil, wrongArray(d, err)
 	}
-	if _, err := d.ReadToken(); err != io.EOF {
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
 		return nil, problem.New(problem.InvalidRequest, "something follows the JSON array").WithHint("send one array, or one object a line")
 	}
 	return events, nil

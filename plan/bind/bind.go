@@ -30,7 +30,6 @@ import (
 	"tidemark/base/problem"
 	"tidemark/base/value"
 	"tidemark/plan"
-	"tidemark/plan/function"
 	"tidemark/sql"
 )
 
@@ -168,16 +167,6 @@ func (b *binder) problems() error {
 	}).Err()
 }
 
-// attempt runs f and tells whether it found no problem; problems it found are
-// forgotten.
-func (b *binder) attempt(f func()) bool {
-	before := len(b.found)
-	f()
-	ok := len(b.found) == before
-	b.found = b.found[:before]
-	return ok
-}
-
 // didYouMean is the hint that names the candidate nearest to name, or else
 // says otherwise.
 func didYouMean(name string, candidates []string, otherwise string) string {
@@ -185,15 +174,6 @@ func didYouMean(name string, candidates []string, otherwise string) string {
 		return "did you mean " + near + "?"
 	}
 	return otherwise
-}
-
-// lookup finds a row of the function table that must be there: an operator.
-func lookup(name string) *plan.Function {
-	f, ok := function.Lookup(name)
-	if !ok {
-		panic("bind: no function " + name)
-	}
-	return f
 }
 
 // counted is "1 column", "2 columns".

@@ -2,6 +2,7 @@ package function
 
 import (
 	"bytes"
+	"errors"
 	"strconv"
 	"unicode"
 )
@@ -42,6 +43,5 @@ func isJavaNumber(text []byte) bool {
 
 // isRange reports a number that is one but too large.
 func isRange(err error) bool {
-	number, ok := err.(*strconv.NumError)
-	return ok && number.Err == strconv.ErrRange
+	return errors.Is(err, strconv.ErrRange)
 }

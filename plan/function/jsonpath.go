@@ -134,7 +134,7 @@ func (p *jsonPath) walk(step *pathStep, found []*jsonValue, definite bool) ([]*j
 	var next []*jsonValue
 	for _, v := range found {
 		before := len(next)
-		fits := true
+		var fits bool
 		next, fits = step.lead(next, v)
 		if must && (!fits || len(next) == before && step.definite()) {
 			return nil, errNoValue

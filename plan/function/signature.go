@@ -21,28 +21,19 @@ type parameter struct {
 // The parameters. Those without a cast leave the argument's own type, so that
 // result rules can look at it; the physical class is the same in all of them.
 var (
-	anyText     = parameter{name: "text", accepts: value.Type.IsText, null: value.StringType}
-	anyBytes    = parameter{name: "bytes", accepts: value.Type.IsBytes, null: value.BytesType}
-	textOrBytes = parameter{name: "text or bytes", accepts: func(t value.Type) bool { return t.IsText() || t.IsBytes() }, null: value.StringType}
-	boolean     = parameter{name: "a BOOLEAN", accepts: isKind(value.Boolean), null: value.BooleanType}
-	integer     = parameter{name: "an integer", accepts: value.Type.IsInteger, null: value.IntType}
-	numeric     = parameter{name: "a number", accepts: value.Type.IsNumeric, null: value.IntType}
-	asDouble    = parameter{name: "a number", accepts: value.Type.IsNumeric, to: castTo(value.DoubleType), null: value.DoubleType}
-	approximate = parameter{name: "a FLOAT or DOUBLE", accepts: value.Type.IsApproximate, null: value.DoubleType}
-	decimal     = parameter{name: "a DECIMAL", accepts: isKind(value.Decimal), null: value.DecimalOf(10, 0)}
-	asText      = parameter{name: "any plain value", accepts: func(t value.Type) bool {
-		return t.Class() != value.Lists && t.Class() != value.Structs && t.Class() != value.NoData
-	}, to: castTo(value.StringType), null: value.StringType} // whatever it is, as CAST(… AS STRING) prints it
-	date         = parameter{name: "a DATE", accepts: isKind(value.Date), null: value.DateType}
-	timeOfDay    = parameter{name: "a TIME", accepts: isKind(value.Time), null: value.TimeOf(0)}
-	timestamp    = parameter{name: "a TIMESTAMP", accepts: isKind(value.Timestamp), null: value.TimestampOf(3)}
-	timestampLTZ = parameter{name: "a TIMESTAMP_LTZ", accepts: isKind(value.TimestampLTZ), null: value.TimestampLTZOf(3)}
+	anyText      = parameter{name: "text", accepts: value.Type.IsText, null: value.StringType}
+	anyBytes     = parameter{name: "bytes", accepts: value.Type.IsBytes, null: value.BytesType}
+	textOrBytes  = parameter{name: "text or bytes", accepts: func(t value.Type) bool { return t.IsText() || t.IsBytes() }, null: value.StringType}
+	boolean      = parameter{name: "a BOOLEAN", accepts: isKind(value.Boolean), null: value.BooleanType}
+	integer      = parameter{name: "an integer", accepts: value.Type.IsInteger, null: value.IntType}
+	numeric      = parameter{name: "a number", accepts: value.Type.IsNumeric, null: value.IntType}
+	asDouble     = parameter{name: "a number", accepts: value.Type.IsNumeric, to: castTo(value.DoubleType), null: value.DoubleType}
+	approximate  = parameter{name: "a FLOAT or DOUBLE", accepts: value.Type.IsApproximate, null: value.DoubleType}
+	decimal      = parameter{name: "a DECIMAL", accepts: isKind(value.Decimal), null: value.DecimalOf(10, 0)}
 	anyTimestamp = parameter{name: "a timestamp", accepts: value.Type.IsTimestamp, null: value.TimestampOf(3)}
 	interval     = parameter{name: "an INTERVAL", accepts: value.Type.IsInterval, null: value.Type{Kind: value.IntervalDayTime}}
 	array        = parameter{name: "an ARRAY", accepts: isKind(value.Array), null: value.ArrayOf(value.StringType)}
 	mapping      = parameter{name: "a MAP", accepts: isKind(value.Map), null: value.MapOf(value.StringType, value.StringType)}
-	row          = parameter{name: "a ROW", accepts: isKind(value.Row), null: value.RowOf()}
-	variant      = parameter{name: "a VARIANT", accepts: isKind(value.Variant), null: value.VariantType}
 	anything     = parameter{name: "any value", accepts: func(value.Type) bool { return true }, null: value.NullType}
 )
 
@@ -53,13 +44,6 @@ func isKind(k value.Kind) func(value.Type) bool {
 // castTo is the same type for every argument, as nullable as the argument is.
 func castTo(to value.Type) func(value.Type) value.Type {
 	return func(t value.Type) value.Type { return to.WithNullability(t.NotNull) }
-}
-
-// exactly is a parameter of one type.
-func exactly(t value.Type) parameter {
-	return parameter{name: t.Optional().String(), accepts: func(a value.Type) bool {
-		return a.Optional().Equal(t.Optional())
-	}, null: t.Optional()}
 }
 
 // call is a function with its argument types settled: what a kernel may be
@@ -266,44 +250,6 @@ func applyTwo[A, B, R any](a access[A], b access[B], r access[R], f func(A, B) R
 	return kernel(func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
 		return eachRow(out, func(i int) error {
 			r.set(out, i, f(a.get(args[0], i), b.get(args[1], i)))
-			return nil
-		})
-	})
-}
-
-// applyTwoOrNull is applyTwo for a function that may have no value.
-func applyTwoOrNull[A, B, R any](a access[A], b access[B], r access[R], f func(A, B) (R, bool)) func(*call) plan.Kernel {
-	return kernel(func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
-		return eachRow(out, func(i int) error {
-			if v, ok := f(a.get(args[0], i), b.get(args[1], i)); ok {
-				r.set(out, i, v)
-			} else {
-				out.SetNull(i)
-			}
-			return nil
-		})
-	})
-}
-
-// applyThree is the kernel that applies f to its three arguments, row by row.
-func applyThree[A, B, C, R any](a access[A], b access[B], c access[C], r access[R], f func(A, B, C) R) func(*call) plan.Kernel {
-	return kernel(func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
-		return eachRow(out, func(i int) error {
-			r.set(out, i, f(a.get(args[0], i), b.get(args[1], i), c.get(args[2], i)))
-			return nil
-		})
-	})
-}
-
-// applyThreeOrNull is applyThree for a function that may have no value.
-func applyThreeOrNull[A, B, C, R any](a access[A], b access[B], c access[C], r access[R], f func(A, B, C) (R, bool)) func(*call) plan.Kernel {
-	return kernel(func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
-		return eachRow(out, func(i int) error {
-			if v, ok := f(a.get(args[0], i), b.get(args[1], i), c.get(args[2], i)); ok {
-				r.set(out, i, v)
-			} else {
-				out.SetNull(i)
-			}
 			return nil
 		})
 	})

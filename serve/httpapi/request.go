@@ -114,7 +114,7 @@ func (s *Server) recovered(w *recorder, r *http.Request, panicked any) (aborted 
 	switch {
 	case panicked == nil:
 		return false
-	case panicked == http.ErrAbortHandler:
+	case panicked == http.ErrAbortHandler: //nolint:errorlint // net/http panics with this very value
 		return true
 	}
 	err := fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())

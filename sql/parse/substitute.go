@@ -145,7 +145,7 @@ func variableAt(text string) (name string, length int) {
 // commentLength gives the length of the comment at the start of text, 0 when
 // there is none.
 func commentLength(text string) int {
-	end := -1
+	var end int
 	switch {
 	case strings.HasPrefix(text, "--"):
 		end = strings.IndexByte(text, '\n')

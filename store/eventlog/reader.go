@@ -40,7 +40,7 @@ func (r *Reader) Close() error {
 func (r *Reader) Next(ctx context.Context) (*Block, error) {
 	for {
 		k, err := r.NextAvailable()
-		if err != io.EOF {
+		if !errors.Is(err, io.EOF) {
 			return k, err
 		}
 		if err := r.partition.wait(ctx, r.offset); err != nil {
