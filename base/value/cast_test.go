@@ -110,3 +110,17 @@ func TestJavaSuffix(t *testing.T) {
 		}
 	}
 }
+
+// TestParseIntegerPaths: digits alone take a short way, which must agree with
+// the long one that blanks lead to.
+func TestParseIntegerPaths(t *testing.T) {
+	for _, text := range []string{"0", "7", "007", "127", "128", "999999999999999999", "1000000000000000000", "9223372036854775807", "9223372036854775808", "12a", "１"} {
+		for _, kind := range []Kind{TinyInt, SmallInt, Int, BigInt} {
+			short, shortOK := ParseInteger(text, kind)
+			long, longOK := ParseInteger(" "+text, kind)
+			if short != long || shortOK != longOK {
+				t.Errorf("%q as %s: %d, %t and %d, %t", text, kind, short, shortOK, long, longOK)
+			}
+		}
+	}
+}
