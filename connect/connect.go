@@ -21,6 +21,7 @@ package connect
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"tidemark/base/batch"
@@ -151,7 +152,7 @@ func (c Connector) Check(options map[string]string, format []Option) error {
 			}
 			return p
 		}
-		if opt.Values != nil && !has(opt.Values, val) {
+		if opt.Values != nil && !slices.Contains(opt.Values, val) {
 			return problem.New(problem.InvalidOption, "option %q cannot be %q", key, val).About(key).WithHint("allowed: %v", opt.Values)
 		}
 	}
@@ -170,13 +171,4 @@ func find(options []Option, key string) (Option, bool) {
 		}
 	}
 	return Option{}, false
-}
-
-func has(all []string, s string) bool {
-	for _, a := range all {
-		if a == s {
-			return true
-		}
-	}
-	return false
 }

@@ -1,5 +1,7 @@
 package plan
 
+import "slices"
+
 // UniqueKey gives columns of n of which no two rows, as the table stands at
 // any moment, have the same values: those by which changes are applied. ok is
 // false when none are known; no columns and ok means at most one row.
@@ -114,7 +116,7 @@ func withGrouping(keys []int, first int, sets, groupings [][]int) ([]int, bool) 
 	for i, list := range groupings {
 		all := true
 		for _, key := range keys {
-			all = all && contains(list, key)
+			all = all && slices.Contains(list, key)
 		}
 		if all {
 			return append(append([]int{}, keys...), first+i), true

@@ -1,6 +1,10 @@
 package plan
 
-import "tidemark/base/value"
+import (
+	"slices"
+
+	"tidemark/base/value"
+)
 
 // Inputs and Schema of every node, one pair after the other.
 
@@ -101,7 +105,7 @@ func grouped(_ Schema, keys []Expr, names []string, calls []AggregateCall, sets,
 	for i, k := range keys {
 		t := k.Type()
 		for _, set := range sets {
-			if !contains(set, i) {
+			if !slices.Contains(set, i) {
 				t = t.Optional()
 			}
 		}
@@ -114,15 +118,6 @@ func grouped(_ Schema, keys []Expr, names []string, calls []AggregateCall, sets,
 		s = append(s, OutputColumn{Name: "grouping", Type: value.BigIntType.Required()})
 	}
 	return s
-}
-
-func contains(set []int, i int) bool {
-	for _, x := range set {
-		if x == i {
-			return true
-		}
-	}
-	return false
 }
 
 // Inputs of a Union.

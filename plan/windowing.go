@@ -1,5 +1,7 @@
 package plan
 
+import "slices"
+
 import "fmt"
 
 // WindowOrigin says that a column is a property of the windows of Source, passed
@@ -97,7 +99,7 @@ func WindowSpecOf(source Node) WindowSpec {
 
 func inEverySet(sets [][]int, key int) bool {
 	for _, set := range sets {
-		if !contains(set, key) {
+		if !slices.Contains(set, key) {
 			return false
 		}
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -115,7 +114,7 @@ func listenHost(listen string) (string, error) {
 func (s *server) open(ctx context.Context) (err error) {
 	files, dir := vfs.OS(), s.options.data
 	if err := vfs.MakeDir(files, dir); err != nil {
-		return fmt.Errorf("make data folder: %w", err)
+		return problem.New(problem.InvalidRequest, "the data folder cannot be made: %v", err).WithHint("name a folder that can be written to with --data")
 	}
 	if s.lock, err = files.Lock(filepath.Join(dir, lockName)); err != nil {
 		if errors.Is(err, vfs.ErrLocked) {

@@ -2,6 +2,7 @@ package format
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/dlclark/regexp2"
 
@@ -239,15 +240,15 @@ func (d *changelogDecoder) changesOf(m *message, parts []*batch.Column, row int,
 	if !parts[operationColumn].IsNull(row) {
 		operation = string(parts[operationColumn].Bytes(row))
 	}
-	if !d.includes(d.databases, parts[databaseColumn], row) || !d.includes(d.tables, parts[tableColumn], row) || contains(d.passes, operation) {
+	if !d.includes(d.databases, parts[databaseColumn], row) || !d.includes(d.tables, parts[tableColumn], row) || slices.Contains(d.passes, operation) {
 		return nil
 	}
 	needs, kind := []int{afterColumn}, batch.Insert
 	switch {
-	case contains(d.inserts, operation):
-	case contains(d.updates, operation):
+	case slices.Contains(d.inserts, operation):
+	case slices.Contains(d.updates, operation):
 		needs, kind = []int{afterColumn, beforeColumn}, batch.UpdateAfter
-	case contains(d.deletes, operation):
+	case slices.Contains(d.deletes, operation):
 		kind = batch.Delete
 		if !d.partial {
 			needs = []int{beforeColumn}
@@ -298,15 +299,6 @@ func (d *changelogDecoder) includes(pattern *regexp2.Regexp, c *batch.Column, ro
 	}
 	matches, err := pattern.MatchString(string(c.Bytes(row)))
 	return err == nil && matches
-}
-
-func contains(all []string, s string) bool {
-	for _, a := range all {
-		if a == s {
-			return true
-		}
-	}
-	return false
 }
 
 // emit appends the rows of a message, all or none.

@@ -4,15 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/maphash"
-	"io"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"tidemark/base/batch"
 	"tidemark/base/problem"
@@ -202,33 +198,23 @@ func tooMany() error {
 
 // elements finds the elements of a JSON array.
 func elements(text []byte) ([]event, error) {
-	d := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true))
-	if _, err := d.ReadToken(); err != nil {
-		return nil, wrongArray(d, err)
+	views, err := format.SplitArray(nil, text, batch.View{Length: uint32(len(text))})
+	if err != nil {
+		return nil, problem.New(problem.InvalidRequest, "the body is %s", problem.Of(err).Message).WithHint("send an array of objects, or one object a line")
 	}
-	var events []event
-	for d.PeekKind() != ']' {
-		element, err := d.ReadValue()
-		if err != nil {
-			return nil, wrongArray(d, err)
-		}
-		if len(events) == eventsMax {
-			return nil, tooMany()
-		}
-		end := d.InputOffset()
-		events = append(events, event{batch.View{Offset: uint32(end - int64(len(element))), Length: uint32(len(element))}, len(events) + 1})
+	if len(views) > eventsMax {
+		return nil, tooMany()
 	}
-	if _, err := d.ReadToken(); err != nil {
-		return nil, wrongArray(d, err)
+	rest := text[bytes.IndexByte(text, '[')+1:]
+	events := make([]event, len(views))
+	for i, v := range views {
+		events[i] = event{v, i + 1}
+		rest = text[v.Offset+v.Length:]
 	}
-	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+	if behind := bytes.TrimSpace(rest); len(behind) != 1 {
 		return nil, problem.New(problem.InvalidRequest, "something follows the JSON array").WithHint("send one array, or one object a line")
 	}
 	return events, nil
-}
-
-func wrongArray(d *jsontext.Decoder, err error) error {
-	return problem.New(problem.InvalidRequest, "the body is not a JSON array: %v at byte %d", err, d.InputOffset()).WithHint("send an array of objects, or one object a line")
 }
 
 // bad is an event that cannot be accepted.

@@ -2,6 +2,7 @@ package bind
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"tidemark/base/problem"
@@ -76,7 +77,7 @@ func (b *binder) windowArguments(c *sql.Call) map[string]sql.Expr {
 			continue
 		}
 		parameter := strings.ToUpper(named.Name.Text)
-		if !contains(parameters, parameter) {
+		if !slices.Contains(parameters, parameter) {
 			b.wrong(named.Pos(), problem.InvalidQuery, didYouMean(parameter, parameters, "its parameters are "+listed(parameters)),
 				"%s has no parameter %s", name, named.Name.Text)
 			return nil
@@ -94,15 +95,6 @@ func (b *binder) windowArguments(c *sql.Call) map[string]sql.Expr {
 		}
 	}
 	return args
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 // windowInput binds the table that is cut into windows.
@@ -324,7 +316,7 @@ var auxiliary = map[string]plan.WindowPropertyKind{"_START": plan.WindowStart, "
 // isAuxiliary takes TUMBLE_START apart.
 func isAuxiliary(name string) (window, property string, ok bool) {
 	window, property, ok = strings.Cut(name, "_")
-	return window, "_" + property, ok && isGroupWindow(window) && contains([]string{"START", "END", "ROWTIME", "PROCTIME"}, property)
+	return window, "_" + property, ok && isGroupWindow(window) && slices.Contains([]string{"START", "END", "ROWTIME", "PROCTIME"}, property)
 }
 
 // windowProperty binds TUMBLE_START(time, size) and its like.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"tidemark/base/batch"
@@ -88,22 +89,13 @@ func (p *printing) Table(path sql.Path) (string, bool) {
 			WithHint("make a materialized table of it, or run a script with tidemark exec")
 		return "", false
 	}
-	if !has(p.read, name) {
+	if !slices.Contains(p.read, name) {
 		p.read = append(p.read, name)
 	}
 	if p.finality == Settled {
 		return p.settled(t), true
 	}
 	return quote(name), true
-}
-
-func has(all []string, name string) bool {
-	for _, a := range all {
-		if a == name {
-			return true
-		}
-	}
-	return false
 }
 
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
