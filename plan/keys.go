@@ -22,7 +22,7 @@ func uniqueKeys(n Node) [][]int {
 			return nil
 		}
 		return through([][]int{n.Table.PrimaryKey}, func(column int) int { return indexOf(n.Columns, column) })
-	case *Watermark, *Filter, *Sort, *Limit:
+	case *Watermark, *Filter, *Sort, *Limit, *Over:
 		return uniqueKeys(n.Inputs()[0])
 	case *Project:
 		return through(uniqueKeys(n.Input), func(column int) int {
@@ -37,8 +37,72 @@ func uniqueKeys(n Node) [][]int {
 		return groupKeys(n)
 	case *WindowAggregate:
 		return windowKeys(n)
+	case *Join:
+		return joinKeys(n)
+	case *TemporalJoin:
+		return uniqueKeys(n.Left)
+	case *Rank:
+		return rankKeys(n)
+	case *Normalize:
+		return [][]int{n.Keys}
 	}
 	return nil
+}
+
+// joinKeys is the left's keys where each left row has at most one partner, the
+// right's in the same way, and otherwise the two together. A side that is padded
+// with NULLs has no key of its own.
+func joinKeys(n *Join) [][]int {
+	left, right := uniqueKeys(n.Left), uniqueKeys(n.Right)
+	if !n.Kind.ShowsRight() {
+		return left
+	}
+	width := len(n.Left.Schema())
+	var byLeft, byRight []int
+	for _, k := range n.Keys {
+		byLeft, byRight = append(byLeft, k.Left), append(byRight, k.Right)
+	}
+	var keys [][]int
+	if covers(byRight, right) && !n.Kind.KeepsRight() {
+		keys = append(keys, left...)
+	}
+	if covers(byLeft, left) && !n.Kind.KeepsLeft() {
+		for _, key := range right {
+			keys = append(keys, shifted(key, width))
+		}
+	}
+	for _, l := range left {
+		for _, r := range right {
+			keys = append(keys, append(append([]int{}, l...), shifted(r, width)...))
+		}
+	}
+	return keys
+}
+
+// covers reports whether the columns hold one of the keys.
+func covers(columns []int, keys [][]int) bool {
+	return slices.ContainsFunc(keys, func(key []int) bool {
+		return !slices.ContainsFunc(key, func(c int) bool { return !slices.Contains(columns, c) })
+	})
+}
+
+func shifted(columns []int, by int) []int {
+	moved := make([]int, len(columns))
+	for i, c := range columns {
+		moved[i] = c + by
+	}
+	return moved
+}
+
+func rankKeys(n *Rank) [][]int {
+	var keys [][]int
+	switch {
+	case n.Function == RowNumber && n.To == 1:
+		keys = append(keys, n.Partition)
+	case n.Function == RowNumber && n.Number:
+		keys = append(keys, append(append([]int{}, n.Partition...), len(n.Input.Schema())))
+	}
+	return append(keys, uniqueKeys(n.Input)...)
 }
 
 // through moves keys to where their columns are now; a key that lost a column

@@ -70,6 +70,32 @@ func (p *printer) node(n Node, indent string) {
 		p.windowAggregate(n, line, property)
 	case *Union:
 		line("Union")
+	case *Join:
+		printJoin(n, line, property)
+	case *TemporalJoin:
+		left, right := n.Left.Schema(), n.Right.Schema()
+		line("TemporalJoin %s", n.Kind)
+		printJoinKeys(property, n.Keys, left, right)
+		property("as of: %s, versions from %s", columnName(left, n.LeftTime), columnName(right, n.RightTime))
+		printCondition(property, n.Condition, append(append(Schema(nil), left...), right...))
+	case *LookupJoin:
+		printLookupJoin(n, line, property)
+	case *Unnest:
+		s := n.Schema()
+		line("Unnest %s", PrintExpr(n.Collection, n.Input.Schema()))
+		property("gives: %s", printSchema(s[len(n.Input.Schema()):]))
+		if n.Ordinality {
+			property("with ordinality")
+		}
+		if n.Outer {
+			property("outer")
+		}
+	case *Over:
+		printOver(n, line, property)
+	case *Rank:
+		printRank(n, line, property)
+	case *Normalize:
+		line("Normalize by %s", columnNames(n.Input.Schema(), n.Keys))
 	case *Sort:
 		line("Sort")
 		for _, k := range n.Keys {

@@ -59,6 +59,34 @@ func WithInputs(n Node, inputs []Node) Node {
 		c := *n
 		c.Input = inputs[0]
 		return &c
+	case *LookupJoin:
+		c := *n
+		c.Input = inputs[0]
+		return &c
+	case *Unnest:
+		c := *n
+		c.Input = inputs[0]
+		return &c
+	case *Over:
+		c := *n
+		c.Input = inputs[0]
+		return &c
+	case *Rank:
+		c := *n
+		c.Input = inputs[0]
+		return &c
+	case *Normalize:
+		c := *n
+		c.Input = inputs[0]
+		return &c
+	case *Join:
+		c := *n
+		c.Left, c.Right = inputs[0], inputs[1]
+		return &c
+	case *TemporalJoin:
+		c := *n
+		c.Left, c.Right = inputs[0], inputs[1]
+		return &c
 	case *Union:
 		return &Union{All: inputs}
 	}
@@ -315,10 +343,39 @@ func MapExprs(n Node, f func(Expr) Expr) Node {
 		return m.result(n, &c)
 	case *Sort:
 		c := *n
-		c.Keys = append([]SortKey(nil), n.Keys...)
+		c.Keys = m.order(n.Keys)
+		return m.result(n, &c)
+	case *Join:
+		c := *n
+		c.Condition = m.one(n.Condition)
+		return m.result(n, &c)
+	case *TemporalJoin:
+		c := *n
+		c.Condition = m.one(n.Condition)
+		return m.result(n, &c)
+	case *LookupJoin:
+		c := *n
+		c.Condition = m.one(n.Condition)
+		c.Keys = append([]LookupKey(nil), n.Keys...)
 		for i := range c.Keys {
-			c.Keys[i].Expr = m.one(c.Keys[i].Expr)
+			c.Keys[i].Value = m.one(c.Keys[i].Value)
 		}
+		return m.result(n, &c)
+	case *Unnest:
+		c := *n
+		c.Collection = m.one(n.Collection)
+		return m.result(n, &c)
+	case *Over:
+		c := *n
+		c.Order = m.order(n.Order)
+		c.Calls = append([]OverCall(nil), n.Calls...)
+		for i := range c.Calls {
+			c.Calls[i].Args, c.Calls[i].Filter = m.all(c.Calls[i].Args), m.one(c.Calls[i].Filter)
+		}
+		return m.result(n, &c)
+	case *Rank:
+		c := *n
+		c.Order = m.order(n.Order)
 		return m.result(n, &c)
 	}
 	return n
@@ -349,6 +406,14 @@ func (m *exprMapper) all(list []Expr) []Expr {
 	mapped := make([]Expr, len(list))
 	for i, e := range list {
 		mapped[i] = m.one(e)
+	}
+	return mapped
+}
+
+func (m *exprMapper) order(keys []SortKey) []SortKey {
+	mapped := append([]SortKey(nil), keys...)
+	for i := range mapped {
+		mapped[i].Expr = m.one(mapped[i].Expr)
 	}
 	return mapped
 }

@@ -32,8 +32,8 @@ type stage struct {
 // edge is an exchange between two stages.
 type edge struct {
 	from   *stage
-	keys   int  // leading columns that the rows are cut by
-	single bool // everything goes to the first task
+	keys   []int // columns that the rows are cut by
+	single bool  // everything goes to the first task
 }
 
 // element is an operator of a stage, or a leaf that reads a source or an edge.
@@ -107,10 +107,19 @@ func gather(e *element, parts *stageParts) {
 }
 
 // cut ends the stage of e and begins the next one behind an exchange.
-func (c *compiler) cut(e *element, keys int, single bool) *element {
+func (c *compiler) cut(e *element, keys []int, single bool) *element {
 	out := &edge{keys: keys, single: single}
 	out.from = c.finish(e, out)
 	return &element{edge: out, single: single}
+}
+
+// leading is the first n columns.
+func leading(n int) []int {
+	columns := make([]int, n)
+	for i := range columns {
+		columns[i] = i
+	}
+	return columns
 }
 
 // element compiles a node. Operators are numbered in the order of the plan, so
@@ -202,7 +211,7 @@ func (c *compiler) aggregate(n *plan.Aggregate, number state.Operator) (*element
 		return nil, err
 	}
 	if c.spec.Parallelism > 1 {
-		prepared = c.cut(prepared, len(operator.LayoutOf(n).Keys), false)
+		prepared = c.cut(prepared, leading(len(operator.LayoutOf(n).Keys)), false)
 	}
 	retracts := c.isUpdating(n.Input)
 	return &element{state: number, inputs: []*element{prepared}, make: func(env operator.Environment) (engine.Operator, error) {
@@ -229,7 +238,7 @@ func (c *compiler) windowAggregate(n *plan.WindowAggregate, number state.Operato
 		}}
 	}
 	if c.spec.Parallelism > 1 {
-		e = c.cut(e, len(operator.WindowLayoutOf(n).Keys), false)
+		e = c.cut(e, leading(len(operator.WindowLayoutOf(n).Keys)), false)
 	}
 	return &element{state: number, inputs: []*element{e}, make: func(env operator.Environment) (engine.Operator, error) {
 		env.Retracts = retracts
@@ -269,7 +278,7 @@ func (c *compiler) ordered(input plan.Node, construct func(operator.Environment)
 		return nil, err
 	}
 	if c.spec.Parallelism > 1 && !in.single {
-		in = c.cut(in, 0, true)
+		in = c.cut(in, nil, true)
 	}
 	return &element{make: construct, inputs: []*element{in}, single: true}, nil
 }

@@ -107,11 +107,7 @@ func (j *Job) outputOf(ctx context.Context, t *task, s *stage, byStage map[*stag
 	if s.out.single {
 		o.partition = exchange.NewSingle(len(o.targets))
 	} else {
-		keys := make([]int, s.out.keys)
-		for i := range keys {
-			keys[i] = i
-		}
-		o.partition = exchange.NewPartition(keys, len(o.targets))
+		o.partition = exchange.NewPartition(s.out.keys, len(o.targets))
 	}
 	return o
 }

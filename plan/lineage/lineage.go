@@ -32,6 +32,7 @@ const (
 	Filters     Kind = iota // in a condition that rows must meet
 	Groups                  // in a key that rows are grouped by
 	Windows                 // the time that puts rows into windows
+	Joins                   // in what rows of two tables must agree in
 	Orders                  // in an ORDER BY
 	Direct                  // passed on as it is
 	Transformed             // computed from, row by row
@@ -40,7 +41,7 @@ const (
 
 // String names the kind.
 func (k Kind) String() string {
-	return [...]string{"filter", "group", "window", "order", "direct", "transformed", "aggregated"}[k]
+	return [...]string{"filter", "group", "window", "join", "order", "direct", "transformed", "aggregated"}[k]
 }
 
 // Source is a column of a table and its part in a result.
@@ -196,6 +197,36 @@ func (t *tracer) trace(n plan.Node) []sources {
 		return columns
 	case *plan.Limit:
 		return t.trace(n.Input)
+	case *plan.Normalize:
+		return t.trace(n.Input)
+	case *plan.Join:
+		return t.join(n.Kind, n.Keys, n.Condition, t.trace(n.Left), t.trace(n.Right))
+	case *plan.TemporalJoin:
+		left, right := t.trace(n.Left), t.trace(n.Right)
+		t.influence(left[n.LeftTime], Joins)
+		t.influence(right[n.RightTime], Joins)
+		return t.join(n.Kind, n.Keys, n.Condition, left, right)
+	case *plan.LookupJoin:
+		return t.lookup(n)
+	case *plan.Unnest:
+		columns := t.trace(n.Input)
+		from := of(n.Collection, columns)
+		t.influence(from, Joins)
+		for range len(n.Schema()) - len(columns) {
+			made := sources{}
+			made.add(from, Transformed)
+			columns = append(columns, made)
+		}
+		return columns
+	case *plan.Over:
+		return t.over(n)
+	case *plan.Rank:
+		columns := t.trace(n.Input)
+		t.ordering(n.Partition, n.Order, columns)
+		if n.Number {
+			columns = append(columns, t.orderedBy(n.Partition, n.Order, columns))
+		}
+		return columns
 	}
 	panic(fmt.Sprintf("lineage: unknown node %T", n))
 }

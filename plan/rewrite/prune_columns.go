@@ -70,7 +70,7 @@ func prune(n plan.Node, used []bool) (pruned plan.Node, position []int) {
 		input, at := prune(n.Input, used)
 		return &plan.Limit{Input: input, Offset: n.Offset, Count: n.Count}, at
 	}
-	panic("rewrite: unknown node")
+	return pruneMore(n, used)
 }
 
 // kept numbers the columns for which keep is true, -1 for the others.
