@@ -59,6 +59,10 @@ func Encode(to []byte, b *Batch) []byte {
 	return to
 }
 
+// AppendColumn appends the first rows of c in the stored form of a column. The
+// reader must know how many they are.
+func AppendColumn(to []byte, c *Column, rows int) []byte { return encodeColumn(to, c, 0, rows) }
+
 // encodeColumn appends rows [from, to) of c.
 func encodeColumn(out []byte, c *Column, from, to int) []byte {
 	out = append(out, byte(c.Type.Class()))
@@ -85,11 +89,7 @@ func encodeColumn(out []byte, c *Column, from, to int) []byte {
 		}
 	case value.Strings:
 		out = appendLengths(out, c, c.Views[from:to], from)
-		for i := from; i < to; i++ {
-			if !c.IsNull(i) {
-				out = append(out, c.Bytes(i)...)
-			}
-		}
+		out = appendTexts(out, c, from, to)
 	case value.Lists:
 		out = appendLengths(out, c, c.Spans[from:to], from)
 		for _, child := range c.Children {
@@ -120,6 +120,22 @@ func encodeElements(out []byte, c, child *Column, from, to int) []byte {
 	return encodeColumn(out, child.GatherWide(rows), 0, len(rows))
 }
 
+// appendTexts appends the bytes of rows [from, to) end to end.
+func appendTexts(out []byte, c *Column, from, to int) []byte {
+	if c.Nulls != nil {
+		for i := from; i < to; i++ {
+			if !c.IsNull(i) {
+				out = append(out, c.Bytes(i)...)
+			}
+		}
+		return out
+	}
+	for _, v := range c.Views[from:to] {
+		out = append(out, c.Heap[v.Offset:v.Offset+v.Length]...)
+	}
+	return out
+}
+
 func appendLengths(out []byte, c *Column, views []View, from int) []byte {
 	lengths := make([]int64, len(views))
 	for i, v := range views {
@@ -131,6 +147,9 @@ func appendLengths(out []byte, c *Column, views []View, from int) []byte {
 }
 
 func appendNulls(out []byte, nulls Bitmap, from, to int) []byte {
+	if nulls == nil {
+		return append(out, 0)
+	}
 	set := NewBitmap(to - from)
 	none := true
 	for i := from; i < to; i++ {
@@ -170,17 +189,22 @@ func appendNumbers(out []byte, numbers []int64) []byte {
 	}
 	out = append(out, byte(width))
 	out = binary.LittleEndian.AppendUint64(out, uint64(least))
-	for _, n := range numbers {
-		difference := uint64(n) - uint64(least)
-		switch width {
-		case 1:
-			out = append(out, byte(difference))
-		case 2:
-			out = binary.LittleEndian.AppendUint16(out, uint16(difference))
-		case 4:
-			out = binary.LittleEndian.AppendUint32(out, uint32(difference))
-		case 8:
-			out = binary.LittleEndian.AppendUint64(out, difference)
+	switch width { // outside of the loops, of which this is the innermost
+	case 1:
+		for _, n := range numbers {
+			out = append(out, byte(uint64(n)-uint64(least)))
+		}
+	case 2:
+		for _, n := range numbers {
+			out = binary.LittleEndian.AppendUint16(out, uint16(uint64(n)-uint64(least)))
+		}
+	case 4:
+		for _, n := range numbers {
+			out = binary.LittleEndian.AppendUint32(out, uint32(uint64(n)-uint64(least)))
+		}
+	case 8:
+		for _, n := range numbers {
+			out = binary.LittleEndian.AppendUint64(out, uint64(n)-uint64(least))
 		}
 	}
 	return out
@@ -221,6 +245,20 @@ func Decode(data []byte, types []value.Type) (*Batch, error) {
 		return nil, d.err
 	}
 	return b, nil
+}
+
+// ReadColumn reads a column of type t that AppendColumn wrote of so many rows.
+// It shares no memory with data. Damaged data gives an error, never a panic.
+func ReadColumn(data []byte, t value.Type, rows int) (*Column, error) {
+	d := decoder{rest: data}
+	c := d.column(t, rows)
+	if d.err == nil && len(d.rest) > 0 {
+		d.fail(errors.New("stored column has bytes behind its end"))
+	}
+	if d.err != nil {
+		return nil, d.err
+	}
+	return c, nil
 }
 
 // decoder reads a stored batch; after the first error it reads zeros.
@@ -269,40 +307,53 @@ func (d *decoder) count(limit int) int {
 	return int(n)
 }
 
-func (d *decoder) numbers(rows int) []int64 {
-	numbers := make([]int64, rows)
-	if rows == 0 {
-		return numbers
-	}
-	width := int(d.byte())
+// packed takes numbers as they are stored: the least of them, and how far each
+// is above it in width bytes. The width is 0 after an error.
+func (d *decoder) packed(rows int) (least uint64, width int, differences []byte) {
+	width = int(d.byte())
 	base := d.take(8)
 	if base == nil {
-		return numbers
+		return 0, 0, nil
 	}
 	switch width {
 	case 0, 1, 2, 4, 8:
 	default:
 		d.fail(fmt.Errorf("stored batch has numbers of %d bytes", width))
+		return 0, 0, nil
+	}
+	if differences = d.take(rows * width); differences == nil {
+		width = 0
+	}
+	return binary.LittleEndian.Uint64(base), width, differences
+}
+
+func (d *decoder) numbers(rows int) []int64 {
+	numbers := make([]int64, rows)
+	if rows == 0 {
 		return numbers
 	}
-	least := binary.LittleEndian.Uint64(base)
-	packed := d.take(rows * width)
-	if packed == nil && width > 0 {
-		return numbers
-	}
-	for i := range numbers {
-		var difference uint64
-		switch width {
-		case 1:
-			difference = uint64(packed[i])
-		case 2:
-			difference = uint64(binary.LittleEndian.Uint16(packed[2*i:]))
-		case 4:
-			difference = uint64(binary.LittleEndian.Uint32(packed[4*i:]))
-		case 8:
-			difference = binary.LittleEndian.Uint64(packed[8*i:])
+	least, width, differences := d.packed(rows)
+	switch width {
+	case 0:
+		for i := range numbers {
+			numbers[i] = int64(least)
 		}
-		numbers[i] = int64(least + difference)
+	case 1:
+		for i, difference := range differences[:len(numbers)] {
+			numbers[i] = int64(least + uint64(difference))
+		}
+	case 2:
+		for i := range numbers {
+			numbers[i] = int64(least + uint64(binary.LittleEndian.Uint16(differences[2*i:])))
+		}
+	case 4:
+		for i := range numbers {
+			numbers[i] = int64(least + uint64(binary.LittleEndian.Uint32(differences[4*i:])))
+		}
+	case 8:
+		for i := range numbers {
+			numbers[i] = int64(least + binary.LittleEndian.Uint64(differences[8*i:]))
+		}
 	}
 	return numbers
 }

@@ -199,3 +199,27 @@ func TestHashIsPartOfTheFormat(t *testing.T) {
 		}
 	}
 }
+
+// A column that is stored alone is read back, and every shorter piece of it is
+// an error.
+func TestColumnAlone(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := drawBatch(t).Compact()
+		for _, c := range b.Columns {
+			stored := AppendColumn(nil, c, b.Rows)
+			got, err := ReadColumn(stored, c.Type, b.Rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range b.Rows {
+				if want, got := c.Value(i).String(), got.Value(i).String(); got != want {
+					t.Fatalf("row %d of %s: %s, want %s", i, c.Type, got, want)
+				}
+			}
+			cut := rapid.IntRange(0, len(stored)-1).Draw(t, "cut")
+			if _, err := ReadColumn(stored[:cut], c.Type, b.Rows); err == nil {
+				t.Fatalf("%d of %d bytes of %s were read", cut, len(stored), c.Type)
+			}
+		}
+	})
+}
