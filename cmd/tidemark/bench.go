@@ -22,6 +22,7 @@ func benchCommand() *command {
 		short: "measure this machine, with answers that are checked",
 		usage: `
 Usage: tidemark bench ysb [--from memory|http|log] [--events N] [--parallelism N] [--json]
+       tidemark bench nexmark [--query NAME] [--events N] [--parallelism N] [--json]
        tidemark bench post --to URL --events N [--parallelism N]
        tidemark bench freshness [--rate N] [--seconds N] [--json]
        tidemark bench startup [--events N] [--json]
@@ -32,6 +33,8 @@ Benchmark): from JSON in memory, posted over HTTP to a server in this process
 process from the first event to the last final window. What makes the events
 does not count: from memory the time it takes is subtracted, over HTTP it is a
 client in a process of its own, and the log is filled before.
+nexmark runs the queries of the Nexmark benchmark, or one of them, over a JSON
+file of auctions and bids, and prints events per CPU second for each.
 post is that client: it posts the events of ysb to the table ad_events.
 freshness posts to the ad project while dashboards ask, and measures how long an
 acknowledged event takes to be in an answer.
@@ -44,8 +47,9 @@ Examples:
 		flags: func(f *flag.FlagSet) {
 			f.StringVar(&o.from, "from", fromMemory, "ysb: memory, http or log")
 			f.StringVar(&o.to, "to", "", "post: the server's address")
-			f.Int64Var(&o.events, "events", 0, "how many events (default: 10 M from memory, 3 M otherwise)")
+			f.Int64Var(&o.events, "events", 0, "how many events (ysb: 10 M from memory, 3 M otherwise; nexmark: 1 M)")
 			f.IntVar(&o.parallelism, "parallelism", 0, "workers, and partitions (default: the number of cores)")
+			f.StringVar(&o.query, "query", "", "nexmark: q0, q1, … (default: all)")
 			f.Float64Var(&o.rate, "rate", 50_000, "freshness: events per second")
 			f.Float64Var(&o.seconds, "seconds", 20, "freshness: how long to post")
 			f.BoolVar(&o.json, "json", false, "print JSON")
@@ -53,7 +57,7 @@ Examples:
 		},
 		run: func(ctx context.Context, c *console, args []string) error {
 			if len(args) != 1 {
-				return usagef("name one benchmark: ysb, freshness or startup")
+				return usagef("name one benchmark: ysb, nexmark, freshness or startup")
 			}
 			return o.run(ctx, c, args[0])
 		},
@@ -63,6 +67,7 @@ Examples:
 // benchOptions are the flags of bench.
 type benchOptions struct {
 	from, to      string
+	query         string
 	profile       string
 	events        int64
 	parallelism   int
@@ -88,12 +93,14 @@ func (o *benchOptions) run(ctx context.Context, c *console, name string) error {
 	switch name {
 	case "ysb":
 		result, err = o.ysb(ctx, c)
+	case "nexmark":
+		result, err = o.nexmark(ctx)
 	case "freshness":
 		result, err = o.freshness(ctx, c)
 	case "startup":
 		result, err = o.startup(ctx, c)
 	default:
-		err = usagef("there is no benchmark %q: choose ysb, freshness or startup", name)
+		err = usagef("there is no benchmark %q: choose ysb, nexmark, freshness or startup", name)
 	}
 	if err = errors.Join(err, endProfile()); err != nil {
 		return err

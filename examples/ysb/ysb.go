@@ -17,9 +17,10 @@ package ysb
 
 import (
 	"bytes"
-	"math/bits"
 	"strconv"
 	"time"
+
+	"tidemark/examples/draw"
 )
 
 // Shape of the workload.
@@ -33,6 +34,8 @@ const (
 	poolSize      = 100 // user ids and page ids
 	campaignBytes = 12  // of an id: its last group
 	eventBytes    = 256 // of a line, about
+
+	drawsPerEvent = 8
 )
 
 // Table defines the events. WITH and options may follow.
@@ -76,8 +79,8 @@ type Workload struct {
 
 // New draws the ids of a stream.
 func New(seed uint64) *Workload {
-	w := &Workload{seed: mix(seed)}
-	r := random{mix(^w.seed)}
+	w := &Workload{seed: draw.Mix(seed)}
+	r := draw.From(draw.Mix(^w.seed))
 	for i := range poolSize {
 		w.users[i], w.pages[i] = drawID(&r), drawID(&r)
 	}
@@ -93,9 +96,9 @@ func New(seed uint64) *Workload {
 }
 
 // drawID draws a random (version 4) UUID.
-func drawID(r *random) (drawn id) {
+func drawID(r *draw.Sequence) (drawn id) {
 	const digits = "0123456789abcdef"
-	halves := [2]uint64{r.next()&^0xF000 | 0x4000, r.next()&^(3<<62) | 2<<62}
+	halves := [2]uint64{r.Next()&^0xF000 | 0x4000, r.Next()&^(3<<62) | 2<<62}
 	at := 0
 	for i := range 32 {
 		if i == 8 || i == 12 || i == 16 || i == 20 {
@@ -115,10 +118,10 @@ type event struct {
 }
 
 func (w *Workload) event(n int64) event {
-	r := random{w.seed + uint64(n)*drawsPerEvent*golden}
+	r := draw.At(w.seed, n, drawsPerEvent)
 	return event{
-		user: r.below(poolSize), page: r.below(poolSize), ad: r.below(len(w.ads)),
-		adType: r.below(len(adTypes)), eventType: r.below(len(eventTypes)), at: At(n).UnixMilli(),
+		user: r.Below(poolSize), page: r.Below(poolSize), ad: r.Below(len(w.ads)),
+		adType: r.Below(len(adTypes)), eventType: r.Below(len(eventTypes)), at: At(n).UnixMilli(),
 	}
 }
 
@@ -189,30 +192,4 @@ func (w *Workload) Answer(n int64) map[Key]int64 {
 		answer[Key{string(ad[len(ad)-campaignBytes:]), p.window}] = views
 	}
 	return answer
-}
-
-// random is SplitMix64: a counter stepped by a constant and hashed on the way
-// out, so that it can begin anywhere in its sequence at no cost.
-type random struct{ counter uint64 }
-
-const (
-	golden        = 0x9E3779B97F4A7C15
-	drawsPerEvent = 8
-)
-
-func mix(z uint64) uint64 {
-	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
-	z = (z ^ z>>27) * 0x94D049BB133111EB
-	return z ^ z>>31
-}
-
-func (r *random) next() uint64 {
-	r.counter += golden
-	return mix(r.counter)
-}
-
-// below draws a number in [0, n).
-func (r *random) below(n int) int {
-	high, _ := bits.Mul64(r.next(), uint64(n))
-	return int(high)
 }

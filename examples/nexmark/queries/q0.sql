@@ -1,0 +1,4 @@
+-- Pass the bids through.
+
+SELECT auction, bidder, price, `dateTime`, extra
+FROM bids;

@@ -1,0 +1,20 @@
+-- Bids, bidders and auctions per channel, day and price level.
+
+SELECT
+  channel,
+  DATE_FORMAT(`dateTime`, 'yyyy-MM-dd'),
+  MAX(DATE_FORMAT(`dateTime`, 'HH:mm')),
+  COUNT(*),
+  COUNT(*) FILTER (WHERE price < 10000),
+  COUNT(*) FILTER (WHERE price >= 10000 AND price < 1000000),
+  COUNT(*) FILTER (WHERE price >= 1000000),
+  COUNT(DISTINCT bidder),
+  COUNT(DISTINCT bidder) FILTER (WHERE price < 10000),
+  COUNT(DISTINCT bidder) FILTER (WHERE price >= 10000 AND price < 1000000),
+  COUNT(DISTINCT bidder) FILTER (WHERE price >= 1000000),
+  COUNT(DISTINCT auction),
+  COUNT(DISTINCT auction) FILTER (WHERE price < 10000),
+  COUNT(DISTINCT auction) FILTER (WHERE price >= 10000 AND price < 1000000),
+  COUNT(DISTINCT auction) FILTER (WHERE price >= 1000000)
+FROM bids
+GROUP BY channel, DATE_FORMAT(`dateTime`, 'yyyy-MM-dd');
