@@ -94,6 +94,8 @@ func (p *printer) node(n Node, indent string) {
 		printOver(n, line, property)
 	case *Rank:
 		printRank(n, line, property)
+	case *Match:
+		printMatch(n, line, property)
 	case *Normalize:
 		line("Normalize by %s", columnNames(n.Input.Schema(), n.Keys))
 	case *Sort:

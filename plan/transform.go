@@ -79,6 +79,10 @@ func WithInputs(n Node, inputs []Node) Node {
 		c := *n
 		c.Input = inputs[0]
 		return &c
+	case *Match:
+		c := *n
+		c.Input = inputs[0]
+		return &c
 	case *Join:
 		c := *n
 		c.Left, c.Right = inputs[0], inputs[1]
@@ -377,6 +381,8 @@ func MapExprs(n Node, f func(Expr) Expr) Node {
 		c := *n
 		c.Order = m.order(n.Order)
 		return m.result(n, &c)
+	case *Match:
+		return m.result(n, n.mapExprs(&m))
 	}
 	return n
 }

@@ -220,6 +220,8 @@ func (t *tracer) trace(n plan.Node) []sources {
 		return columns
 	case *plan.Over:
 		return t.over(n)
+	case *plan.Match:
+		return t.match(n)
 	case *plan.Rank:
 		columns := t.trace(n.Input)
 		t.ordering(n.Partition, n.Order, columns)

@@ -47,6 +47,8 @@ func pruneMore(n plan.Node, used []bool) (pruned plan.Node, position []int) {
 			return &c, append(append([]int(nil), at...), -1)
 		}
 		return &c, behind(at, len(input.Schema()), 1)
+	case *plan.Match:
+		return pruneMatch(n, used)
 	case *plan.Normalize:
 		// Equal keys with other differences are changes, seen or not.
 		need := append([]bool(nil), used...)

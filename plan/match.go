@@ -1,0 +1,236 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"tidemark/base/value"
+)
+
+// Match finds rows that follow each other in a pattern: MATCH_RECOGNIZE. The
+// rows of each partition are put in order; a match is a run of rows without a
+// gap, each of which stands for a variable of the Pattern and meets the
+// variable's condition.
+//
+// Its columns are the partition's, then the measures: one row a match. In
+// streaming mode Order begins with an ascending time attribute, rows are matched
+// when the watermark has passed them, and matches are never taken back.
+//
+// Conditions and measures are expressions over Reads, not over the input: column
+// i of theirs is what Reads[i] finds in the match so far.
+type Match struct {
+	Input     Node
+	Partition []int
+	Order     []SortKey // the first is the time column, ascending
+	Pattern   []PatternPart
+	Skip      MatchSkip
+	Within    time.Duration // from the first row to the last it takes less than this; 0 for no limit
+	Reads     []MatchRead
+	Measures  []Expr
+	Names     []string // one per measure
+}
+
+// PatternPart is a variable of a pattern with its quantifier. A part that is
+// not Reluctant takes every row that it can and gives none back.
+type PatternPart struct {
+	Variable  string
+	Condition Expr // over Reads, where the row in question is the last of the match; nil for all rows
+	Min       int
+	Max       int // Unbounded for no limit
+	Reluctant bool
+}
+
+// Unbounded is the Max of a PatternPart that can repeat for ever.
+const Unbounded = -1
+
+// Greedy reports whether the part takes a row even where what follows could.
+func (p PatternPart) Greedy() bool {
+	return !p.Reluctant && p.Max != p.Min && (p.Min != 0 || p.Max != 1)
+}
+
+// MatchSkip says where matching goes on behind a match.
+type MatchSkip struct {
+	Kind MatchSkipKind
+	Set  VariableSet // of SkipToFirst and SkipToLast
+}
+
+// MatchSkipKind is the kind of MatchSkip.
+type MatchSkipKind uint8
+
+// The kinds.
+const (
+	SkipPastLastRow MatchSkipKind = iota
+	SkipToNextRow
+	SkipToFirst
+	SkipToLast
+)
+
+// VariableSet is some parts of a pattern, a bit each.
+type VariableSet uint64
+
+// PatternPartsMax is how many parts a pattern can have.
+const PatternPartsMax = 64
+
+// Has reports whether the set holds part i of the pattern.
+func (s VariableSet) Has(i int) bool { return s>>i&1 != 0 }
+
+// MatchRead is something that conditions and measures look up in a match, or
+// in the beginning of one.
+type MatchRead struct {
+	Kind   MatchReadKind
+	Set    VariableSet   // of Navigate and Summarize: the parts whose rows count
+	Column int           // of Navigate, of the input
+	First  bool          // of Navigate: Offset counts from the first row, not from the last
+	Offset int           // of Navigate; beyond the rows it is NULL
+	Call   AggregateCall // of Summarize, over the input
+	Name   string        // for printing
+	Of     value.Type
+}
+
+// MatchReadKind is the kind of MatchRead.
+type MatchReadKind uint8
+
+// The kinds: a column of a row, an aggregate of rows, and the event time at
+// which the match is known.
+const (
+	Navigate MatchReadKind = iota
+	Summarize
+	MatchTime
+)
+
+// Inputs of a Match.
+func (n *Match) Inputs() []Node { return []Node{n.Input} }
+
+// Schema of a Match. A measure that is the time of the match alone drives event
+// time.
+func (n *Match) Schema() Schema {
+	in := n.Input.Schema()
+	var s Schema
+	for _, c := range n.Partition {
+		s = append(s, OutputColumn{Name: in[c].Name, Type: in[c].Type})
+	}
+	for i, e := range n.Measures {
+		s = append(s, OutputColumn{Name: n.Names[i], Type: e.Type(), Time: n.timeOf(e)})
+	}
+	return s
+}
+
+func (n *Match) timeOf(e Expr) TimeAttribute {
+	switch e := e.(type) {
+	case *Column:
+		if n.Reads[e.Index].Kind == MatchTime {
+			return n.TimeAttribute()
+		}
+	case *Call:
+		if e.Function.Name == "PROCTIME" {
+			return Proctime
+		}
+	}
+	return NoTime
+}
+
+// TimeColumn is the column of the input that rows are ordered by first.
+func (n *Match) TimeColumn() int { return n.Order[0].Expr.(*Column).Index }
+
+// TimeAttribute is what drives the order of rows; NoTime in batch mode.
+func (n *Match) TimeAttribute() TimeAttribute { return n.Input.Schema()[n.TimeColumn()].Time }
+
+// ReadSchema is what conditions and measures are over.
+func (n *Match) ReadSchema() Schema {
+	s := make(Schema, len(n.Reads))
+	for i, r := range n.Reads {
+		s[i] = OutputColumn{Name: r.Name, Type: r.Of}
+	}
+	return s
+}
+
+// mapExprs is the part of MapExprs for a Match.
+func (n *Match) mapExprs(m *exprMapper) *Match {
+	c := *n
+	c.Order = m.order(n.Order)
+	c.Pattern = append([]PatternPart(nil), n.Pattern...)
+	for i := range c.Pattern {
+		c.Pattern[i].Condition = m.one(c.Pattern[i].Condition)
+	}
+	c.Reads = append([]MatchRead(nil), n.Reads...)
+	for i := range c.Reads {
+		if c.Reads[i].Kind == Summarize {
+			c.Reads[i].Call = m.calls([]AggregateCall{c.Reads[i].Call})[0]
+		}
+	}
+	c.Measures = m.all(n.Measures)
+	return &c
+}
+
+func printMatch(n *Match, line, property linePrinter) {
+	in, reads, out := n.Input.Schema(), n.ReadSchema(), n.Schema()
+	line("Match")
+	printOrdering(property, n.Partition, n.Order, in)
+	for i, e := range n.Measures {
+		property("measure: %s := %s", printColumn(out[len(n.Partition)+i]), PrintExpr(e, reads))
+	}
+	names := make([]string, len(n.Pattern))
+	for i, p := range n.Pattern {
+		names[i] = p.String()
+	}
+	property("pattern: %s", strings.Join(names, " "))
+	if n.Within > 0 {
+		property("within: %s", n.Within)
+	}
+	property("skip: %s", n.skipText())
+	for _, p := range n.Pattern {
+		if p.Condition != nil {
+			property("define: %s := %s", Quote(p.Variable), PrintExpr(p.Condition, reads))
+		}
+	}
+}
+
+// String prints a part as SQL writes it.
+func (p PatternPart) String() string {
+	name := Quote(p.Variable)
+	switch {
+	case p.Min == 1 && p.Max == 1:
+		return name
+	case p.Min == 0 && p.Max == Unbounded:
+		name += "*"
+	case p.Min == 1 && p.Max == Unbounded:
+		name += "+"
+	case p.Min == 0 && p.Max == 1:
+		name += "?"
+	case p.Max == Unbounded:
+		name += fmt.Sprintf("{%d,}", p.Min)
+	case p.Min == p.Max:
+		name += fmt.Sprintf("{%d}", p.Min)
+	default:
+		name += fmt.Sprintf("{%d,%d}", p.Min, p.Max)
+	}
+	if p.Reluctant {
+		name += "?"
+	}
+	return name
+}
+
+func (n *Match) skipText() string {
+	switch n.Skip.Kind {
+	case SkipToNextRow:
+		return "to next row"
+	case SkipToFirst:
+		return "to first " + n.setText(n.Skip.Set)
+	case SkipToLast:
+		return "to last " + n.setText(n.Skip.Set)
+	}
+	return "past last row"
+}
+
+func (n *Match) setText(set VariableSet) string {
+	var names []string
+	for i, p := range n.Pattern {
+		if set.Has(i) {
+			names = append(names, Quote(p.Variable))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func (*Match) isNode() {}
