@@ -7,9 +7,11 @@ var rankType = value.BigIntType.Required()
 
 // Over computes, for each row of the input, functions of the rows around it: of
 // those that are equal in Partition, ordered by Order, inside the frame of each
-// call. Its columns are the input's, then one per call. In streaming mode Order
-// begins with an ascending time attribute, and rows are shown, in order, when
-// the watermark has passed them (at once, with a processing time).
+// call. Its columns are the input's, then one per call.
+//
+// In streaming mode an Over that Settles shows each row once, in order, when the
+// watermark has passed it (at once, with a processing time). Any other one shows
+// every row as soon as it is there, and corrects what later rows change.
 type Over struct {
 	Input     Node
 	Partition []int // columns
@@ -66,8 +68,8 @@ func (f RankFunction) String() string { return [...]string{"ROW_NUMBER", "RANK",
 
 // Rank keeps the rows whose number in their partition, by Order, is at least
 // From and at most To: Top-N, and with To = 1 deduplication. Equal rows are
-// numbered in the order in which they came. Its columns are the input's and,
-// with Number, the number.
+// numbered in the order in which they came, or with LatestFirst in the reverse
+// order. Its columns are the input's and, with Number, the number.
 //
 // With WindowEnd the partition is within a window, of which it names the
 // window_end column (-1 for none): then rows are shown once, when the window is
@@ -81,6 +83,8 @@ type Rank struct {
 	Number    bool
 	Name      string // of the number's column
 	WindowEnd int
+
+	LatestFirst bool
 }
 
 // Normalize makes complete changes of a changelog that is right only by key:
@@ -94,31 +98,90 @@ type Normalize struct {
 // Inputs of an Over.
 func (n *Over) Inputs() []Node { return []Node{n.Input} }
 
-// Schema of an Over.
+// Schema of an Over: an event time goes on only where nothing is corrected.
 func (n *Over) Schema() Schema {
 	s := append(Schema(nil), n.Input.Schema()...)
+	if !n.Settles() {
+		withoutRowtime(s)
+	}
 	for i, c := range n.Calls {
 		s = append(s, OutputColumn{Name: n.Names[i], Type: c.Overload.Result})
 	}
 	return s
 }
 
+// Settles reports whether the calls of a row are known for good once event time
+// has passed the row: rows are in order of time, and no call looks ahead. The
+// input must not take rows back either, which is not for the node to know.
+func (n *Over) Settles() bool {
+	if len(n.Order) == 0 || !ascendingTime(n.Input.Schema(), n.Order[0]) {
+		return false
+	}
+	for _, c := range n.Calls {
+		if c.looksAhead() {
+			return false
+		}
+	}
+	return true
+}
+
+// looksAhead reports whether a call needs rows that come after the peers of its
+// own row.
+func (c *OverCall) looksAhead() bool {
+	switch c.Function.Name {
+	case "ROW_NUMBER", "RANK", "DENSE_RANK", "LAG":
+		return false
+	case "LEAD", "NTILE", "PERCENT_RANK", "CUME_DIST":
+		return true
+	}
+	return c.Frame.To.Kind == Following || c.Frame.To.Kind == UnboundedFollowing || c.Frame.From.Kind == Following
+}
+
+func ascendingTime(in Schema, key SortKey) bool {
+	c, ok := key.Expr.(*Column)
+	return ok && !key.Descending && in[c.Index].Time != NoTime
+}
+
+func withoutRowtime(s Schema) {
+	for i := range s {
+		if s[i].Time == Rowtime {
+			s[i].Time = NoTime
+		}
+	}
+}
+
 // Inputs of a Rank.
 func (n *Rank) Inputs() []Node { return []Node{n.Input} }
 
 // KeepsFirst reports whether a Rank keeps the earliest row of each partition by
-// event time: what is shown is never taken back then.
+// event or processing time: what is shown is never taken back then.
 func (n *Rank) KeepsFirst() bool {
-	if n.To != 1 || len(n.Order) != 1 || n.Order[0].Descending {
+	return n.keepsOne() && ascendingTime(n.Input.Schema(), n.Order[0])
+}
+
+// keepsOne reports whether the Rank is a deduplication: one row of each
+// partition, the first by one key.
+func (n *Rank) keepsOne() bool {
+	return n.Function == RowNumber && n.From <= 1 && n.To == 1 && len(n.Order) == 1
+}
+
+// KeepsLast reports whether a Rank keeps the latest row of each partition: its
+// changes are the versions of that row.
+func (n *Rank) KeepsLast() bool {
+	if !n.keepsOne() || !n.Order[0].Descending {
 		return false
 	}
 	c, ok := n.Order[0].Expr.(*Column)
 	return ok && n.Input.Schema()[c.Index].Time != NoTime
 }
 
-// Schema of a Rank.
+// Schema of a Rank: an event time goes on where rows are shown once, and where
+// they are versions of each other.
 func (n *Rank) Schema() Schema {
 	s := append(Schema(nil), n.Input.Schema()...)
+	if n.WindowEnd < 0 && !n.KeepsFirst() && !n.KeepsLast() {
+		withoutRowtime(s)
+	}
 	if n.Number {
 		s = append(s, OutputColumn{Name: n.Name, Type: rankType})
 	}

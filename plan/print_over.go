@@ -28,6 +28,9 @@ func printRank(n *Rank, line, property linePrinter) {
 	in := n.Input.Schema()
 	line("Rank %s from %d to %d", n.Function, n.From, n.To)
 	printOrdering(property, n.Partition, n.Order, in)
+	if n.LatestFirst {
+		property("equal rows: latest first")
+	}
 	if n.Number {
 		property("number: %s", Quote(n.Name))
 	}

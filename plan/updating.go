@@ -16,6 +16,10 @@ func Updating(n Node, changing func(*Scan) bool) bool {
 		if n.WindowEnd < 0 && !n.KeepsFirst() {
 			return true
 		}
+	case *Over:
+		if !n.Settles() {
+			return true
+		}
 	case *Join:
 		// A row that had no partner may get one, and the other way round.
 		bounded := n.Interval != nil || n.Window != nil

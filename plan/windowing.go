@@ -1,20 +1,24 @@
 package plan
 
-import "slices"
+import (
+	"fmt"
+	"slices"
 
-import "fmt"
+	"tidemark/base/value"
+)
 
 // WindowOrigin says that a column is a property of the windows of Source, passed
-// on unchanged. Source is a Window, a WindowAggregate, or an Aggregate each of
-// whose groups belongs to one window.
+// on unchanged. Source is a Window, a WindowAggregate, an Aggregate each of whose
+// groups belongs to one window, or a Join of windows, whose sides' windows are
+// one then.
 type WindowOrigin struct {
 	Source Node // nil: the column is no window property
 	Kind   WindowPropertyKind
 }
 
 // WindowOrigins tells for each column of n which window property it is. It
-// sees through filters and projections, but not through other operators: what
-// mixes rows ends the windows below it.
+// sees through what leaves rows in their windows: filters, projections, and
+// what adds columns to them. What mixes rows ends the windows below it.
 func WindowOrigins(n Node) []WindowOrigin {
 	switch n := n.(type) {
 	case *Window:
@@ -43,6 +47,16 @@ func WindowOrigins(n Node) []WindowOrigin {
 		return origins
 	case *Filter:
 		return WindowOrigins(n.Input)
+	case *Rank:
+		if n.WindowEnd >= 0 {
+			return append(WindowOrigins(n.Input), make([]WindowOrigin, len(n.Schema())-len(n.Input.Schema()))...)
+		}
+	case *Unnest, *LookupJoin, *TemporalJoin:
+		origins := make([]WindowOrigin, len(n.Schema()))
+		copy(origins, WindowOrigins(n.Inputs()[0]))
+		return origins
+	case *Join:
+		return joinOrigins(n)
 	case *Project:
 		in := WindowOrigins(n.Input)
 		origins := make([]WindowOrigin, len(n.Exprs))
@@ -54,6 +68,30 @@ func WindowOrigins(n Node) []WindowOrigin {
 		return origins
 	}
 	return make([]WindowOrigin, len(n.Schema()))
+}
+
+// joinOrigins is the properties of the windows that both sides of a join are in;
+// a side that may be padded with NULLs has none.
+func joinOrigins(n *Join) []WindowOrigin {
+	origins := make([]WindowOrigin, len(n.Schema()))
+	if n.Window == nil {
+		return origins
+	}
+	side := func(of []WindowOrigin, end, first int) {
+		for i, origin := range of {
+			if origin.Source != nil && origin.Source == of[end].Source {
+				origins[first+i] = WindowOrigin{Source: n, Kind: origin.Kind}
+			}
+		}
+	}
+	left := WindowOrigins(n.Left)
+	if !n.Kind.KeepsRight() {
+		side(left, n.Window.Left, 0)
+	}
+	if n.Kind.ShowsRight() && !n.Kind.KeepsLeft() {
+		side(WindowOrigins(n.Right), n.Window.Right, len(left))
+	}
+	return origins
 }
 
 // WindowKeys finds, among the grouping keys over input, the properties of the
@@ -93,6 +131,25 @@ func WindowSpecOf(source Node) WindowSpec {
 	case *Aggregate:
 		below, _, _ := WindowKeys(n.Input, n.Keys, n.Sets)
 		return WindowSpecOf(below)
+	case *Join:
+		return WindowSpecOf(WindowOrigins(n.Left)[n.Window.Left].Source)
+	}
+	panic(fmt.Sprintf("plan: %T has no windows", source))
+}
+
+// WindowClockOf is the type of the time column that the windows of a source are
+// cut by: windows of a TIMESTAMP_LTZ lie on the wall clock of the session.
+func WindowClockOf(source Node) value.Type {
+	switch n := source.(type) {
+	case *Window:
+		return n.Input.Schema()[n.Spec.Time].Type
+	case *WindowAggregate:
+		return n.Input.Schema()[n.Spec.Time].Type
+	case *Aggregate:
+		below, _, _ := WindowKeys(n.Input, n.Keys, n.Sets)
+		return WindowClockOf(below)
+	case *Join:
+		return WindowClockOf(WindowOrigins(n.Left)[n.Window.Left].Source)
 	}
 	panic(fmt.Sprintf("plan: %T has no windows", source))
 }
