@@ -90,6 +90,8 @@ type JSONDecoder struct {
 	fault fault  // of the first value that could not be taken
 	wrong string // that value
 	depth int
+	// unknown: a record of this call had a field that is no column.
+	unknown bool
 }
 
 // fault says why a value cannot be taken. The zero fault is none.
@@ -186,6 +188,10 @@ func (f *fieldShape) bind(c *batch.Column) {
 // Tolerant reports json.ignore-parse-errors.
 func (d *JSONDecoder) Tolerant() bool { return d.options.IgnoreErrors }
 
+// MetUnknown reports whether a record of the last call had a field, of itself or
+// of a ROW in it, that is not read: the batch does not have all that was said.
+func (d *JSONDecoder) MetUnknown() bool { return d.unknown }
+
 // Decode reads records, one object each. A record that is an array must have
 // been cut into its elements by SplitArray before.
 func (d *JSONDecoder) Decode(block []byte, records []batch.View) (*batch.Batch, []Rejected) {
@@ -195,6 +201,7 @@ func (d *JSONDecoder) Decode(block []byte, records []batch.View) (*batch.Batch, 
 		b.Columns[i].Resize(len(records))
 	}
 	d.top.bind(b.Columns)
+	d.unknown = false
 	d.heap = block[:len(block):len(block)]
 	var rejected []Rejected
 	for i, record := range records {
@@ -271,6 +278,7 @@ func (d *JSONDecoder) objectAt(o *objectShape, i, row int) int {
 			if end := plainEnd(b, i+1); end < len(b) && b[end] == '"' {
 				switch {
 				case f == nil:
+					d.unknown = true
 				case f.plain:
 					f.column.Views[row] = batch.View{Offset: uint32(i + 1), Length: uint32(end - i - 1)}
 					f.column.Nulls.Clear(row)
@@ -282,6 +290,7 @@ func (d *JSONDecoder) objectAt(o *objectShape, i, row int) int {
 			}
 		}
 		if f == nil {
+			d.unknown = true
 			i = d.skip(i)
 		} else {
 			i = d.valueAt(f, i, row)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,8 @@ const (
 	eventsMax        = 1 << 20  // in one body
 	badMax           = 10_000   // in one body
 	rejectionsShown  = 100      // in a receipt; all are in the quarantine
+	packEventsMin    = 64       // in a body, for which columns are better than texts
+	packKeptBytesMax = 4 << 20  // of a pack's memory that is used again
 	quarantinedBytes = 16 << 10 // of a raw event that is kept in the quarantine
 )
 
@@ -51,7 +54,10 @@ type Receipt struct {
 type Intake struct {
 	topic      *eventlog.Topic
 	quarantine *eventlog.Topic // nil: a bad event makes the whole body fail
+	fields     []format.Column
+	packHead   []byte
 	decoders   sync.Pool
+	packs      sync.Pool // of *[]byte
 	seed       maphash.Seed
 	turn       atomic.Uint32
 	accepted   atomic.Int64
@@ -59,12 +65,12 @@ type Intake struct {
 
 // NewIntake makes the intake of a native table with the given stored columns.
 func NewIntake(topic, quarantine *eventlog.Topic, columns []value.Field) *Intake {
-	in := &Intake{topic: topic, quarantine: quarantine, seed: maphash.MakeSeed()}
-	fields := make([]format.Column, len(columns))
+	in := &Intake{topic: topic, quarantine: quarantine, seed: maphash.MakeSeed(), packHead: appendPackHead(nil, columns)}
 	for i, c := range columns {
-		fields[i] = format.Column{Name: c.Name, Type: c.Type, Position: i}
+		in.fields = append(in.fields, format.Column{Name: c.Name, Type: c.Type, Position: i})
 	}
-	in.decoders.New = func() any { return format.NewJSONDecoder(fields, format.JSONOptions{Strict: true}) }
+	in.decoders.New = func() any { return format.NewJSONDecoder(in.fields, format.JSONOptions{Strict: true}) }
+	in.packs.New = func() any { return new([]byte) }
 	return in
 }
 
@@ -98,23 +104,32 @@ func (in *Intake) Accept(ctx context.Context, body Body) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	good, bad, err := in.check(body.Text, events)
+	found, err := in.check(body.Text, events)
 	if err != nil {
 		return Receipt{}, err
 	}
-	receipt := Receipt{Accepted: len(good), Quarantined: []Rejection{}, Rejected: len(bad), Partition: partition}
-	for _, r := range bad[:min(len(bad), rejectionsShown)] {
+	receipt := Receipt{Accepted: len(found.good), Quarantined: []Rejection{}, Rejected: len(found.bad), Partition: partition}
+	for _, r := range found.bad[:min(len(found.bad), rejectionsShown)] {
 		receipt.Quarantined = append(receipt.Quarantined, rejection(r))
 	}
-	if len(bad) > 0 {
-		if err := in.keep(ctx, partition, body, bad); err != nil {
+	if len(found.bad) > 0 {
+		if err := in.keep(ctx, partition, body, found.bad); err != nil {
 			return Receipt{}, err
 		}
 	}
-	if len(good) == 0 {
+	if len(found.good) == 0 {
 		return receipt, nil
 	}
-	store := eventlog.Events{Block: body.Text, Values: good, Key: body.Key}
+	store := eventlog.Events{Block: body.Text, Values: found.good, Key: body.Key}
+	if len(found.good) >= packEventsMin && !found.hasMore {
+		pack := in.packs.Get().(*[]byte)
+		defer in.givePack(pack)
+		*pack = append((*pack)[:0], in.packHead...)
+		for _, b := range found.parts {
+			*pack = appendPackPart(*pack, b)
+		}
+		store = eventlog.Events{Packed: *pack, PackedCount: len(found.good), Key: body.Key}
+	}
 	if body.Key != "" {
 		if store.Result, err = json.Marshal(receipt); err != nil {
 			return Receipt{}, fmt.Errorf("write receipt: %w", err)
@@ -127,9 +142,16 @@ func (in *Intake) Accept(ctx context.Context, body Body) (Receipt, error) {
 	if appended.Duplicate {
 		return repeated(appended), nil
 	}
-	in.accepted.Add(int64(len(good)))
+	in.accepted.Add(int64(receipt.Accepted))
 	receipt.place(appended)
 	return receipt, nil
+}
+
+// givePack keeps a pack's memory for the next one.
+func (in *Intake) givePack(pack *[]byte) {
+	if cap(*pack) <= packKeptBytesMax {
+		in.packs.Put(pack)
+	}
 }
 
 func (r *Receipt) place(a eventlog.Appended) {
@@ -175,13 +197,13 @@ func cut(text []byte) ([]event, error) {
 	if trimmed := bytes.TrimLeft(text, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '[' {
 		return elements(text)
 	}
-	var events []event
+	events := make([]event, 0, min(bytes.Count(text, []byte{'\n'})+1, eventsMax))
 	for start, line := 0, 1; start < len(text); line++ {
 		end, next := len(text), len(text)
 		if i := bytes.IndexByte(text[start:], '\n'); i >= 0 {
 			end, next = start+i, start+i+1
 		}
-		if len(bytes.TrimSpace(text[start:end])) > 0 {
+		if start < end && (text[start] == '{' || len(bytes.TrimSpace(text[start:end])) > 0) {
 			if len(events) == eventsMax {
 				return nil, tooMany()
 			}
@@ -223,41 +245,56 @@ type bad struct {
 	problem *problem.Problem
 }
 
+// checked is what was found in a body.
+type checked struct {
+	good    []batch.View
+	bad     []bad
+	parts   []*batch.Batch // the good ones as columns, which have views into the body
+	hasMore bool           // good ones say more than the columns have
+}
+
 // check reads every event as the table's columns. A body of mostly wrong events
 // is refused as a whole: it is not meant for this table.
-func (in *Intake) check(text []byte, events []event) (good []batch.View, wrong []bad, err error) {
+func (in *Intake) check(text []byte, events []event) (found checked, err error) {
 	decoder := in.decoders.Get().(*format.JSONDecoder)
 	defer in.decoders.Put(decoder)
-	good = make([]batch.View, 0, len(events))
+	found.good = make([]batch.View, 0, len(events))
 	views := make([]batch.View, 0, min(len(events), batch.MaxRows))
-	for from := 0; from < len(events); from += batch.MaxRows {
-		part := events[from:min(from+batch.MaxRows, len(events))]
-		views = views[:0]
-		for _, e := range part {
-			views = append(views, e.View)
-		}
-		_, rejected := decoder.Decode(text, views)
-		for i, e := range part {
-			var why *problem.Problem
-			if len(rejected) > 0 && rejected[0].Record == i {
-				why, rejected = rejected[0].Problem, rejected[1:]
+	lines := make([]int, 0, cap(views))
+	for len(events) > 0 {
+		views, lines = views[:0], lines[:0]
+		for len(events) > 0 && len(views) < batch.MaxRows {
+			e := events[0]
+			events = events[1:]
+			if e.Length > eventBytesMax {
+				found.bad = append(found.bad, bad{e, problem.New(problem.TooLarge, "the event has %d bytes, more than %d", e.Length, eventBytesMax)})
+				continue
 			}
-			switch {
-			case e.Length > eventBytesMax:
-				wrong = append(wrong, bad{e, problem.New(problem.TooLarge, "the event has %d bytes, more than %d", e.Length, eventBytesMax)})
-			case why != nil:
-				wrong = append(wrong, bad{e, why})
-			default:
-				good = append(good, e.View)
-			}
+			views, lines = append(views, e.View), append(lines, e.line)
 		}
-		if len(wrong) > badMax {
-			return nil, nil, problem.New(problem.InvalidRequest, "more than %d events of the body cannot be read, the first at line %d: %s", badMax, wrong[0].line, wrong[0].problem.Message).
+		b, rejected := decoder.Decode(text, views)
+		found.hasMore = found.hasMore || decoder.MetUnknown()
+		if b.Rows > 0 {
+			found.parts = append(found.parts, b)
+		}
+		start := 0
+		for _, r := range rejected {
+			found.good = append(found.good, views[start:r.Record]...)
+			found.bad = append(found.bad, bad{event{views[r.Record], lines[r.Record]}, r.Problem})
+			start = r.Record + 1
+		}
+		found.good = append(found.good, views[start:]...)
+		if len(found.bad) > badMax {
+			slices.SortFunc(found.bad, byLine)
+			return checked{}, problem.New(problem.InvalidRequest, "more than %d events of the body cannot be read, the first at line %d: %s", badMax, found.bad[0].line, found.bad[0].problem.Message).
 				WithHint("nothing of it was accepted; check that it is meant for this table")
 		}
 	}
-	return good, wrong, nil
+	slices.SortFunc(found.bad, byLine)
+	return found, nil
 }
+
+func byLine(a, b bad) int { return a.line - b.line }
 
 func rejection(b bad) Rejection {
 	return Rejection{Line: b.line, Code: b.problem.Code, Field: b.problem.Field, Message: b.problem.Message}

@@ -5,9 +5,10 @@
 //
 // Flow in: Intake.Accept cuts a body into events → reads each as its table's
 // columns → events that do not fit go to the quarantine topic with the reason →
-// the others to the table's topic, synced, and a receipt is returned.
-// Flow through: Source reads the topic's partitions as splits and decodes the
-// columns that a plan needs.
+// the others to the table's topic, synced, and a receipt is returned. The
+// events of a large body are stored as columns (pack.go), others as they came.
+// Flow through: Source reads the topic's partitions as splits and takes, or
+// decodes, the columns that a plan needs.
 // Flow out: Sink applies a job's epochs to a table of the hot store.
 //
 // Invariants:
@@ -23,6 +24,7 @@ import (
 	"strconv"
 
 	"tidemark/base/problem"
+	"tidemark/base/value"
 	"tidemark/connect"
 	"tidemark/connect/format"
 	"tidemark/store/eventlog"
@@ -98,6 +100,7 @@ func (s *Source) Open(_ context.Context, split connect.SplitID, from connect.Off
 		if c.Metadata == "" {
 			r.fields = append(r.fields, i)
 			fields = append(fields, format.Column{Name: c.Name, Type: c.Type})
+			r.packs.wanted = append(r.packs.wanted, value.Field{Name: c.Name, Type: c.Type})
 		}
 	}
 	// What is in the log was checked when it came. If the table's columns have

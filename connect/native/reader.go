@@ -3,11 +3,13 @@ package native
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"sync/atomic"
 	"time"
 
 	"tidemark/base/batch"
+	"tidemark/base/problem"
 	"tidemark/base/value"
 	"tidemark/connect"
 	"tidemark/connect/format"
@@ -26,31 +28,44 @@ type reader struct {
 	next      eventlog.Offset // behind the last batch
 	block     *eventlog.Block // under way, nil between blocks
 	taken     int             // records of block already given
-	viewed    bool            // a batch has views into block
-	at        atomic.Int64    // next, for Lag
-	newest    atomic.Int64    // when the last record that was read came, ms
+	isPack    bool            // the block is a pack
+	packs     packReader
+	skip      int          // rows of the pack before the block's first record
+	viewed    bool         // a batch has views into block
+	at        atomic.Int64 // next, for Lag
+	newest    atomic.Int64 // when the last record that was read came, ms
 }
 
-// Read decodes up to a batch of the block under way, or waits for the next.
+// Read gives up to a batch of the block under way, or waits for the next.
 func (r *reader) Read(ctx context.Context) (*batch.Batch, error) {
 	if r.block == nil {
 		if r.source.request.Bounded && r.next >= r.end {
 			return nil, io.EOF
 		}
-		var err error
-		if r.block, err = r.log.Next(ctx); err != nil {
+		if err := r.enter(ctx); err != nil {
 			return nil, err
 		}
-		r.taken, r.viewed = 0, false
 	}
-	n := min(batch.MaxRows, r.block.Len()-r.taken)
+	most := r.block.Len() - r.taken
 	if r.source.request.Bounded {
-		n = min(n, int(r.end-r.block.First())-r.taken)
+		most = min(most, int(r.end-r.block.First())-r.taken)
 	}
-	views := r.block.Values()[r.taken : r.taken+n]
-	b := r.decode(views)
-	r.detach(b, views)
-	r.newest.Store(r.block.Times()[r.taken+n-1])
+	var b *batch.Batch
+	var n int
+	if r.isPack {
+		var err error
+		if b, err = r.unpack(most); err != nil {
+			return nil, err
+		}
+		n = b.Rows
+		b = r.complete(b, n, nil)
+	} else {
+		n = min(batch.MaxRows, most)
+		views := r.block.Values()[r.taken : r.taken+n]
+		b = r.decode(views)
+		r.detach(b, views)
+	}
+	r.newest.Store(r.block.Time(r.taken + n - 1))
 	r.taken += n
 	r.next = r.block.First() + eventlog.Offset(r.taken)
 	if r.taken == r.block.Len() {
@@ -62,6 +77,60 @@ func (r *reader) Read(ctx context.Context) (*batch.Batch, error) {
 	}
 	r.at.Store(int64(r.next))
 	return b, nil
+}
+
+// enter waits for the next block.
+func (r *reader) enter(ctx context.Context) error {
+	block, err := r.log.Next(ctx)
+	if err != nil {
+		return err
+	}
+	r.block, r.taken, r.viewed = block, 0, false
+	pack, skip, isPack := block.Packed()
+	r.isPack, r.skip = isPack, skip
+	if isPack {
+		if err := r.packs.begin(pack); err != nil {
+			return r.damaged(err)
+		}
+	}
+	return nil
+}
+
+// unpack reads the next part of the pack under way, of which most rows count:
+// not those before the block's first record, nor those behind a bounded end.
+func (r *reader) unpack(most int) (*batch.Batch, error) {
+	for r.skip > 0 {
+		rows, skipped, err := r.packs.skip(r.skip)
+		if err != nil {
+			return nil, r.damaged(err)
+		}
+		if !skipped {
+			break
+		}
+		r.skip -= rows
+	}
+	b, err := r.packs.next()
+	if err != nil {
+		return nil, r.damaged(err)
+	}
+	if from, to := r.skip, min(r.skip+most, b.Rows); from > 0 || to < b.Rows {
+		b.Sel = []uint16{}
+		for i := from; i < to; i++ {
+			b.Sel = append(b.Sel, uint16(i))
+		}
+		b = b.Compact()
+		r.skip = 0
+	}
+	return b, nil
+}
+
+// damaged is the problem of a pack that cannot be taken apart.
+func (r *reader) damaged(err error) error {
+	var known *problem.Problem
+	if errors.As(err, &known) {
+		return err
+	}
+	return problem.New(problem.Corrupt, "event %d of partition %d of %s cannot be read: %v", r.block.First()+eventlog.Offset(r.taken), r.partition, r.source.topic.Name(), err)
 }
 
 // detach copies the texts of a batch that uses little of its records: the block
@@ -86,6 +155,12 @@ func (r *reader) decode(views []batch.View) *batch.Batch {
 	if len(rejected) > 0 {
 		decoded, rejected = r.lenient.Decode(r.block.Buffer(), views)
 	}
+	return r.complete(decoded, len(views), rejected)
+}
+
+// complete adds the columns of metadata to those of a number of records, of
+// which some may be rejected.
+func (r *reader) complete(decoded *batch.Batch, records int, rejected []format.Rejected) *batch.Batch {
 	if len(r.fields) == len(r.source.request.Columns) {
 		return decoded
 	}
@@ -95,7 +170,7 @@ func (r *reader) decode(views []batch.View) *batch.Batch {
 	}
 	for i, c := range r.source.request.Columns {
 		if c.Metadata != "" {
-			b.Columns[i] = r.metadata(c, len(views), rejected)
+			b.Columns[i] = r.metadata(c, records, rejected)
 		}
 	}
 	return b
@@ -103,7 +178,7 @@ func (r *reader) decode(views []batch.View) *batch.Batch {
 
 // metadata names what a record is besides its value.
 var metadata = map[string]func(r *reader, record int) int64{
-	"timestamp": func(r *reader, i int) int64 { return r.block.Times()[i] * 1000 },
+	"timestamp": func(r *reader, i int) int64 { return r.block.Time(i) * 1000 },
 	"partition": func(r *reader, _ int) int64 { return int64(r.partition) },
 	"offset":    func(r *reader, i int) int64 { return int64(r.block.First()) + int64(i) },
 }

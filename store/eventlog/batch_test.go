@@ -74,6 +74,8 @@ func parseEvents(input string) *Events {
 				r.Headers = append(r.Headers, Header{name, []byte(value)})
 			}
 			e.Records = append(e.Records, r)
+		case "packed":
+			e.PackedCount, e.Packed = 3, []byte(rest)
 		case "key":
 			e.Key = rest
 		case "result":
@@ -91,14 +93,18 @@ func parseEvents(input string) *Events {
 func anyEvents(t *rapid.T) Events {
 	var e Events
 	bytes := rapid.SliceOfN(rapid.Byte(), 0, 300)
-	if rapid.Bool().Draw(t, "views") {
+	switch rapid.IntRange(0, 2).Draw(t, "form") {
+	case 0:
+		e.PackedCount = rapid.IntRange(1, 1000).Draw(t, "packed")
+		e.Packed = rapid.SliceOfN(rapid.Byte(), 1, 300).Draw(t, "pack")
+	case 1:
 		e.Block = bytes.Draw(t, "block")
 		for range rapid.IntRange(1, 20).Draw(t, "values") {
 			from := rapid.IntRange(0, len(e.Block)).Draw(t, "from")
 			length := rapid.IntRange(0, len(e.Block)-from).Draw(t, "length")
 			e.Values = append(e.Values, batch.View{Offset: uint32(from), Length: uint32(length)})
 		}
-	} else {
+	default:
 		for range rapid.IntRange(1, 20).Draw(t, "records") {
 			var r Record
 			if rapid.Bool().Draw(t, "has key") {
@@ -148,7 +154,12 @@ func TestKafkaReadsOurBatches(t *testing.T) {
 			t.Fatal(err)
 		}
 		rest := theirs.Records
-		for i := range e.count() {
+		if e.PackedCount > 0 {
+			if pack, skip, ok := k.Packed(); !ok || skip != 0 || string(pack) != string(e.Packed) || k.Len() != e.PackedCount || k.First() != 12345 || k.Time(0) != 1700000000000 {
+				t.Fatalf("%d packed events from %d on: %x, want %x", k.Len(), k.First(), pack, e.Packed)
+			}
+		}
+		for i := range e.count() - e.PackedCount {
 			length, n := binary.Varint(rest)
 			var their kmsg.Record
 			if err := their.ReadFrom(rest[:n+int(length)]); err != nil {
@@ -198,7 +209,7 @@ func expected(e *Events, i int) Record {
 // FuzzDecode reads any bytes as a batch. The checksum is put right, so that
 // everything behind it is reached; nothing may be read outside of the bytes.
 func FuzzDecode(f *testing.F) {
-	for _, e := range []Events{events("", "a"), events("key", "a", strings.Repeat("b", 200)), {Key: "only a key", Result: []byte("r")},
+	for _, e := range []Events{events("", "a"), packed("key", "a", "b"), events("key", "a", strings.Repeat("b", 200)), {Key: "only a key", Result: []byte("r")},
 		{Records: []Record{{Key: []byte("k"), Headers: []Header{{"n", nil}}}, {}}}} {
 		b := make([]byte, e.encodedBytesMax())
 		f.Add(b[:e.encode(b, 7, 0, 1)])
@@ -220,6 +231,9 @@ func FuzzDecode(f *testing.F) {
 		}
 		if k.Len() != h.records {
 			t.Fatalf("%d records instead of %d", k.Len(), h.records)
+		}
+		if _, _, ok := k.Packed(); ok {
+			return
 		}
 		for i := range k.Len() {
 			value := k.Value(i)

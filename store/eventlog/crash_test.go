@@ -51,7 +51,7 @@ func (g *ledger) workload(fsys vfs.FS, c *clock) error {
 			if i%4 == 1 {
 				key = fmt.Sprintf("key %d.%d", i, j)
 			}
-			run = append(run, events(key, texts...))
+			run = append(run, either(i/2+j, key, texts...))
 		}
 		if err := g.append(topic, run); err != nil {
 			return err
@@ -84,8 +84,8 @@ func (g *ledger) workload(fsys vfs.FS, c *clock) error {
 
 func (g *ledger) append(topic *Topic, run []Events) error {
 	for i := range run {
-		for _, v := range run[i].Values {
-			g.tried[string(run[i].Block[v.Offset:v.Offset+v.Length])] = true
+		for _, text := range run[i].texts() {
+			g.tried[text] = true
 		}
 	}
 	first, errs := appendRun(topic, 0, run...)
@@ -93,11 +93,11 @@ func (g *ledger) append(topic *Topic, run []Events) error {
 		if err != nil {
 			return err
 		}
-		for n, v := range run[i].Values {
-			g.acknowledged[first[i]+Offset(n)] = string(run[i].Block[v.Offset : v.Offset+v.Length])
+		for n, text := range run[i].texts() {
+			g.acknowledged[first[i]+Offset(n)] = text
 		}
 		if run[i].Key != "" {
-			g.answers[run[i].Key] = Appended{First: first[i], Count: len(run[i].Values), Duplicate: true}
+			g.answers[run[i].Key] = Appended{First: first[i], Count: run[i].count(), Duplicate: true}
 		}
 	}
 	return nil
@@ -170,12 +170,12 @@ func (g *ledger) compare(topic *Topic) (extent, error) {
 		if err != nil {
 			return extent{}, err
 		}
-		for i := range k.Len() {
+		for i, text := range textsOf(k) {
 			offset := k.First() + Offset(i)
 			if offset != start+Offset(len(seen)) {
 				return extent{}, fmt.Errorf("offset %d after %d records from %d", offset, len(seen), start)
 			}
-			seen[offset] = string(k.Value(i))
+			seen[offset] = text
 			if !g.tried[seen[offset]] {
 				return extent{}, fmt.Errorf("offset %d has %q, which nobody appended", offset, seen[offset])
 			}
@@ -314,7 +314,7 @@ func TestTornAtEveryByte(t *testing.T) {
 	}
 	// The write is done, its sync is not.
 	faulty.SetScript("sync *.seg crash")
-	last := []Events{events("", "torn 1", strings.Repeat("t", 2400)), events("a key", "torn 2", strings.Repeat("u", 1400))}
+	last := []Events{events("", "torn 1", strings.Repeat("t", 2400)), packed("a key", "torn 2", strings.Repeat("u", 1400))}
 	if err := told.append(topic, last); !hasCause(err, vfs.ErrCrashed) {
 		t.Fatal(err)
 	}

@@ -16,13 +16,18 @@ import (
 // records each in each segment, all acknowledged, and a second partition.
 func damagedLog(t *testing.T, closed bool) (*vfs.Mem, []string, map[Offset]string) {
 	t.Helper()
+	return logToDamage(t, closed, events)
+}
+
+func logToDamage(t *testing.T, closed bool, form func(key string, texts ...string) Events) (*vfs.Mem, []string, map[Offset]string) {
+	t.Helper()
 	fsys := vfs.NewMem()
 	l := open(t, fsys, Options{SegmentBytes: 4096})
 	topic := create(t, l, "clicks", 2)
 	want := map[Offset]string{}
 	for i := range 15 {
 		texts := []string{fmt.Sprintf("%d %s", i, strings.Repeat("a", 300)), fmt.Sprintf("%d %s", i, strings.Repeat("b", 300))}
-		a := mustAppend(t, topic, 0, events(fmt.Sprintf("key %d", i), texts...))
+		a := mustAppend(t, topic, 0, form(fmt.Sprintf("key %d", i), texts...))
 		want[a.First], want[a.First+1] = texts[0], texts[1]
 		mustAppend(t, topic, 1, events("", "other"))
 	}
@@ -52,7 +57,12 @@ func reopen(t *testing.T, fsys vfs.FS) (*Log, *Topic) {
 // records of the batch that was hit are reported, or are as they were (in the
 // field that says where the run begins); nothing else changes.
 func TestEveryFlippedBit(t *testing.T) {
-	fsys, paths, want := damagedLog(t, true)
+	t.Run("records", func(t *testing.T) { flipEveryBit(t, events) })
+	t.Run("packed", func(t *testing.T) { flipEveryBit(t, packed) })
+}
+
+func flipEveryBit(t *testing.T, form func(key string, texts ...string) Events) {
+	fsys, paths, want := logToDamage(t, true, form)
 	info, err := fsys.Stat(paths[1])
 	if err != nil {
 		t.Fatal(err)

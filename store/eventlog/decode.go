@@ -37,6 +37,9 @@ type header struct {
 // next is the offset after the batch.
 func (h header) next() Offset { return h.base + Offset(h.records) }
 
+// packed reports whether one record stands for all.
+func (h header) packed() bool { return h.attributes&attributePacked != 0 }
+
 // control reports whether readers skip the batch.
 func (h header) control() bool { return h.attributes&attributeControl != 0 }
 
@@ -79,6 +82,9 @@ func verify(b []byte) error {
 // decodeRecords adds the records of the batch that stands in buffer[start:end]
 // to the block, those from offset `from` on.
 func (k *Block) decodeRecords(h header, start, end int, from Offset) error {
+	if h.packed() {
+		return k.decodePacked(h, start, end, from)
+	}
 	position := start + headerBytes
 	buffer := k.buffer[:end]
 	for i := range h.records {
@@ -117,6 +123,33 @@ func (k *Block) decodeRecords(h header, start, end int, from Offset) error {
 	if position != end {
 		return damaged("%d bytes after the last record", end-position)
 	}
+	return nil
+}
+
+// decodePacked makes the block that of the packed batch in buffer[start:end].
+func (k *Block) decodePacked(h header, start, end int, from Offset) error {
+	length, n := varint(k.buffer[start+headerBytes : end])
+	at := start + headerBytes + n
+	if n == 0 || length != int64(end-at) {
+		return damaged("the only record has length %d", length)
+	}
+	at++ // attributes
+	for range 2 {
+		_, n := varint(k.buffer[min(at, end):end])
+		if n == 0 {
+			return damaged("the only record ends in its deltas")
+		}
+		at += n
+	}
+	_, at, ok := nullable(k.buffer[:end], at)
+	if ok {
+		k.packed, _, ok = nullable(k.buffer[:end], at)
+	}
+	if !ok {
+		return damaged("the only record has a key or value outside of it")
+	}
+	k.isPack, k.time, k.skip = true, h.lastTime, int(max(from-h.base, 0))
+	k.first, k.next = max(h.base, from), h.next()
 	return nil
 }
 

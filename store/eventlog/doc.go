@@ -26,8 +26,9 @@
 //     nothing.
 //  3. Offsets of a partition are given once, in order, without gaps. Those of
 //     records that are damaged are not given again.
-//  4. Readers see only what is synced, in the order of the offsets, each batch
-//     checked against its checksum.
+//  4. Readers see only what is synced, in the order of the offsets. What comes
+//     from a disk is checked batch by batch against its checksum; what this
+//     process wrote a moment ago is given to them from memory, as it is.
 //  5. A segment is never appended to after a failed sync or after a later
 //     segment may exist. The base offset in a segment's name ends the one before.
 //  6. A write run begins only after the one before it was synced, and each
@@ -35,6 +36,6 @@
 //  7. Damage is reported where it is read, as problem.Corrupt with file and
 //     offset; it stops neither what is behind it nor other partitions.
 //
-// Lock order: Log.mu, then partition.checkpointing, then index.building, then
+// Lock order: Topic.packs stands alone; Log.mu, then partition.checkpointing, then index.building, then
 // one of partition.mu, keyTable.mu, index.mu, writer.queue, which never nest.
 package eventlog

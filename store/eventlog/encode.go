@@ -14,7 +14,8 @@ import (
 //	12  4  position in the segment where this write run begins (Kafka: leader epoch)
 //	16  1  magic, 2
 //	17  4  CRC32C of everything from byte 21 on
-//	21  2  attributes: bit 3 = one time for all records, bit 5 = control batch
+//	21  2  attributes: bit 3 = one time for all records, bit 5 = control batch,
+//	       bit 8 = packed: one record stands for all
 //	23  4  last offset - base offset
 //	27  8  first time, ms since 1970
 //	35  8  last time
@@ -38,6 +39,7 @@ const (
 	magic             = 2
 	attributeLogTime  = 1 << 3
 	attributeControl  = 1 << 5
+	attributePacked   = 1 << 8
 	attributeCodec    = 7
 	recordBytesFixed  = 20 // most bytes of a record beside key, value and headers, with a null key
 	headerBytesFixed  = 10 // most bytes of a header beside name and value
@@ -50,7 +52,10 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // encodedBytesMax bounds the size of the batch that e becomes.
 func (e *Events) encodedBytesMax() int {
-	size := headerBytes + e.records()*recordBytesFixed
+	size := headerBytes + len(e.Packed) + recordBytesFixed
+	if e.PackedCount == 0 {
+		size += e.records() * recordBytesFixed
+	}
 	for _, v := range e.Values {
 		size += int(v.Length)
 	}
@@ -79,6 +84,9 @@ func (e *Events) encode(dst []byte, base Offset, runStart int64, timeMS int64) i
 		control := binary.BigEndian.AppendUint16(make([]byte, 0, 4), controlVersion)
 		control = binary.BigEndian.AppendUint16(control, controlTypeAnswer)
 		n += putRecord(dst[n:], 0, &Record{Key: control}, own)
+	case e.PackedCount > 0:
+		attributes |= attributePacked
+		n += putRecord(dst[n:], 0, &Record{Value: e.Packed}, own)
 	case len(e.Records) > 0:
 		for i := range e.Records {
 			n += putRecord(dst[n:], i, &e.Records[i], own)

@@ -51,6 +51,38 @@ func events(key string, texts ...string) Events {
 	return e
 }
 
+// packed is events as one piece: a line each.
+func packed(key string, texts ...string) Events {
+	return Events{Packed: []byte(strings.Join(texts, "\n") + "\n"), PackedCount: len(texts), Key: key}
+}
+
+// either is events or packed: of every two appends, one is packed.
+func either(i int, key string, texts ...string) Events {
+	if i%2 == 0 {
+		return packed(key, texts...)
+	}
+	return events(key, texts...)
+}
+
+// texts are the events of an append that events or packed made.
+func (e *Events) texts() []string {
+	if e.PackedCount > 0 {
+		return strings.Split(strings.TrimSuffix(string(e.Packed), "\n"), "\n")
+	}
+	return strings.Split(string(e.Block), "\n")
+}
+
+// textsOf are the events of a block, as events and packed made them.
+func textsOf(k *Block) (texts []string) {
+	if pack, skip, ok := k.Packed(); ok {
+		return strings.Split(strings.TrimSuffix(string(pack), "\n"), "\n")[skip:]
+	}
+	for i := range k.Len() {
+		texts = append(texts, string(k.Value(i)))
+	}
+	return texts
+}
+
 func mustAppend(t testing.TB, topic *Topic, p Partition, e Events) Appended {
 	t.Helper()
 	a, err := topic.Append(context.Background(), p, e)
@@ -85,12 +117,16 @@ func read(t testing.TB, topic *Topic, p Partition, from Offset) (texts map[Offse
 		case err != nil:
 			t.Fatal(err)
 		}
-		for i := range k.Len() {
+		all := textsOf(k)
+		if len(all) != k.Len() {
+			t.Fatalf("a block of %d records has %d", k.Len(), len(all))
+		}
+		for i, text := range all {
 			offset := k.First() + Offset(i)
 			if _, twice := texts[offset]; twice {
 				t.Fatalf("offset %d was read twice", offset)
 			}
-			texts[offset] = string(k.Value(i))
+			texts[offset] = text
 		}
 		k.Release()
 	}

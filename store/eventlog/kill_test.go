@@ -53,7 +53,7 @@ func killedChild() bool {
 				for i := range 1 + n%5 {
 					texts = append(texts, fmt.Sprintf("%d.%d.%d %s", id, n, i, strings.Repeat("k", n%2000)))
 				}
-				a, err := topic.Append(context.Background(), Partition(id%2), events(fmt.Sprintf("%d.%d", id, n), texts...))
+				a, err := topic.Append(context.Background(), Partition(id%2), either(n, fmt.Sprintf("%d.%d", id, n), texts...))
 				if err != nil {
 					fmt.Println("error", err)
 					return

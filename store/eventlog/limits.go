@@ -30,12 +30,13 @@ const (
 
 	// blockBytes is how much a reader reads at once.
 	blockBytes = 1 << 20
-	// tailBytes is how much of its newest a partition keeps in memory, once
-	// something was appended to it.
+	// tailBytes is how much memory a partition keeps its newest in, once
+	// something was appended to it. One run may be larger.
 	tailBytes = 4 << 20
-	// blockPadding is how far behind its last byte a block's buffer can be
-	// read, for decoders that load whole words.
-	blockPadding = 64
+	// tailShareBytes is the size from which a run's own buffer is kept in the
+	// tail; smaller runs are copied into pieces of tailPieceBytes.
+	tailShareBytes = 64 << 10
+	tailPieceBytes = 256 << 10
 	// windowBytes is how much a scan reads at once.
 	windowBytes = 1 << 20
 	// indexStepBytes is the distance of entries in the sparse index.

@@ -24,7 +24,10 @@ const (
 	lockName  = "LOCK"
 	topicName = "topic" // the file that makes a folder a topic
 	// FormatVersion is that of docs/formats/eventlog.md.
-	FormatVersion = 1
+	FormatVersion = 2
+	// formatUnpacked is that of topics without packed batches. They become
+	// topics of this version before they get one.
+	formatUnpacked = 1
 )
 
 // Options are what a log can be opened with; the zero value is usual.
@@ -134,7 +137,12 @@ func (l *Log) openTopics() error {
 		if err == nil {
 			err = json.Unmarshal(content, &file)
 		}
-		if err == nil && (file.Format != FormatVersion || file.Partitions < 1 || file.Partitions > partitionsMax) {
+		if err == nil && file.Format > FormatVersion {
+			l.mu.broken[name] = problem.New(problem.Unsupported, "topic %s was written by a newer version: it has format %d, and %d is the newest known here", name, file.Format, FormatVersion).
+				WithHint("use the version that wrote it, or a later one")
+			continue
+		}
+		if err == nil && (file.Format < formatUnpacked || file.Partitions < 1 || file.Partitions > partitionsMax) {
 			err = fmt.Errorf("format %d with %d partitions", file.Format, file.Partitions)
 		}
 		if err != nil {
@@ -142,14 +150,15 @@ func (l *Log) openTopics() error {
 				WithHint("restore file %s from a backup", filepath.Join(dir, topicName))
 			continue
 		}
-		l.mu.topics[name] = l.openTopic(name, dir, file.Partitions)
+		l.mu.topics[name] = l.openTopic(name, dir, file)
 	}
 	return nil
 }
 
-func (l *Log) openTopic(name, dir string, partitions int) *Topic {
-	t := &Topic{log: l, name: name, keys: newKeyTable(partitions, l.options.KeysMax, l.options.KeyAge)}
-	for id := range partitions {
+func (l *Log) openTopic(name, dir string, file topicFile) *Topic {
+	t := &Topic{log: l, name: name, dir: dir, keys: newKeyTable(file.Partitions, l.options.KeysMax, l.options.KeyAge)}
+	t.packs.done = file.Format >= FormatVersion
+	for id := range file.Partitions {
 		t.partitions = append(t.partitions, openPartition(l, name, Partition(id), partitionDir(dir, id), t.keys))
 	}
 	return t
@@ -176,24 +185,25 @@ func (l *Log) CreateTopic(name string, partitions int) (*Topic, error) {
 		return nil, problem.New(problem.AlreadyExists, "topic %s exists", name)
 	}
 	dir := filepath.Join(l.dir, escapeName(name))
-	if err := l.makeTopic(dir, partitions); err != nil {
+	file := topicFile{Format: FormatVersion, Partitions: partitions}
+	if err := l.makeTopic(dir, file); err != nil {
 		if vfs.IsDiskFull(err) {
 			return nil, problem.New(problem.DiskFull, "the disk is full: topic %s cannot be made", name).
 				WithHint("free some space in %s", l.dir).Retryable()
 		}
 		return nil, fmt.Errorf("create topic %s: %w", name, err)
 	}
-	t := l.openTopic(name, dir, partitions)
+	t := l.openTopic(name, dir, file)
 	l.mu.topics[name] = t
 	return t, nil
 }
 
 // makeTopic makes the folders first and the file that makes them a topic last.
-func (l *Log) makeTopic(dir string, partitions int) error {
+func (l *Log) makeTopic(dir string, file topicFile) error {
 	if err := vfs.MakeDir(l.fs, dir); err != nil {
 		return err
 	}
-	for id := range partitions {
+	for id := range file.Partitions {
 		if err := l.fs.MkdirAll(partitionDir(dir, id)); err != nil {
 			return err
 		}
@@ -201,11 +211,31 @@ func (l *Log) makeTopic(dir string, partitions int) error {
 	if err := l.fs.SyncDir(dir); err != nil {
 		return err
 	}
-	content, err := json.Marshal(topicFile{Format: FormatVersion, Partitions: partitions})
+	return l.writeTopicFile(dir, file)
+}
+
+func (l *Log) writeTopicFile(dir string, file topicFile) error {
+	content, err := json.Marshal(file)
 	if err != nil {
 		return err
 	}
 	return vfs.WriteFile(l.fs, filepath.Join(dir, topicName), append(content, '\n'))
+}
+
+// allowPacks makes the topic one of the version that has packed batches, before
+// it gets the first: older programs then refuse it, and would otherwise take
+// the batch for damage.
+func (t *Topic) allowPacks() error {
+	t.packs.Lock()
+	defer t.packs.Unlock()
+	if t.packs.done {
+		return nil
+	}
+	if err := t.log.writeTopicFile(t.dir, topicFile{Format: FormatVersion, Partitions: len(t.partitions)}); err != nil {
+		return t.log.writeError(t.name, fmt.Errorf("allow packed batches in %s: %w", t.name, err))
+	}
+	t.packs.done = true
+	return nil
 }
 
 // DropTopic removes a topic with all its records. Its readers and waiting

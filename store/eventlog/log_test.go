@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -437,7 +438,74 @@ func TestOffsetAt(t *testing.T) {
 	}
 	defer r.Close()
 	k, err := r.NextAvailable()
-	if err != nil || k.Times()[0] != begin.Add(49*time.Second).UnixMilli() {
-		t.Errorf("time %v, %v", k.Times(), err)
+	if err != nil || k.Time(0) != begin.Add(49*time.Second).UnixMilli() {
+		t.Errorf("time %v, %v", k.Time(0), err)
+	}
+}
+
+// A reader may start inside of a packed append.
+func TestReadFromInsideOfAPack(t *testing.T) {
+	topic := create(t, open(t, vfs.NewMem(), Options{}), "clicks", 1)
+	mustAppend(t, topic, 0, events("", "a", "b"))
+	mustAppend(t, topic, 0, packed("", "c", "d", "e"))
+	mustAppend(t, topic, 0, events("", "f"))
+	all := "abcdef"
+	for from := range Offset(6) {
+		texts, _ := read(t, topic, 0, from)
+		if len(texts) != 6-int(from) {
+			t.Errorf("from %d there are %v", from, texts)
+		}
+		for offset, text := range texts {
+			if text != all[offset:offset+1] {
+				t.Errorf("from %d on, %d is %q", from, offset, text)
+			}
+		}
+	}
+}
+
+// A topic of the version without packed batches is read and appended to; its
+// file says so before it gets a packed one.
+func TestTopicOfVersion1(t *testing.T) {
+	fsys := vfs.NewMem()
+	l := open(t, fsys, Options{})
+	mustAppend(t, create(t, l, "clicks", 1), 0, events("", "a"))
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := testDir + "/clicks/" + topicName
+	const version1, version2 = `{"format":1,"partitions":1}`, `{"format":2,"partitions":1}`
+	if err := vfs.WriteFile(fsys, file, []byte(version1)); err != nil {
+		t.Fatal(err)
+	}
+	l = open(t, fsys, Options{})
+	topic, err := l.Topic("clicks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustAppend(t, topic, 0, events("", "b"))
+	if content, err := vfs.ReadFile(fsys, file); err != nil || string(content) != version1 {
+		t.Errorf("without packed events the file says %q, %v", content, err)
+	}
+	mustAppend(t, topic, 0, packed("", "c", "d"))
+	if content, err := vfs.ReadFile(fsys.CrashClone(vfs.LoseAll), file); err != nil || strings.TrimSpace(string(content)) != version2 {
+		t.Errorf("with packed events the file says %q, %v", content, err)
+	}
+	if texts, damaged := read(t, topic, 0, 0); damaged != nil || fmt.Sprint(texts) != "map[0:a 1:b 2:c 3:d]" {
+		t.Errorf("read %v", texts)
+	}
+}
+
+func TestTopicOfANewerVersionIsRefused(t *testing.T) {
+	fsys := vfs.NewMem()
+	l := open(t, fsys, Options{})
+	create(t, l, "clicks", 1)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := vfs.WriteFile(fsys, testDir+"/clicks/"+topicName, []byte(`{"format":3,"partitions":1}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(t, fsys, Options{}).Topic("clicks"); !problem.Is(err, problem.Unsupported) {
+		t.Errorf("%v, want %s", err, problem.Unsupported)
 	}
 }

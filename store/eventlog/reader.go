@@ -21,6 +21,7 @@ type Reader struct {
 	file      vfs.File
 	position  int64  // of the next batch to read
 	expect    Offset // its base offset
+	loaded    piece  // of the segment, around the position
 	closed    bool
 }
 
@@ -101,6 +102,7 @@ func (r *Reader) enter() (view, error) {
 }
 
 func (r *Reader) leave() error {
+	r.unload()
 	if r.file == nil {
 		return nil
 	}
@@ -109,32 +111,32 @@ func (r *Reader) leave() error {
 	return file.Close()
 }
 
-// fill reads whole batches into the block: as many as blockBytes hold, at least
-// one. Damage behind the first batch is left for the next call.
+// fill reads whole batches into the block: all that are loaded, at least one.
+// Damage behind the first batch is left for the next call.
 func (r *Reader) fill(k *Block, v view) error {
-	if err := r.load(k, v, max(blockBytes, r.ahead(v)), headerBytes); err != nil {
-		return err
-	}
-	at, expect := 0, r.expect
 	k.first = r.offset
-	for at < len(k.buffer) {
-		h, err := r.batchAt(k, at, expect, v)
+	if r.position >= v.size {
+		return damaged("the segment ends at byte %d", r.position)
+	}
+	for r.position < v.size {
+		h, err := r.batch(v)
 		if errors.Is(err, errShort) {
-			if at > 0 {
-				break
+			if k.Len() > 0 {
+				break // its views are into what is loaded
 			}
-			if err := r.load(k, v, h.size, h.size); err != nil {
+			if err := r.load(v, h.size); err != nil {
 				return err
 			}
 			continue
 		}
-		if err == nil && h.control() {
-			if k.Len() > 0 {
-				break // a block's offsets have no gaps
-			}
-			k.first = h.next()
-		} else if err == nil {
-			err = k.decodeRecords(h, at, at+h.size, r.offset)
+		// A block's offsets have no gaps, and a packed batch is a block alone.
+		if err == nil && k.Len() > 0 && (h.control() || h.packed()) {
+			break
+		}
+		if err == nil && !h.control() {
+			k.buffer = r.loaded.bytes
+			start := int(r.position - r.loaded.start)
+			err = k.decodeRecords(h, start, start+h.size, r.offset)
 		}
 		if err != nil {
 			if k.Len() > 0 && isDamage(err) {
@@ -142,63 +144,66 @@ func (r *Reader) fill(k *Block, v view) error {
 			}
 			return err
 		}
-		at += h.size
-		expect = h.next()
-	}
-	r.position += int64(at)
-	r.expect, r.offset = expect, max(expect, r.offset)
-	k.next = r.offset
-	return nil
-}
-
-// ahead is the size of the next batch, so that a large one is not loaded in two
-// steps; 0 if it cannot be told.
-func (r *Reader) ahead(v view) int {
-	var first [headerBytes]byte
-	if v.size-r.position < headerBytes {
-		return 0
-	}
-	if !r.partition.tail.read(v.segment, r.position, first[:]) {
-		if n, _ := r.file.ReadAt(first[:], r.position); n < len(first) {
-			return 0 // what is wrong shows when it is loaded
+		r.position += int64(h.size)
+		r.expect, r.offset = h.next(), max(h.next(), r.offset)
+		if h.control() {
+			k.first = r.offset
+		}
+		if h.packed() {
+			break
 		}
 	}
-	h, err := decodeHeader(first[:])
-	if err != nil {
-		return 0
+	k.next = r.offset
+	if k.Len() > 0 {
+		k.held = r.loaded.buffer
+		k.held.hold()
 	}
-	return h.size
-}
-
-// errShort says that a batch goes on behind what was loaded.
-var errShort = errors.New("the batch goes on")
-
-// load reads up to size bytes at the position, and at least some.
-func (r *Reader) load(k *Block, v view, size, least int) error {
-	size = int(min(int64(size), v.size-r.position))
-	if size <= 0 {
-		return damaged("the segment ends at byte %d", r.position)
-	}
-	k.resize(size)
-	if r.partition.tail.read(v.segment, r.position, k.buffer) {
-		return nil
-	}
-	n, err := r.file.ReadAt(k.buffer, r.position)
-	if n < size && err != io.EOF {
-		return fmt.Errorf("at byte %d: %w", r.position, err)
-	}
-	if n < least {
-		return damaged("the file ends at byte %d instead of %d", r.position+int64(n), v.size)
-	}
-	k.resize(n)
 	return nil
 }
 
-// batchAt checks the batch that begins at a place of the block's buffer.
-func (r *Reader) batchAt(k *Block, at int, expect Offset, v view) (header, error) {
-	b := k.buffer[at:]
+// errShort says that a batch goes on behind what is loaded.
+var errShort = errors.New("the batch goes on")
+
+// load loads what stands at the position: at least the given number of bytes,
+// or what the tail has there, which is whole batches.
+func (r *Reader) load(v view, least int) error {
+	r.unload()
+	if p, ok := r.partition.tail.at(v.segment, r.position); ok && len(p.from(r.position, v.size)) >= least {
+		r.loaded = p
+		return nil
+	} else if ok {
+		p.buffer.release()
+	}
+	size := int(min(int64(max(blockBytes, least)), v.size-r.position))
+	buffer := r.partition.log.buffers.take(size)
+	n, err := r.file.ReadAt(buffer.bytes[:size], r.position)
+	switch {
+	case n < size && err != io.EOF:
+		err = fmt.Errorf("at byte %d: %w", r.position, err)
+	case n < least:
+		err = damaged("the file ends at byte %d instead of %d", r.position+int64(n), v.size)
+	default:
+		r.loaded = piece{buffer: buffer, start: r.position, bytes: buffer.bytes[:n]}
+		return nil
+	}
+	buffer.release()
+	return err
+}
+
+// unload lets go of what is loaded.
+func (r *Reader) unload() {
+	if r.loaded.buffer != nil {
+		r.loaded.buffer.release()
+		r.loaded = piece{}
+	}
+}
+
+// batch checks the batch at the position. With errShort, the header's size is
+// what has to be loaded.
+func (r *Reader) batch(v view) (header, error) {
+	b := r.loaded.from(r.position, v.size)
 	if len(b) < headerBytes {
-		if r.position+int64(at+headerBytes) > v.size {
+		if r.position+headerBytes > v.size {
 			return header{}, damaged("the segment ends inside a batch")
 		}
 		return header{size: headerBytes}, errShort
@@ -207,14 +212,17 @@ func (r *Reader) batchAt(k *Block, at int, expect Offset, v view) (header, error
 	if err != nil {
 		return h, err
 	}
-	if h.base != expect || h.next() > v.end {
-		return h, damaged("offsets %d to %d instead of %d", h.base, h.next(), expect)
+	if h.base != r.expect || h.next() > v.end {
+		return h, damaged("offsets %d to %d instead of %d", h.base, h.next(), r.expect)
 	}
 	if h.size > len(b) {
-		if r.position+int64(at+h.size) > v.size {
+		if r.position+int64(h.size) > v.size {
 			return h, damaged("the segment ends inside a batch of %d bytes", h.size)
 		}
 		return h, errShort
+	}
+	if r.loaded.written {
+		return h, nil
 	}
 	return h, verify(b[:h.size])
 }

@@ -32,13 +32,18 @@ type Header struct {
 	Value []byte
 }
 
-// Events is what one Append writes, all or nothing. The events are either views
-// into Block or Records, not both. The log reads everything here until Append
-// returns and keeps none of it.
+// Events is what one Append writes, all or nothing. The events are views into
+// Block, or Records, or Packed; only one of these. The log reads everything here
+// until Append returns and keeps none of it.
 type Events struct {
 	Block   []byte
 	Values  []batch.View
 	Records []Record
+
+	// Packed is PackedCount events in one piece, which only the appender can
+	// take apart. A reader gets it whole.
+	Packed      []byte
+	PackedCount int
 
 	// Key, when it is not empty, makes a repeated Append of the same key to
 	// the same topic return the first answer instead of appending again.
@@ -56,7 +61,7 @@ const (
 )
 
 // count is how many events there are.
-func (e *Events) count() int { return len(e.Values) + len(e.Records) }
+func (e *Events) count() int { return len(e.Values) + len(e.Records) + e.PackedCount }
 
 // records is how many records the batch gets: an append that only stores its
 // key has one record that readers do not see.
@@ -65,8 +70,10 @@ func (e *Events) records() int { return max(1, e.count()) }
 // check finds what the caller did wrong.
 func (e *Events) check() error {
 	switch {
-	case len(e.Values) > 0 && len(e.Records) > 0:
-		return problem.New(problem.InvalidRequest, "an append has both views and records")
+	case len(e.Values) > 0 && len(e.Records) > 0 || e.PackedCount > 0 && e.count() > e.PackedCount:
+		return problem.New(problem.InvalidRequest, "an append has events in two forms")
+	case (len(e.Packed) > 0) != (e.PackedCount > 0):
+		return problem.New(problem.InvalidRequest, "an append has %d bytes of %d packed events", len(e.Packed), e.PackedCount)
 	case e.count() == 0 && e.Key == "":
 		return problem.New(problem.InvalidRequest, "an append has no events")
 	case e.count() > recordsMax:

@@ -3,6 +3,7 @@ package eventlog
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"tidemark/base/problem"
@@ -12,8 +13,14 @@ import (
 type Topic struct {
 	log        *Log
 	name       string
+	dir        string
 	keys       *keyTable
 	partitions []*partition
+	// packs guards the topic's file, which is written once more at most.
+	packs struct {
+		sync.Mutex
+		done bool // the file says that there may be packed batches
+	}
 }
 
 // Appended says where an append went.
@@ -56,6 +63,11 @@ func (t *Topic) Append(ctx context.Context, id Partition, events Events) (Append
 	}
 	if err := events.check(); err != nil {
 		return Appended{}, err
+	}
+	if events.PackedCount > 0 {
+		if err := t.allowPacks(); err != nil {
+			return Appended{}, err
+		}
 	}
 	r := &request{events: &events, bytesMax: events.encodedBytesMax(), done: make(chan error, 1)}
 	if r.bytesMax > batchBytesMax {

@@ -194,8 +194,9 @@ func (w *writer) commit(run []*request) error {
 	}
 
 	lead := int(w.position % vfs.BlockSize)
-	buffer := w.partition.log.buffers.take(wholeBlocks(lead + bytesMax))
-	defer w.partition.log.buffers.give(buffer)
+	held := w.partition.log.buffers.take(wholeBlocks(lead + bytesMax))
+	defer held.release()
+	buffer := held.bytes
 	copy(buffer, w.block[:lead])
 	end, next := lead, w.next
 	timeMS := max(w.lastTime, w.partition.log.options.Now().UnixMilli())
@@ -210,7 +211,7 @@ func (w *writer) commit(run []*request) error {
 	if err := w.store(buffer[:blocks], w.position-int64(lead)); err != nil {
 		return err
 	}
-	w.partition.tail.append(w.segment, w.position, buffer[lead:end])
+	w.partition.tail.append(w.segment, w.position, held, lead, end)
 	w.publish(run, int64(end-lead), next, timeMS)
 	tail := end &^ (vfs.BlockSize - 1)
 	copy(w.block[:], buffer[tail:end])
@@ -326,10 +327,12 @@ func (w *writer) roll() error {
 func wholeBlocks(n int) int { return (n + vfs.BlockSize - 1) &^ (vfs.BlockSize - 1) }
 
 // writeError turns a full disk into the problem that users see.
-func (p *partition) writeError(err error) error {
+func (p *partition) writeError(err error) error { return p.log.writeError(p.topic, err) }
+
+func (l *Log) writeError(topic string, err error) error {
 	if !vfs.IsDiskFull(err) {
 		return err
 	}
-	return problem.New(problem.DiskFull, "the disk is full: %s takes no events now", p.topic).
-		WithHint("free some space in %s; what is stored can be read, and appending goes on by itself", p.log.dir).Retryable()
+	return problem.New(problem.DiskFull, "the disk is full: %s takes no events now", topic).
+		WithHint("free some space in %s; what is stored can be read, and appending goes on by itself", l.dir).Retryable()
 }
