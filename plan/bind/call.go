@@ -22,6 +22,11 @@ func (b *binder) call(c *sql.Call, s *scope) plan.Expr {
 		b.over(c, s)
 		return nil
 	}
+	if s.match != nil {
+		if e, mine := b.matchCall(c, s); mine {
+			return e
+		}
+	}
 	if defined, ok := b.catalog.Function(name); ok {
 		return b.inlined(c, defined, s)
 	}
@@ -230,7 +235,7 @@ func (b *binder) inlined(c *sql.Call, f *Function, s *scope) plan.Expr {
 	defer func() { b.inline = b.inline[:len(b.inline)-1] }()
 	saved := b.found
 	b.found = nil
-	body := b.expr(f.Body, &scope{clause: "the body of " + f.Name, aliases: parameters})
+	body := b.expr(f.Body, &scope{clause: "the body of " + f.Name, level: s.level, aliases: parameters})
 	wrong := b.found
 	b.found = saved
 	for _, p := range wrong {

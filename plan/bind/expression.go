@@ -216,6 +216,9 @@ func everywhereOptional(t value.Type) value.Type {
 func (b *binder) unary(e *sql.Unary, s *scope) plan.Expr {
 	switch e.Op {
 	case sql.Final, sql.Running:
+		if s.match != nil {
+			return b.matchUnary(e, s)
+		}
 		b.wrong(e.Pos(), problem.InvalidQuery, "it belongs into MEASURES of MATCH_RECOGNIZE", "%s is not allowed here", e.Op)
 		return nil
 	case sql.Minus:

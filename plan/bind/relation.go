@@ -19,13 +19,13 @@ import (
 // is one row of no columns. The scope is nil after a problem was reported.
 func (b *binder) from(rel sql.Relation, outer *scope) (plan.Node, *scope) {
 	if rel == nil {
-		return &plan.Values{Rows: [][]plan.Expr{{}}}, &scope{outer: outer}
+		return &plan.Values{Rows: [][]plan.Expr{{}}}, &scope{outer: outer, level: &level{}}
 	}
 	node, r := b.relation(rel, outer)
 	if node == nil {
 		return nil, nil
 	}
-	return node, &scope{outer: outer, relations: []relation{r}}
+	return node, &scope{outer: outer, level: &level{}, relations: []relation{r}}
 }
 
 // relation binds one FROM item; the node is nil after a problem was reported.
@@ -50,8 +50,7 @@ func (b *binder) relation(rel sql.Relation, outer *scope) (plan.Node, relation) 
 	case *sql.Unnest:
 		b.unsupported(rel.Pos(), "UNNEST", "elements can be read one by one: tags[1]")
 	case *sql.MatchRecognize:
-		b.relation(rel.Input, outer)
-		b.unsupported(rel.Pos(), "MATCH_RECOGNIZE", "patterns of rows come later")
+		return b.named(b.matchRecognize(rel, outer), "", nil, rel.Alias)
 	}
 	return nil, relation{}
 }

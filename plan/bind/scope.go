@@ -11,11 +11,13 @@ import (
 
 // scope is what names mean while an expression is bound.
 type scope struct {
-	outer     *scope // the query around this one, only to explain correlation
+	outer     *scope // the query around this one, whose columns a subquery may use
+	level     *level // of this query's row; nil where there can be no subqueries
 	relations []relation
 	clause    string               // what is being bound, for messages: "WHERE"
 	grouping  *grouping            // collects aggregate calls; nil where they are not allowed
 	aliases   map[string]plan.Expr // names that stand for expressions: parameters, select items in ORDER BY
+	match     *matchScope          // inside DEFINE and MEASURES: rows are those of a match
 	selected  []*sql.SelectItem    // the select list, whose names only ORDER BY can use
 }
 
@@ -115,6 +117,9 @@ func (r *relation) column(name sql.Name) (plan.Expr, bool) {
 
 // columnRef binds a name.
 func (b *binder) columnRef(ref *sql.ColumnRef, s *scope) plan.Expr {
+	if s.match != nil {
+		return b.matchColumn(ref, s)
+	}
 	found := s.find(ref.Path)
 	switch {
 	case len(found) == 1:
@@ -125,8 +130,11 @@ func (b *binder) columnRef(ref *sql.ColumnRef, s *scope) plan.Expr {
 	case len(ref.Path) == 1 && !ref.Path[0].Quoted && strings.EqualFold(ref.Path[0].Text, "PI"):
 		return b.operator(ref.Pos(), "PI", []plan.Expr{}) // the one function that may leave its () away
 	default:
-		b.unknownColumn(ref, s)
-		return nil
+		var of *level
+		if found, of = b.correlatedName(ref, s); found == nil {
+			return nil
+		}
+		found[0].expr = outer(of, found[0].expr)
 	}
 	m := found[0]
 	b.bound.Columns[ref] = Resolved{Table: m.qualifier, Column: m.column}
@@ -151,13 +159,6 @@ func (b *binder) qualifiedChoices(path sql.Path, s *scope) string {
 
 func (b *binder) unknownColumn(ref *sql.ColumnRef, s *scope) {
 	name := ref.Path.String()
-	for outer := s.outer; outer != nil; outer = outer.outer {
-		if len(outer.find(ref.Path)) > 0 {
-			b.unsupported(ref.Pos(), "a correlated subquery ("+name+" belongs to the query around it)",
-				"compute both sides on their own and combine them")
-			return
-		}
-	}
 	if len(ref.Path) > 1 {
 		if r := s.relation(ref.Path[0].Text); r != nil {
 			var columns []string

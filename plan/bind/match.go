@@ -1,0 +1,275 @@
+package bind
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"tidemark/base/problem"
+	"tidemark/base/value"
+	"tidemark/plan"
+	"tidemark/sql"
+)
+
+// matchRowsMax is how many rows a pattern can ask for by counting: the
+// automaton has a state for each.
+const matchRowsMax = 4096
+
+// matchRecognize binds MATCH_RECOGNIZE over a relation: Flink's subset of it.
+func (b *binder) matchRecognize(m *sql.MatchRecognize, outer *scope) plan.Node {
+	before := len(b.found)
+	input, rows := b.relation(m.Input, outer)
+	b.refuseMatchClauses(m)
+	if input == nil {
+		return nil
+	}
+	if b.session.Streaming && plan.Updating(input, nil) {
+		b.wrong(m.Pos(), problem.Unsupported, "match the rows before they are aggregated or joined, or use windows, whose results are final",
+			"MATCH_RECOGNIZE over rows that can be taken back is not supported")
+	}
+	n := &plan.Match{Input: input}
+	n.Partition = b.matchPartition(m, rows)
+	n.Order = b.matchOrder(m, rows)
+	n.Pattern = b.pattern(m.Pattern)
+	n.Within = b.within(m)
+	if len(b.found) > before {
+		return nil
+	}
+	n.Skip = b.matchSkip(m, n)
+	b.define(m, n, rows)
+	b.measures(m, n, rows)
+	if len(b.found) > before {
+		return nil
+	}
+	return n
+}
+
+// refuseMatchClauses reports what Flink's subset does not have.
+func (b *binder) refuseMatchClauses(m *sql.MatchRecognize) {
+	if m.Rows != sql.RowsDefault && m.Rows != sql.OneRow {
+		b.unsupported(m.Pos(), string(m.Rows), "ONE ROW PER MATCH is; aggregates such as LISTAGG collect what the rows of a match have")
+	}
+	if len(m.Subsets) > 0 {
+		b.unsupported(m.Subsets[0].Pos(), "SUBSET", "a column without a variable looks at all rows of the match")
+	}
+}
+
+func (b *binder) matchPartition(m *sql.MatchRecognize, rows relation) []int {
+	var columns []int
+	for _, e := range m.PartitionBy {
+		c := b.matchColumnOf(e, rows, "PARTITION BY")
+		if c != nil && !slices.Contains(columns, c.Index) {
+			columns = append(columns, c.Index)
+		}
+	}
+	return columns
+}
+
+// matchColumnOf binds a column of the input; nil after a problem was reported.
+func (b *binder) matchColumnOf(e sql.Expr, rows relation, clause string) *plan.Column {
+	bound := b.expr(e, &scope{relations: []relation{rows}, clause: clause})
+	if bound == nil {
+		return nil
+	}
+	c, ok := bound.(*plan.Column)
+	if !ok {
+		b.unsupported(e.Pos(), "an expression in "+clause+" of MATCH_RECOGNIZE", "compute it in a subquery and name the column here")
+		return nil
+	}
+	return c
+}
+
+// matchOrder binds ORDER BY, which begins with time.
+func (b *binder) matchOrder(m *sql.MatchRecognize, rows relation) []plan.SortKey {
+	const timeFirst = "begin with the column that has a WATERMARK, a window_time or the MATCH_ROWTIME of another match: ORDER BY rowtime"
+	if len(m.OrderBy) == 0 {
+		b.wrong(m.Pos(), problem.InvalidQuery, timeFirst, "MATCH_RECOGNIZE needs ORDER BY")
+		return nil
+	}
+	var keys []plan.SortKey
+	for i, item := range m.OrderBy {
+		c := b.matchColumnOf(item.Expr, rows, "ORDER BY")
+		if c == nil || !b.sortable(c) {
+			continue
+		}
+		if i == 0 {
+			isTime := rows.columns[c.Index].Time != plan.NoTime || !b.session.Streaming && c.Of.IsTimestamp()
+			switch {
+			case !isTime:
+				b.wrong(item.Pos(), problem.InvalidQuery, timeFirst, "ORDER BY of MATCH_RECOGNIZE begins with a time attribute, but %s is none", c.Name)
+			case item.Descending:
+				b.wrong(item.Pos(), problem.InvalidQuery, "remove DESC; further columns can be DESC", "time goes forward in MATCH_RECOGNIZE")
+			}
+		}
+		keys = append(keys, sortKey(item, c))
+	}
+	return keys
+}
+
+// pattern binds PATTERN.
+func (b *binder) pattern(p sql.Pattern) []plan.PatternPart {
+	before := len(b.found)
+	var parts []plan.PatternPart
+	b.patternParts(p, &parts)
+	if len(b.found) > before {
+		return nil
+	}
+	b.checkPattern(p.Pos(), parts)
+	return parts
+}
+
+func (b *binder) patternParts(p sql.Pattern, parts *[]plan.PatternPart) {
+	switch p := p.(type) {
+	case *sql.PatternVariable:
+		b.patternPart(p, plan.PatternPart{Min: 1, Max: 1}, parts)
+	case *sql.PatternConcat:
+		for _, part := range p.Parts {
+			b.patternParts(part, parts)
+		}
+	case *sql.PatternQuantified:
+		v, ok := p.Pattern.(*sql.PatternVariable)
+		switch {
+		case !ok:
+			b.unsupported(p.Pos(), "a quantifier of a group", "repeat single variables, or write the group out")
+		case p.Reluctant && p.Min == 0 && p.Max == 1:
+			b.unsupported(p.Pos(), "a reluctant optional variable (??)", "write "+v.Name.Text+"?, which takes the row if it can")
+		default:
+			b.patternPart(v, plan.PatternPart{Min: p.Min, Max: p.Max, Reluctant: p.Reluctant}, parts)
+		}
+	case *sql.PatternAlternation:
+		b.unsupported(p.Pos(), "an alternation (|) in a PATTERN", "let one variable's condition say OR, or UNION ALL two matches")
+	case *sql.PatternPermute:
+		b.unsupported(p.Pos(), "PERMUTE", "write the orders out, each as a match of its own, and UNION ALL them")
+	case *sql.PatternExclusion:
+		b.unsupported(p.Pos(), "an exclusion {- -}", "ONE ROW PER MATCH shows no rows that could be left out")
+	case *sql.PatternAnchor:
+		b.unsupported(p.Pos(), "an anchor (^ or $)", "a stream has no end, and its beginning is forgotten")
+	case *sql.PatternEmpty:
+		b.wrong(p.Pos(), problem.InvalidQuery, "name a variable", "() matches no row")
+	}
+}
+
+func (b *binder) patternPart(v *sql.PatternVariable, part plan.PatternPart, parts *[]plan.PatternPart) {
+	part.Variable = v.Name.Text
+	rows := max(part.Min, part.Max)
+	for _, other := range *parts {
+		rows += max(other.Min, other.Max)
+		if other.Variable == part.Variable {
+			b.unsupported(v.Pos(), "a variable that stands twice in a PATTERN", "give the second one another name and the same condition")
+			return
+		}
+	}
+	if rows > matchRowsMax || len(*parts) == plan.PatternPartsMax {
+		b.wrong(v.Pos(), problem.TooLarge, "use {n,} and compare COUNT in a filter around the match", "the pattern counts more than %d rows or %d variables", matchRowsMax, plan.PatternPartsMax)
+		return
+	}
+	*parts = append(*parts, part)
+}
+
+// checkPattern refuses what Flink refuses.
+func (b *binder) checkPattern(pos problem.Position, parts []plan.PatternPart) {
+	needsRow := false
+	for i, p := range parts {
+		needsRow = needsRow || p.Min > 0
+		if i > 0 && parts[i-1].Greedy() && p.Min == 0 && (p.Max == 1 || p.Max == plan.Unbounded) {
+			b.wrong(pos, problem.Unsupported, fmt.Sprintf("make %s reluctant with a ? behind its quantifier, or %s not optional", parts[i-1].Variable, p.Variable),
+				"an optional variable (%s) behind a greedy one (%s) is not supported", p, parts[i-1])
+		}
+	}
+	last := parts[len(parts)-1]
+	switch {
+	case !needsRow:
+		b.wrong(pos, problem.Unsupported, "let one variable match at least one row: +, {1,} or no quantifier", "a pattern that can match no row at all is not supported")
+	case last.Greedy():
+		b.wrong(pos, problem.Unsupported, fmt.Sprintf("end with a variable of one row, such as one that does not meet %s, or write %s?", last.Variable, last),
+			"the last variable of a pattern cannot be greedy: %s would never know that it has all its rows", last)
+	}
+}
+
+func (b *binder) within(m *sql.MatchRecognize) time.Duration {
+	if m.Within == nil {
+		return 0
+	}
+	i, ok := m.Within.(*sql.Interval)
+	if !ok {
+		b.wrong(m.Within.Pos(), problem.InvalidQuery, "write WITHIN INTERVAL '10' MINUTE", "WITHIN needs a constant interval")
+		return 0
+	}
+	e := b.interval(i)
+	if e == nil {
+		return 0
+	}
+	v := e.(*plan.Literal).Value
+	if v.Type.Kind != value.IntervalDayTime || v.Int <= 0 || v.Int > int64(withinMax/time.Millisecond) {
+		b.wrong(i.Pos(), problem.InvalidQuery, "write days, hours, minutes or seconds: WITHIN INTERVAL '10' MINUTE", "WITHIN needs a time above zero and up to a hundred years, in days or less")
+		return 0
+	}
+	return time.Duration(v.Int) * time.Millisecond
+}
+
+// withinMax keeps sums of it and event times in bounds.
+const withinMax = 100 * 365 * 24 * time.Hour
+
+func (b *binder) matchSkip(m *sql.MatchRecognize, n *plan.Match) plan.MatchSkip {
+	switch m.AfterMatch.Kind {
+	case sql.SkipToNextRow:
+		return plan.MatchSkip{Kind: plan.SkipToNextRow}
+	case sql.SkipToFirst, sql.SkipToLast:
+		v := m.AfterMatch.Variable
+		i := variableOf(n, v.Text)
+		if i < 0 {
+			b.wrong(v.Pos(), problem.InvalidQuery, didYouMean(v.Text, variables(n), "variables are "+listed(variables(n))), "the pattern has no variable %s to skip to", v.Text)
+			return plan.MatchSkip{}
+		}
+		kind := plan.SkipToFirst
+		if m.AfterMatch.Kind == sql.SkipToLast {
+			kind = plan.SkipToLast
+		}
+		return plan.MatchSkip{Kind: kind, Set: 1 << i}
+	case sql.SkipDefault, sql.SkipPastLastRow:
+	}
+	return plan.MatchSkip{Kind: plan.SkipPastLastRow}
+}
+
+// variableOf is the part of the pattern with the variable, -1 for none.
+func variableOf(n *plan.Match, name string) int {
+	return slices.IndexFunc(n.Pattern, func(p plan.PatternPart) bool { return p.Variable == name })
+}
+
+func variables(n *plan.Match) []string {
+	names := make([]string, len(n.Pattern))
+	for i, p := range n.Pattern {
+		names[i] = p.Variable
+	}
+	return names
+}
+
+func (b *binder) define(m *sql.MatchRecognize, n *plan.Match, rows relation) {
+	for _, d := range m.Define {
+		i := variableOf(n, d.Variable.Text)
+		if i < 0 {
+			b.wrong(d.Pos(), problem.InvalidQuery, didYouMean(d.Variable.Text, variables(n), "remove it, or add it to PATTERN"), "DEFINE of %s, which the pattern does not have", d.Variable.Text)
+			continue
+		}
+		if n.Pattern[i].Condition != nil {
+			b.wrong(d.Pos(), problem.InvalidQuery, "join the conditions with AND", "%s is defined twice", d.Variable.Text)
+			continue
+		}
+		s := &scope{clause: "DEFINE", match: &matchScope{node: n, rows: rows, defined: i}}
+		n.Pattern[i].Condition = b.condition(d.Condition, s, "DEFINE")
+	}
+}
+
+func (b *binder) measures(m *sql.MatchRecognize, n *plan.Match, rows relation) {
+	if len(m.Measures) == 0 && len(n.Partition) == 0 {
+		b.wrong(m.Pos(), problem.InvalidQuery, "add MEASURES", "a match without MEASURES and PARTITION BY has no columns")
+	}
+	for _, measure := range m.Measures {
+		s := &scope{clause: "MEASURES", match: &matchScope{node: n, rows: rows, defined: -1}}
+		e := b.expr(measure.Expr, s)
+		if e != nil && e.Type().Kind == value.Null {
+			e = b.untypedNull(e)
+		}
+		n.Measures, n.Names = append(n.Measures, e), append(n.Names, measure.Alias.Text)
+	}
+}
