@@ -54,7 +54,8 @@ type Join struct {
 }
 
 // JoinInterval bounds the times of pairs, both rowtimes: left + Lower <= right
-// <= left + Upper, in milliseconds.
+// <= left + Upper, in milliseconds. Where Lower is above Upper there are no
+// pairs.
 type JoinInterval struct {
 	Left, Right  int // the time column of each input
 	Lower, Upper int64

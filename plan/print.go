@@ -90,6 +90,7 @@ func (p *printer) node(n Node, indent string) {
 		if n.Outer {
 			property("outer")
 		}
+		printCondition(property, n.Condition, n.Paired())
 	case *Over:
 		printOver(n, line, property)
 	case *Rank:

@@ -367,7 +367,7 @@ func MapExprs(n Node, f func(Expr) Expr) Node {
 		return m.result(n, &c)
 	case *Unnest:
 		c := *n
-		c.Collection = m.one(n.Collection)
+		c.Collection, c.Condition = m.one(n.Collection), m.one(n.Condition)
 		return m.result(n, &c)
 	case *Over:
 		c := *n

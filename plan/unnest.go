@@ -6,30 +6,37 @@ import "tidemark/base/value"
 var unnestedOrdinal = value.IntType.Required()
 
 // Unnest gives every row of the input once for each element of Collection, an
-// ARRAY, MAP or MULTISET computed from it, with the element in further columns:
-// the fields of a ROW, key and value of a MAP, the element otherwise, which
-// comes as often as it is in a MULTISET. Outer keeps rows whose collection is
-// empty or NULL, beside NULLs.
+// ARRAY or MAP computed from it, with the element in further columns: the fields
+// of a ROW, key and value of a MAP, the element otherwise. Elements for which
+// Condition is not true are left out. Outer keeps rows that have no element
+// then, or whose collection is NULL, beside NULLs.
 type Unnest struct {
 	Input      Node
 	Collection Expr
 	Names      []string // of the element's columns, and of the ordinal number
 	Ordinality bool     // a last column with the position, from 1
 	Outer      bool
+	Condition  Expr // over the input's columns, then the element's; nil for all elements
 }
 
 // Inputs of an Unnest.
 func (n *Unnest) Inputs() []Node { return []Node{n.Input} }
 
 // Schema of an Unnest.
-func (n *Unnest) Schema() Schema {
+func (n *Unnest) Schema() Schema { return n.schema(n.Outer) }
+
+// Paired is the columns that Condition is over: those of the schema, where rows
+// without an element are not among them yet.
+func (n *Unnest) Paired() Schema { return n.schema(false) }
+
+func (n *Unnest) schema(padded bool) Schema {
 	s := append(Schema(nil), n.Input.Schema()...)
 	types := ElementTypes(n.Collection.Type())
 	if n.Ordinality {
 		types = append(types, unnestedOrdinal)
 	}
 	for i, t := range types {
-		if n.Outer {
+		if padded {
 			t = t.Optional()
 		}
 		s = append(s, OutputColumn{Name: n.Names[i], Type: t})

@@ -217,6 +217,9 @@ func (t *tracer) trace(n plan.Node) []sources {
 			made.add(from, Transformed)
 			columns = append(columns, made)
 		}
+		if n.Condition != nil {
+			t.influence(of(n.Condition, columns), Joins)
+		}
 		return columns
 	case *plan.Over:
 		return t.over(n)

@@ -21,10 +21,21 @@ func pruneMore(n plan.Node, used []bool) (pruned plan.Node, position []int) {
 		width := len(n.Input.Schema())
 		need := append([]bool(nil), used[:width]...)
 		plan.MarkUsed(need, n.Collection)
+		if n.Condition != nil {
+			whole := make([]bool, len(used))
+			plan.MarkUsed(whole, n.Condition)
+			for i := range need {
+				need[i] = need[i] || whole[i]
+			}
+		}
 		input, at := prune(n.Input, need)
+		position := behind(at, len(input.Schema()), len(used)-width)
 		c := *n
 		c.Input, c.Collection = input, plan.Renumber(n.Collection, at)
-		return &c, behind(at, len(input.Schema()), len(used)-width)
+		if n.Condition != nil {
+			c.Condition = plan.Renumber(n.Condition, position)
+		}
+		return &c, position
 	case *plan.Over:
 		return pruneOver(n, used)
 	case *plan.Rank:
