@@ -3,11 +3,25 @@ package plan
 // Updating reports whether rows of n, in streaming mode, may take back earlier
 // ones. changing tells it of scans; nil means that none is.
 func Updating(n Node, changing func(*Scan) bool) bool {
+	return updating(n, changing, func(*Aggregate) bool { return true })
+}
+
+// AppendOnly reports whether rows of n, as it was bound, are never taken back in
+// streaming mode. Groups that belong to one window each are still plain
+// aggregates then; they become those of windows, which show them once.
+func AppendOnly(n Node) bool {
+	return !updating(n, nil, func(a *Aggregate) bool {
+		source, _, _ := WindowKeys(a.Input, a.Keys, a.Sets)
+		return source == nil
+	})
+}
+
+func updating(n Node, changing func(*Scan) bool, groups func(*Aggregate) bool) bool {
 	switch n := n.(type) {
 	case *Scan:
 		return changing != nil && changing(n)
 	case *Aggregate:
-		return true
+		return groups(n)
 	case *WindowAggregate:
 		return n.Emit == EmitEarly || n.Late.Action == LateRevise
 	case *Normalize:
@@ -28,10 +42,10 @@ func Updating(n Node, changing func(*Scan) bool) bool {
 		}
 	case *TemporalJoin:
 		// Versions replace each other; rows of the left show one of them.
-		return Updating(n.Left, changing)
+		return updating(n.Left, changing, groups)
 	}
 	for _, in := range n.Inputs() {
-		if Updating(in, changing) {
+		if updating(in, changing, groups) {
 			return true
 		}
 	}
