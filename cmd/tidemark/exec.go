@@ -16,11 +16,13 @@ import (
 	"tidemark/sql"
 	"tidemark/sql/parse"
 	"tidemark/target/embedded"
+	"tidemark/target/flink"
 )
 
 // execOptions are the flags of exec.
 type execOptions struct {
 	file, text, mode, format, metrics, data string
+	target, gateway                         string
 	parallelism, batchRows                  int
 	vars                                    variables
 }
@@ -49,6 +51,8 @@ Usage: tidemark exec -f FILE.sql | -e SQL [flags]
 
 Runs the statements of a script one after the other and exits. SELECT prints its
 rows: the final ones in batch mode, the changelog in streaming mode (column op).
+With --target flink --gateway URL the same script runs on a Flink, through its
+SQL gateway; what Flink cannot run is refused before anything is submitted.
 
 Examples:
   tidemark exec -e "SELECT 1 + 1 AS two" --mode batch
@@ -59,6 +63,8 @@ Examples:
 			f.Var(o.vars, "var", "NAME=VALUE: what ${NAME} stands for (repeatable)")
 			f.StringVar(&o.mode, "mode", "streaming", "streaming or batch")
 			f.StringVar(&o.format, "format", "table", "table, csv, json or rows")
+			f.StringVar(&o.target, "target", targetEmbedded, "where the script runs: embedded or flink")
+			f.StringVar(&o.gateway, "gateway", "http://127.0.0.1:8083", "the SQL gateway of --target flink")
 			f.StringVar(&o.metrics, "metrics", "", "write what the run cost to this file, as JSON")
 			f.StringVar(&o.data, "data", "", "keep native tables in this folder (default: a temporary one)")
 			f.IntVar(&o.parallelism, "parallelism", 1, "workers per stage")
@@ -90,9 +96,39 @@ func (o *execOptions) script(c *console) (name, text string, err error) {
 	return o.file, string(content), nil
 }
 
-func (o *execOptions) run(ctx context.Context, c *console) error {
-	if o.mode != "streaming" && o.mode != "batch" {
+// The targets of a script.
+const (
+	targetEmbedded = "embedded"
+	targetFlink    = "flink"
+)
+
+// check looks at flags that do not go together.
+func (o *execOptions) check() error {
+	switch {
+	case o.mode != "streaming" && o.mode != "batch":
 		return usagef("--mode is %q, not streaming or batch", o.mode)
+	case o.target == targetEmbedded:
+		return nil
+	case o.target != targetFlink:
+		return usagef("--target is %q, not embedded or flink", o.target)
+	case o.format != "table" && o.format != "rows":
+		return usagef("--target flink has texts only: --format is table or rows")
+	case o.data != "" || o.batchRows != 0:
+		return usagef("--data and --batch-rows are for --target embedded")
+	}
+	return nil
+}
+
+// executor runs the statements of a script, wherever that is.
+type executor interface {
+	// execute runs one statement to its end and hands its answer to the writer.
+	execute(ctx context.Context, s sql.Statement, w *rowWriter) error
+	close()
+}
+
+func (o *execOptions) run(ctx context.Context, c *console) error {
+	if err := o.check(); err != nil {
+		return err
 	}
 	name, text, err := o.script(c)
 	if err != nil {
@@ -113,19 +149,14 @@ func (o *execOptions) run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	data, remove, err := o.dataFolder()
-	if err != nil {
-		return err
-	}
-	defer remove()
-	session := embedded.NewSession(embedded.SessionOptions{
-		Streaming: o.mode == "streaming", Parallelism: o.parallelism, Data: data, Files: vfs.OS(), BatchRows: o.batchRows,
-		Stdout: func(line []byte) { _, _ = c.out.Write(line) },
-	})
-	defer session.Close() //nolint:errcheck // the folder is temporary, or its log was synced
 	begin := time.Now()
+	on, err := o.open(ctx, c, statements)
+	if err != nil {
+		return o.located(name, substituted, err, nil)
+	}
+	defer on.close()
 	for _, s := range statements {
-		err := session.Execute(ctx, s, writer.results(session))
+		err := on.execute(ctx, s, writer)
 		if flushErr := writer.end(); err == nil {
 			err = flushErr
 		}
@@ -136,13 +167,61 @@ func (o *execOptions) run(ctx context.Context, c *console) error {
 	return o.writeMetrics(time.Since(begin))
 }
 
-// located gives problems their place in the text that the user wrote.
+// open makes what the statements will run on.
+func (o *execOptions) open(ctx context.Context, c *console, statements []sql.Statement) (executor, error) {
+	if o.target == targetFlink {
+		if err := flink.Check(statements); err != nil {
+			return nil, err
+		}
+		session, err := flink.Open(ctx, flink.Options{Gateway: o.gateway, Streaming: o.mode == "streaming", Parallelism: o.parallelism})
+		if err != nil {
+			return nil, err
+		}
+		return flinkExecutor{session}, nil
+	}
+	data, remove, err := o.dataFolder()
+	if err != nil {
+		return nil, err
+	}
+	session := embedded.NewSession(embedded.SessionOptions{
+		Streaming: o.mode == "streaming", Parallelism: o.parallelism, Data: data, Files: vfs.OS(), BatchRows: o.batchRows,
+		Stdout: func(line []byte) { _, _ = c.out.Write(line) },
+	})
+	return embeddedExecutor{session, remove}, nil
+}
+
+// flinkExecutor runs statements on a Flink.
+type flinkExecutor struct{ session *flink.Session }
+
+func (e flinkExecutor) execute(ctx context.Context, s sql.Statement, w *rowWriter) error {
+	return e.session.Execute(ctx, s, flink.Results{Start: w.start, Rows: w.rows})
+}
+
+func (e flinkExecutor) close() { _ = e.session.Close() } // an idle session ends by itself
+
+// embeddedExecutor runs statements in this process.
+type embeddedExecutor struct {
+	session *embedded.Session
+	remove  func() // of its folder, if that is temporary
+}
+
+func (e embeddedExecutor) execute(ctx context.Context, s sql.Statement, w *rowWriter) error {
+	return e.session.Execute(ctx, s, w.results(e.session))
+}
+
+func (e embeddedExecutor) close() {
+	_ = e.session.Close() // the folder is temporary, or its log was synced
+	e.remove()
+}
+
+// located gives problems their place in the text that the user wrote; those
+// without one get that of the statement, if it is known.
 func (o *execOptions) located(name string, s parse.Substitution, err error, statement sql.Statement) error {
 	all := problem.All(err)
 	placed := make(problem.List, len(all))
 	for i, p := range all {
 		copied := *p
-		if copied.Position.IsZero() {
+		if copied.Position.IsZero() && statement != nil {
 			copied.Position = statement.Pos()
 		}
 		copied.Position = s.Original(copied.Position)

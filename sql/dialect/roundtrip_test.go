@@ -80,6 +80,54 @@ func TestRoundTripOfConformanceCases(t *testing.T) {
 	}
 }
 
+// refusedByFlink are the conformance cases that Flink's printer refuses: Flink
+// refuses the patterns itself, when it plans the job.
+var refusedByFlink = map[string]bool{"078-error-reluctant-optional": true}
+
+// TestFlinkKeepsConformanceCases prints the cases for Flink, which recorded
+// them: the text must mean the same.
+func TestFlinkKeepsConformanceCases(t *testing.T) {
+	withoutComments := cmp.Options{sameTree, cmpopts.IgnoreTypes(sql.Comments{}),
+		cmpopts.IgnoreFields(sql.Select{}, "Remarks"), cmpopts.IgnoreFields(sql.Join{}, "Remarks")}
+	files := caseFiles(t)
+	if len(files) == 0 {
+		t.Skip("the conformance cases are not there")
+	}
+	for _, file := range files {
+		name := filepath.Base(filepath.Dir(file))
+		t.Run(name, func(t *testing.T) {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			statements, problems := parse.Script("", string(source))
+			if len(problems) > 0 {
+				return // a case of a wrong text
+			}
+			refused := false
+			for _, s := range statements {
+				text, err := dialect.Flink(s)
+				if refused = refused || err != nil; err != nil {
+					if !refusedByFlink[name] {
+						t.Error(err)
+					}
+					continue
+				}
+				again, err := parse.Statement(text)
+				if err != nil {
+					t.Fatalf("printed text is refused: %v\n%s", err, text)
+				}
+				if diff := cmp.Diff(s, again, withoutComments); diff != "" {
+					t.Errorf("printing and reading changed the tree (-before +after):\n%s\nprinted:\n%s", diff, text)
+				}
+			}
+			if refusedByFlink[name] && !refused {
+				t.Error("the case is listed as refused, and is not")
+			}
+		})
+	}
+}
+
 // FuzzParse feeds texts to the parser: it never panics, and what it accepts
 // survives printing and reading.
 func FuzzParse(f *testing.F) {
