@@ -51,6 +51,17 @@ func (osFS) OpenDirect(name string) (File, error) {
 	return &osFile{File: f, direct: true}, nil
 }
 
+func (osFS) openDirectRead(name string) (File, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|directFlag, filePermissions)
+	if err != nil && directFlag != 0 && errors.Is(err, syscall.EINVAL) {
+		return osFS{}.Open(name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &osFile{File: f, direct: true}, nil
+}
+
 func openOS(name string, flags int) (File, error) {
 	f, err := os.OpenFile(name, flags, filePermissions)
 	if err != nil {
@@ -111,6 +122,15 @@ func (f *osFile) WriteAt(b []byte, offset int64) (int, error) {
 		return 0, fmt.Errorf("write %s: %d bytes at %d are not aligned for direct writing", f.Name(), len(b), offset)
 	}
 	return f.File.WriteAt(b, offset)
+}
+
+// ReadAt reads as the operating system's does. A direct file is asked once: to
+// go on behind its end, as os.File does to see it, would not be aligned.
+func (f *osFile) ReadAt(b []byte, offset int64) (int, error) {
+	if !f.direct || !aligned(b, offset) {
+		return f.File.ReadAt(b, offset)
+	}
+	return readDirect(f.File, b, offset)
 }
 
 func (f *osFile) Stat() (Info, error) {

@@ -26,6 +26,35 @@ func (f *osFile) Sync() error {
 	}
 }
 
+// readDirect reads aligned bytes until something less than whole blocks comes,
+// which is the end of the file.
+func readDirect(f *os.File, b []byte, offset int64) (n int, err error) {
+	connection, err := f.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	for n < len(b) {
+		var got int
+		closed := connection.Control(func(fd uintptr) { got, err = unix.Pread(int(fd), b[n:], offset+int64(n)) })
+		switch {
+		case closed != nil:
+			return n, closed
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return n, &os.PathError{Op: "read", Path: f.Name(), Err: err}
+		}
+		n += got
+		if got == 0 || got%BlockSize != 0 {
+			break
+		}
+	}
+	if n < len(b) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
 func (f *osFile) Preallocate(size int64) error {
 	for {
 		err := unix.Fallocate(int(f.Fd()), 0, 0, size)

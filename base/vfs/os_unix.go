@@ -13,6 +13,8 @@ import (
 // directFlag is 0: there is no portable way past the page cache.
 const directFlag = 0
 
+func readDirect(f *os.File, b []byte, offset int64) (int, error) { return f.ReadAt(b, offset) }
+
 func (f *osFile) Preallocate(size int64) error { return f.grow(size) }
 
 func (osFS) Usage(dir string) (Usage, error) {

@@ -110,6 +110,23 @@ func IsDiskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
+// directReader is an FS that can also read past the page cache.
+type directReader interface {
+	openDirectRead(name string) (File, error)
+}
+
+// OpenDirectRead opens an existing file for reading, past the page cache where
+// the device can do that: what was written directly and is read once is not
+// worth room there, and costs several times the CPU on its way through it.
+// Offset, length and address of what ReadAt reads must be multiples of
+// BlockSize; what is there of the file's last block ends with io.EOF.
+func OpenDirectRead(fsys FS, name string) (File, error) {
+	if d, ok := fsys.(directReader); ok {
+		return d.openDirectRead(name)
+	}
+	return fsys.Open(name)
+}
+
 // ReadFile reads a whole file.
 func ReadFile(fsys FS, name string) ([]byte, error) {
 	f, err := fsys.Open(name)

@@ -100,6 +100,27 @@ func testDirect(t *testing.T, fsys FS, name string) {
 	if len(content) != 3*BlockSize || string(content[2*BlockSize:2*BlockSize+12]) != "second block" {
 		t.Errorf("%d bytes, want 3 blocks with the text in the third", len(content))
 	}
+	testDirectRead(t, fsys, name)
+}
+
+func testDirectRead(t *testing.T, fsys FS, name string) {
+	whole, err := fsys.OpenReadWrite(name)
+	must(t, err)
+	must(t, whole.Truncate(2*BlockSize+12))
+	must(t, whole.Close())
+	f, err := OpenDirectRead(fsys, name)
+	must(t, err)
+	block := AlignedBuffer(2 * BlockSize)
+	if n, err := f.ReadAt(block, 0); n != 2*BlockSize || err != nil {
+		t.Errorf("read %d, %v", n, err)
+	}
+	if n, err := f.ReadAt(block, 2*BlockSize); n != 12 || err != io.EOF || string(block[:12]) != "second block" {
+		t.Errorf("read %d %q at the end, %v", n, block[:12], err)
+	}
+	must(t, f.Close())
+	if _, err := OpenDirectRead(fsys, name+" that is missing"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing file: %v", err)
+	}
 }
 
 func testNames(t *testing.T, fsys FS, dir string) {
