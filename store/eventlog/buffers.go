@@ -55,6 +55,13 @@ type piece struct {
 	written bool
 }
 
+// release lets go of the piece's buffer.
+func (p *piece) release() {
+	if p.buffer != nil {
+		p.buffer.release()
+	}
+}
+
 // from is what there is of a segment between two positions; nothing when the
 // first one is not in the piece.
 func (p *piece) from(position, end int64) []byte {

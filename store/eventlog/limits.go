@@ -28,7 +28,7 @@ const (
 	// recovery never scans much more.
 	checkpointBytes = 32 << 20
 
-	// blockBytes is how much a reader reads at once.
+	// blockBytes is how much a reader reads at once: whole blocks of the file.
 	blockBytes = 1 << 20
 	// tailBytes is how much memory a partition keeps its newest in, once
 	// something was appended to it. One run may be larger.

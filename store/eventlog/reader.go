@@ -88,17 +88,31 @@ func (r *Reader) enter() (view, error) {
 	if err != nil {
 		return v, err
 	}
-	file, err := r.partition.log.fs.Open(filepath.Join(r.partition.dir, v.segment.fileName()))
+	if from, err = r.approach(v, from); err != nil {
+		return v, r.partition.readError(v.segment, r.offset, err)
+	}
+	file, err := vfs.OpenDirectRead(r.partition.log.fs, filepath.Join(r.partition.dir, v.segment.fileName()))
 	if err != nil {
 		return v, r.partition.readError(v.segment, r.offset, err)
 	}
 	r.segment, r.file, r.position, r.expect = v.segment, file, from.position, from.offset
-	s := &scanner{window: window{file: r.file, size: v.size}, position: r.position, expect: r.expect, limit: v.end}
-	if err := s.approach(r.offset); err != nil {
-		return v, errors.Join(r.partition.readError(v.segment, r.offset, err), r.leave())
-	}
-	r.position, r.expect = s.position, s.expect
 	return v, nil
+}
+
+// approach walks from a place in the segment to the batch with the offset, or
+// to damage in front of it.
+func (r *Reader) approach(v view, from indexEntry) (indexEntry, error) {
+	if from.offset == r.offset {
+		return from, nil
+	}
+	s, done, err := v.segment.openScanner(r.partition.log.fs, r.partition.dir, v.size, v.end)
+	if err != nil {
+		return from, err
+	}
+	defer done()
+	s.position, s.expect = from.position, from.offset
+	err = s.approach(r.offset)
+	return indexEntry{position: s.position, offset: s.expect}, err
 }
 
 func (r *Reader) leave() error {
@@ -167,23 +181,38 @@ var errShort = errors.New("the batch goes on")
 // load loads what stands at the position: at least the given number of bytes,
 // or what the tail has there, which is whole batches.
 func (r *Reader) load(v view, least int) error {
-	r.unload()
+	before := r.loaded
+	r.loaded = piece{}
+	defer before.release()
 	if p, ok := r.partition.tail.at(v.segment, r.position); ok && len(p.from(r.position, v.size)) >= least {
 		r.loaded = p
 		return nil
 	} else if ok {
-		p.buffer.release()
+		p.release()
 	}
-	size := int(min(int64(max(blockBytes, least)), v.size-r.position))
+	return r.loadFile(v, least, before)
+}
+
+// loadFile loads whole blocks of the file, but for those that the piece before
+// has already: it ended inside of a batch.
+func (r *Reader) loadFile(v view, least int, before piece) error {
+	start := r.position &^ (vfs.BlockSize - 1)
+	size := max(blockBytes, wholeBlocks(int(r.position-start)+least))
+	size = int(min(int64(size), int64(wholeBlocks(int(v.size-start)))))
 	buffer := r.partition.log.buffers.take(size)
-	n, err := r.file.ReadAt(buffer.bytes[:size], r.position)
+	have := 0
+	if !before.written {
+		have = copy(buffer.bytes[:size], before.from(start, before.start+int64(len(before.bytes)))) &^ (vfs.BlockSize - 1)
+	}
+	n, err := r.file.ReadAt(buffer.bytes[have:size], start+int64(have))
+	n += have
 	switch {
 	case n < size && err != io.EOF:
 		err = fmt.Errorf("at byte %d: %w", r.position, err)
-	case n < least:
-		err = damaged("the file ends at byte %d instead of %d", r.position+int64(n), v.size)
+	case start+int64(n) < r.position+int64(least):
+		err = damaged("the file ends at byte %d instead of %d", start+int64(n), v.size)
 	default:
-		r.loaded = piece{buffer: buffer, start: r.position, bytes: buffer.bytes[:n]}
+		r.loaded = piece{buffer: buffer, start: start, bytes: buffer.bytes[:n]}
 		return nil
 	}
 	buffer.release()
@@ -192,10 +221,8 @@ func (r *Reader) load(v view, least int) error {
 
 // unload lets go of what is loaded.
 func (r *Reader) unload() {
-	if r.loaded.buffer != nil {
-		r.loaded.buffer.release()
-		r.loaded = piece{}
-	}
+	r.loaded.release()
+	r.loaded = piece{}
 }
 
 // batch checks the batch at the position. With errShort, the header's size is

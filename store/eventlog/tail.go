@@ -67,7 +67,7 @@ func (t *tail) keep(p piece) {
 func (t *tail) forget(n int) {
 	for _, p := range t.mu.pieces[:n] {
 		t.mu.size -= len(p.buffer.bytes)
-		p.buffer.release()
+		p.release()
 	}
 	left := copy(t.mu.pieces, t.mu.pieces[n:])
 	clear(t.mu.pieces[left:])
