@@ -54,6 +54,14 @@ type Operator interface {
 	Load(from Saved) error
 }
 
+// Holder is an Operator whose results can be older than its watermark: what
+// comes next is told an earlier one.
+type Holder interface {
+	// Held is the watermark downstream when the operator's own is w: it rises
+	// with w, is NoMark for NoMark and Final for Final.
+	Held(w Watermark) Watermark
+}
+
 // KeyGroups is the number of parts that keyed state is cut into; a key belongs
 // to group hash(key) % KeyGroups whatever the parallelism, so that state can be
 // dealt out anew.

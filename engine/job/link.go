@@ -55,7 +55,11 @@ func (l *link) advance(port int, w engine.Watermark, idle bool) error {
 	return l.pass(now, allIdle)
 }
 
+// pass tells what comes next how far event time has got behind the operator.
 func (l *link) pass(w engine.Watermark, idle bool) error {
+	if h, ok := l.operator.(engine.Holder); ok {
+		w = h.Held(w)
+	}
 	if l.to == nil {
 		return l.out.watermark(w, idle)
 	}
