@@ -137,11 +137,19 @@ func (c *compiler) element(n plan.Node) (*element, error) {
 	case *plan.Filter, *plan.Project:
 		return c.calc(n)
 	case *plan.Window:
+		if n.Spec.Kind == plan.Session {
+			return c.sessionWindow(n, number)
+		}
 		return c.above(n.Input, func(env operator.Environment) (engine.Operator, error) { return operator.NewWindow(env, n) })
 	case *plan.Aggregate:
 		return c.aggregate(n, number)
 	case *plan.WindowAggregate:
+		if n.Spec.Kind == plan.Session {
+			return c.sessionAggregate(n, number)
+		}
 		return c.windowAggregate(n, number)
+	case *plan.Join:
+		return c.join(n, number)
 	case *plan.Union:
 		return c.union(n)
 	case *plan.Sort:

@@ -1,0 +1,38 @@
+package job
+
+import (
+	"tidemark/engine"
+	"tidemark/engine/operator"
+	"tidemark/engine/state"
+	"tidemark/plan"
+)
+
+// join compiles a join: its inputs are cut by their keys, so that possible
+// partners meet. Without keys everything meets in the first task. A row that has
+// NULL in its key goes wherever it is sent: it has no partner anyway.
+func (c *compiler) join(n *plan.Join, number state.Operator) (*element, error) {
+	return c.meeting(n.Left, n.Right, n.Keys, number, func(env operator.Environment) (engine.Operator, error) {
+		return operator.NewJoin(env, n)
+	})
+}
+
+// meeting compiles an operator whose two inputs meet by their keys.
+func (c *compiler) meeting(left, right plan.Node, keys []plan.JoinKey, number state.Operator, construct func(operator.Environment) (engine.Operator, error)) (*element, error) {
+	e := &element{state: number, make: construct}
+	for side, input := range [2]plan.Node{left, right} {
+		in, err := c.element(input)
+		if err != nil {
+			return nil, err
+		}
+		columns := make([]int, len(keys))
+		for i, k := range keys {
+			columns[i] = [2]int{k.Left, k.Right}[side]
+		}
+		if c.spec.Parallelism > 1 {
+			in = c.cut(in, columns, len(keys) == 0)
+		}
+		e.inputs = append(e.inputs, in)
+	}
+	e.single = len(keys) == 0
+	return e, nil
+}

@@ -1,0 +1,417 @@
+package operator
+
+import (
+	"tidemark/base/batch"
+	"tidemark/engine"
+	"tidemark/plan"
+)
+
+// Join pairs rows of two changelogs for as long as they are there. Port 0 is
+// the left, port 1 the right; the rows of one key are in one worker, and all
+// rows in the first worker when there are no keys.
+//
+// In streaming mode it shows what each row changes at once: pairs come and go
+// with their rows, and a row of an outer join is padded while it has no partner,
+// of an anti join shown, of a semi join hidden. Rows are inserted and deleted,
+// never updated. In batch mode it keeps both sides and shows the pairs at the
+// end, in the order of the left, then the right rows without a partner.
+//
+// A row that is taken back without having been there changes nothing.
+//
+// State, in the worker's key groups (all in group 0 without keys): 'l' or 'r'
+// and the row, its key first → length of the key, count of equal rows, number of
+// partners. Where no condition decides, partners are not counted by row: they
+// are all rows of the other side with the key.
+type Join struct {
+	env     Environment
+	node    *plan.Join
+	pairing *pairing
+	sides   [2]*joinSide
+	now     engine.Watermark
+
+	encoded joinRows
+	run     joinRun
+}
+
+// NewJoin makes the operator.
+func NewJoin(env Environment, n *plan.Join) (*Join, error) {
+	left, right := n.Left.Schema(), n.Right.Schema()
+	p, err := newPairing(env, n.Kind, left, right, n.Condition, n.Schema())
+	if err != nil {
+		return nil, err
+	}
+	inputs := joinInputs(left, right, n.Keys)
+	j := &Join{env: env, node: n, pairing: p, now: batch.NoMark}
+	j.sides = [2]*joinSide{newJoinSide('l', inputs[0]), newJoinSide('r', inputs[1])}
+	j.run.join = j
+	return j, nil
+}
+
+// Process shows what the rows change and takes them in.
+func (j *Join) Process(port int, rows *batch.Batch, emit engine.Emit) error {
+	rows = rows.Compact()
+	own := j.sides[port]
+	own.input.encode(&j.encoded, rows)
+	if j.env.Context.Streaming {
+		return j.run.batch(port, rows, emit)
+	}
+	for i := range rows.Rows {
+		key, row := j.encoded.key(i), j.encoded.row(i)
+		switch {
+		case !rows.Kind(i).Retracts():
+			own.add(key, row, 1, 0)
+		case own.has(row):
+			own.remove(row)
+		}
+	}
+	return nil
+}
+
+// Advance notes the watermark; at the end of the input it shows the result of
+// batch mode.
+func (j *Join) Advance(w engine.Watermark, emit engine.Emit) error {
+	if w == batch.Final && !j.env.Context.Streaming {
+		if err := j.run.whole(emit); err != nil {
+			return err
+		}
+	}
+	j.now = w
+	return nil
+}
+
+// Flush has nothing to show: all changes were shown at once.
+func (j *Join) Flush(engine.Emit) error { return nil }
+
+// Save writes the rows that came and went.
+func (j *Join) Save(to engine.Changes) error {
+	for _, s := range j.sides {
+		s.save(to)
+	}
+	return nil
+}
+
+// Load reads the rows of this worker.
+func (j *Join) Load(from engine.Saved) error { return loadSides(j.sides, j.env.Worker, from) }
+
+// joinRun takes the rows of one batch, in order, past the rows of the other
+// side. Pairs are collected over many rows, so that the condition is evaluated
+// over columns; then they are walked through row by row. Of the other side only
+// the numbers of partners change meanwhile.
+type joinRun struct {
+	join   *Join
+	port   int
+	final  bool // batch mode: every row is shown for good
+	rows   *batch.Batch
+	null   []bool  // rows that have NULL in the key and so no partner; nil for none
+	copies []int64 // of each row; nil for one
+	chain  chain
+	output joinOutput
+
+	pairs   [2][]uint32 // candidates: rows of the batch, and of the chain, left and right
+	ends    []int       // of each row from next on whose candidates are complete: where they end
+	next    int         // first row that has not been walked through
+	matched int64       // partners found so far of row next
+	passes  []bool
+}
+
+// batch joins a batch of the port, whose stored form is in join.encoded.
+func (r *joinRun) batch(port int, rows *batch.Batch, emit engine.Emit) error {
+	own, other := r.join.sides[port], r.join.sides[1-port]
+	r.port, r.rows, r.next, r.matched = port, rows, 0, 0
+	if r.chain.side != other {
+		r.chain = chain{side: other}
+	}
+	r.chain.clear()
+	r.output.pairing, r.output.mark, r.output.emit = r.join.pairing, r.join.now, emit
+	r.null = nullKeys(own.input, rows)
+	for i := range rows.Rows {
+		if !r.isLone(i) {
+			if err := r.collect(i); err != nil {
+				return err
+			}
+		}
+		r.ends = append(r.ends, len(r.pairs[0]))
+	}
+	if err := r.settle(); err != nil {
+		return err
+	}
+	return r.output.flush()
+}
+
+// collect adds the candidates of row i.
+func (r *joinRun) collect(i int) error {
+	key, ok := r.chain.side.keys.get(r.join.encoded.key(i))
+	if !ok {
+		return nil
+	}
+	if !r.chain.has(key) && r.chain.full() {
+		if err := r.settle(); err != nil {
+			return err
+		}
+		if err := r.output.flush(); err != nil {
+			return err
+		}
+		r.chain.clear()
+	}
+	start, end, err := r.chain.rowsOf(key)
+	if err != nil {
+		return err
+	}
+	for at := start; at < end; at++ {
+		r.pairs[r.port] = append(r.pairs[r.port], uint32(i))
+		r.pairs[1-r.port] = append(r.pairs[1-r.port], uint32(at))
+		if len(r.pairs[0]) == batch.MaxRows {
+			if err := r.settle(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// settle walks through the candidates collected so far.
+func (r *joinRun) settle() error {
+	r.output.sides[r.port], r.output.sides[1-r.port] = r.rows.Columns, r.chain.decoded.inOrder()
+	var err error
+	if r.passes, err = r.join.pairing.pass(r.output.sides, r.pairs); err != nil {
+		return err
+	}
+	at := 0
+	for _, end := range r.ends {
+		if err := r.walk(at, end); err != nil {
+			return err
+		}
+		if err := r.finish(r.next); err != nil {
+			return err
+		}
+		r.next, r.matched, at = r.next+1, 0, end
+	}
+	// The row whose candidates are not complete goes on with the next ones.
+	if err := r.walk(at, len(r.pairs[0])); err != nil {
+		return err
+	}
+	r.pairs[0], r.pairs[1], r.ends = r.pairs[0][:0], r.pairs[1][:0], r.ends[:0]
+	return nil
+}
+
+// isUnknown reports whether row i takes back what is not there.
+func (r *joinRun) isUnknown(i int) bool {
+	return r.rows.Kind(i).Retracts() && !r.join.sides[r.port].has(r.join.encoded.row(i))
+}
+
+// walk shows the pairs of row next among the candidates from start to end.
+func (r *joinRun) walk(start, end int) error {
+	if start == end || r.isUnknown(r.next) {
+		return nil
+	}
+	for at := start; at < end; at++ {
+		if r.passes != nil && !r.passes[at] {
+			continue
+		}
+		decoded := r.pairs[1-r.port][at]
+		if err := r.pair(r.next, decoded, r.chain.entries[decoded]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pair shows that row i of the batch and a row of the other side, with the code,
+// are partners, or are none any more.
+func (r *joinRun) pair(i int, decoded, code uint32) error {
+	e := &r.chain.side.entries[code]
+	kind := r.join.node.Kind
+	r.matched += e.count
+	if r.final {
+		e.flags |= paired
+		if !kind.ShowsRight() {
+			return nil
+		}
+		return r.add(batch.Insert, i, decoded, e.count*r.copiesOf(i))
+	}
+	retracts := r.rows.Kind(i).Retracts()
+	change, pairKind, loneKind := int64(1), batch.Insert, batch.Delete
+	if retracts {
+		change, pairKind, loneKind = -1, batch.Delete, batch.Insert
+	}
+	// The first partner ends the other row's being alone, the last one to go
+	// leaves it alone again.
+	turns := false
+	if r.countsPartners() {
+		before := r.partners(code, i)
+		turns = before == 0 || before+change == 0
+		if r.join.pairing.filter != nil {
+			e.partners += change
+			r.chain.side.touch(code)
+		}
+	}
+	times := e.count
+	if !kind.ShowsRight() {
+		switch {
+		case r.port == 0 || !turns:
+			return nil
+		case kind == plan.AntiJoin:
+			return r.addOther(loneKind, decoded, times)
+		}
+		return r.addOther(pairKind, decoded, times)
+	}
+	keeps := kind.KeepsLeft()
+	if r.port == 0 {
+		keeps = kind.KeepsRight()
+	}
+	turns = turns && keeps
+	if turns && !retracts {
+		if err := r.addOther(loneKind, decoded, times); err != nil {
+			return err
+		}
+	}
+	if err := r.add(pairKind, i, decoded, times); err != nil {
+		return err
+	}
+	if turns && retracts {
+		return r.addOther(loneKind, decoded, times)
+	}
+	return nil
+}
+
+// countsPartners reports whether it matters how many partners rows of the other
+// side have.
+func (r *joinRun) countsPartners() bool {
+	kind := r.join.node.Kind
+	if r.port == 0 {
+		return kind.KeepsRight()
+	}
+	return kind.KeepsLeft() || kind == plan.SemiJoin
+}
+
+// partners is how many partners a row of the other side had before row i.
+func (r *joinRun) partners(code uint32, i int) int64 {
+	if r.join.pairing.filter != nil {
+		return r.chain.side.entries[code].partners
+	}
+	return r.join.sides[r.port].total(r.join.encoded.key(i))
+}
+
+// finish shows row i itself, where it is shown without a partner, and takes it in.
+func (r *joinRun) finish(i int) error {
+	rowKind := batch.Insert
+	if r.rows.Kind(i).Retracts() {
+		rowKind = batch.Delete
+	}
+	if r.isLone(i) {
+		return r.alone(rowKind, i)
+	}
+	if r.isUnknown(i) {
+		return nil
+	}
+	if err := r.alone(rowKind, i); err != nil || r.final {
+		return err
+	}
+	own := r.join.sides[r.port]
+	if rowKind == batch.Delete {
+		own.remove(r.join.encoded.row(i))
+	} else {
+		own.add(r.join.encoded.key(i), r.join.encoded.row(i), 1, r.matched)
+	}
+	return nil
+}
+
+// isLone reports whether row i can never have a partner. Such a row is not
+// remembered.
+func (r *joinRun) isLone(i int) bool { return r.null != nil && r.null[i] }
+
+// alone shows row i, if rows with as many partners as it has are shown by
+// themselves.
+func (r *joinRun) alone(rowKind batch.Kind, i int) error {
+	kind, shows := r.join.node.Kind, false
+	switch {
+	case r.port == 1:
+		shows = kind.KeepsRight() && r.matched == 0
+	case kind == plan.SemiJoin:
+		shows = r.matched > 0
+	default:
+		shows = kind.KeepsLeft() && r.matched == 0
+	}
+	if !shows {
+		return nil
+	}
+	return r.add(rowKind, i, noRow, r.copiesOf(i))
+}
+
+func (r *joinRun) copiesOf(i int) int64 {
+	if r.copies == nil {
+		return 1
+	}
+	return r.copies[i]
+}
+
+// add shows row i beside a decoded row of the other side.
+func (r *joinRun) add(kind batch.Kind, i int, decoded uint32, times int64) error {
+	if r.port == 0 {
+		return r.output.add(kind, uint32(i), decoded, times)
+	}
+	return r.output.add(kind, decoded, uint32(i), times)
+}
+
+// addOther shows a decoded row of the other side by itself.
+func (r *joinRun) addOther(kind batch.Kind, decoded uint32, times int64) error {
+	if r.port == 0 {
+		return r.output.add(kind, noRow, decoded, times)
+	}
+	return r.output.add(kind, decoded, noRow, times)
+}
+
+// whole joins the rows of both sides, in batch mode.
+func (r *joinRun) whole(emit engine.Emit) error {
+	r.final = true
+	left := r.join.sides[0]
+	for code := 0; code < len(left.entries); {
+		var part decodedRows
+		part.input = left.input
+		r.copies = r.copies[:0]
+		for ; code < len(left.entries) && part.rows < batch.MaxRows; code++ {
+			if e := &left.entries[code]; e.count > 0 {
+				if err := part.add(left.rows.key(uint32(code))); err != nil {
+					return err
+				}
+				r.copies = append(r.copies, e.count)
+			}
+		}
+		rows := &batch.Batch{Rows: part.rows, Columns: part.inOrder()}
+		left.input.encode(&r.join.encoded, rows)
+		if err := r.batch(0, rows, emit); err != nil {
+			return err
+		}
+	}
+	if r.join.node.Kind.KeepsRight() {
+		return r.rest(emit)
+	}
+	return nil
+}
+
+// rest shows the right rows that have had no partner.
+func (r *joinRun) rest(emit engine.Emit) error {
+	right := r.join.sides[1]
+	part := decodedRows{input: right.input}
+	r.output.pairing, r.output.mark, r.output.emit = r.join.pairing, r.join.now, emit
+	for code := 0; code < len(right.entries); {
+		part.clear()
+		r.output.sides = [2][]*batch.Column{make([]*batch.Column, len(r.join.sides[0].input.types)), part.inOrder()}
+		for ; code < len(right.entries) && part.rows < batch.MaxRows; code++ {
+			e := &right.entries[code]
+			if e.count == 0 || e.flags&paired != 0 {
+				continue
+			}
+			if err := part.add(right.rows.key(uint32(code))); err != nil {
+				return err
+			}
+			if err := r.output.add(batch.Insert, noRow, uint32(part.rows-1), e.count); err != nil {
+				return err
+			}
+		}
+		if err := r.output.flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,330 @@
+package operator
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"tidemark/base/batch"
+	"tidemark/base/value"
+	"tidemark/engine"
+	"tidemark/plan"
+)
+
+// The tables of join tests: a key, a number, and a time in milliseconds.
+const (
+	joinKeyColumn = iota
+	joinNumberColumn
+	joinTimeColumn
+	joinWidth
+)
+
+// joinRow is a row of a test: a nil key is NULL.
+type joinRow struct {
+	kind  batch.Kind
+	key   *int64
+	v, at int64
+	mark  engine.Watermark
+}
+
+func (r joinRow) String() string {
+	key := "NULL"
+	if r.key != nil {
+		key = fmt.Sprint(*r.key)
+	}
+	return fmt.Sprintf("%s %d @%d", key, r.v, r.at)
+}
+
+const nothing = "NULL NULL @NULL"
+
+var joinTime = value.TimestampOf(3)
+
+func joinScan(name string) *plan.Scan {
+	return &plan.Scan{Columns: []int{0, 1, 2}, Table: &plan.Table{Name: name, Watermark: &plan.WatermarkSpec{Column: joinTimeColumn}, Columns: []plan.TableColumn{
+		{Name: "k", Type: value.BigIntType}, {Name: "v", Type: value.BigIntType.Required()}, {Name: "at", Type: joinTime},
+	}}}
+}
+
+// lessNumber is the condition l.v < r.v.
+func lessNumber() plan.Expr {
+	number := value.BigIntType.Required()
+	return callOf("<", &plan.Column{Index: joinNumberColumn, Of: number}, &plan.Column{Index: joinWidth + joinNumberColumn, Of: number})
+}
+
+func joinBatch(rows []joinRow) *batch.Batch {
+	b := &batch.Batch{Rows: len(rows), Columns: []*batch.Column{
+		batch.NewColumn(value.BigIntType, len(rows)), batch.NewColumn(value.BigIntType.Required(), len(rows)), batch.NewColumn(joinTime, len(rows)),
+	}}
+	for _, r := range rows {
+		if r.key == nil {
+			b.Columns[0].AppendNull()
+		} else {
+			b.Columns[0].AppendValue(value.OfBigInt(*r.key))
+		}
+		b.Columns[1].AppendValue(value.OfBigInt(r.v))
+		b.Columns[2].AppendValue(value.Value{Type: joinTime, Int: r.at * 1000})
+		b.Kinds, b.Marks = append(b.Kinds, r.kind), append(b.Marks, r.mark)
+	}
+	return b
+}
+
+// storedState is what operators have saved.
+type storedState map[engine.KeyGroup]map[string]string
+
+func (s storedState) Put(group engine.KeyGroup, key, val []byte) {
+	if s[group] == nil {
+		s[group] = map[string]string{}
+	}
+	s[group][string(key)] = string(val)
+}
+
+func (s storedState) Delete(group engine.KeyGroup, key []byte) { delete(s[group], string(key)) }
+
+func (s storedState) Each(w engine.Worker, f func(engine.KeyGroup, []byte, []byte) error) error {
+	for group, entries := range s {
+		if !w.Has(group) {
+			continue
+		}
+		for key, val := range entries {
+			if err := f(group, []byte(key), []byte(val)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s storedState) size() int {
+	n := 0
+	for _, entries := range s {
+		n += len(entries)
+	}
+	return n
+}
+
+// joinRunner runs a join with several workers and holds its result as a table.
+type joinRunner struct {
+	t         require
+	construct func(Environment) (engine.Operator, error)
+	streaming bool
+	keyless   bool
+	workers   []engine.Operator
+	now       engine.Watermark
+	state     storedState
+	table     map[string]int
+	log       []string // inserted rows, in order
+	marks     map[string]engine.Watermark
+	appends   bool // rows must not be taken back
+}
+
+// require is what a runner needs of a test.
+type require interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+func newJoinRunner(t require, streaming, keyless bool, construct func(Environment) (engine.Operator, error)) *joinRunner {
+	return &joinRunner{t: t, construct: construct, streaming: streaming, keyless: keyless, now: batch.NoMark,
+		state: storedState{}, table: map[string]int{}, marks: map[string]engine.Watermark{}}
+}
+
+// start makes n workers with what was saved.
+func (r *joinRunner) start(n int) {
+	r.t.Helper()
+	r.workers = nil
+	for i := range n {
+		env := Environment{Context: &plan.Context{Streaming: r.streaming, Zone: time.UTC}, Worker: engine.WorkerOf(i, n)}
+		op, err := r.construct(env)
+		r.must(err)
+		r.must(op.Load(r.state))
+		r.workers = append(r.workers, op)
+	}
+}
+
+func (r *joinRunner) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatalf("%v", err)
+	}
+}
+
+// restart saves, forgets everything that was not saved, and starts n workers.
+func (r *joinRunner) restart(n int) {
+	r.t.Helper()
+	for _, op := range r.workers {
+		r.must(op.Flush(r.emit))
+		r.must(op.Save(r.state))
+	}
+	r.start(n)
+}
+
+// process sends rows to the workers of their keys.
+func (r *joinRunner) process(port int, rows []joinRow) {
+	r.t.Helper()
+	parts := make([][]joinRow, len(r.workers))
+	for _, row := range rows {
+		to := 0
+		if !r.keyless {
+			to = engine.Route(engine.GroupOf(batch.AppendKey(nil, joinBatch([]joinRow{row}).Columns[:1], 0)), len(r.workers))
+		}
+		parts[to] = append(parts[to], row)
+	}
+	for i, part := range parts {
+		if len(part) > 0 {
+			r.must(r.workers[i].Process(port, joinBatch(part), r.emit))
+		}
+	}
+}
+
+func (r *joinRunner) advance(w engine.Watermark) {
+	r.t.Helper()
+	if w <= r.now {
+		return
+	}
+	for _, op := range r.workers {
+		r.must(op.Advance(w, r.emit))
+	}
+	r.now = w
+}
+
+// downstream is how far the next operator's watermark is.
+func (r *joinRunner) downstream() engine.Watermark {
+	if h, ok := r.workers[0].(engine.Holder); ok {
+		return h.Held(r.now)
+	}
+	return r.now
+}
+
+func (r *joinRunner) emit(b *batch.Batch) error {
+	if b.Rows == 0 || b.Rows > batch.MaxRows || b.Kinds != nil && len(b.Kinds) != b.Rows || b.Marks != nil && len(b.Marks) != b.Rows {
+		r.t.Fatalf("a batch of %d rows with %d kinds and %d marks", b.Rows, len(b.Kinds), len(b.Marks))
+	}
+	for i, c := range b.Columns {
+		if c.Len() != b.Rows {
+			r.t.Fatalf("column %d has %d of %d rows", i, c.Len(), b.Rows)
+		}
+	}
+	if !slices.IsSorted(b.Marks) {
+		r.t.Fatalf("marks %v", b.Marks)
+	}
+	b.Each(func(i int) {
+		row := shownJoin(b, i)
+		if b.Kind(i).Retracts() {
+			if r.table[row]--; r.table[row] < 0 || r.appends {
+				r.t.Fatalf("%s is taken back", row)
+			}
+			return
+		}
+		r.table[row]++
+		r.log = append(r.log, row)
+		r.marks[row] = b.Mark(i)
+	})
+	return nil
+}
+
+// shownJoin prints a row of one or two sides.
+func shownJoin(b *batch.Batch, i int) string {
+	var parts []string
+	for side := 0; side < len(b.Columns); side += joinWidth {
+		var cells []string
+		for _, c := range b.Columns[side : side+joinWidth] {
+			switch {
+			case c.IsNull(i):
+				cells = append(cells, "NULL")
+			case c.Type.Kind == joinTime.Kind:
+				cells = append(cells, fmt.Sprint(c.Ints[i]/1000))
+			default:
+				cells = append(cells, fmt.Sprint(c.Ints[i]))
+			}
+		}
+		parts = append(parts, fmt.Sprintf("%s %s @%s", cells[0], cells[1], cells[2]))
+	}
+	return strings.Join(parts, " | ")
+}
+
+// rows is the table, sorted.
+func (r *joinRunner) rows() []string { return sortedRows(r.table) }
+
+func sortedRows(table map[string]int) []string {
+	var rows []string
+	for _, row := range slices.Sorted(maps.Keys(table)) {
+		for range table[row] {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// relation is the rows of one side that are there.
+type relation []joinRow
+
+// apply changes the relation by a row.
+func (l relation) apply(row joinRow) relation {
+	if !row.kind.Retracts() {
+		return append(l, row)
+	}
+	for i, other := range l {
+		if other.String() == row.String() {
+			return slices.Delete(slices.Clone(l), i, i+1)
+		}
+	}
+	return l
+}
+
+// joinOf is the join by its definition.
+func joinOf(kind plan.JoinKind, left, right relation, partners func(l, r joinRow) bool) []string {
+	table := map[string]int{}
+	hasPartner := make([]bool, len(right))
+	for _, l := range left {
+		found := false
+		for i, r := range right {
+			if !partners(l, r) {
+				continue
+			}
+			found, hasPartner[i] = true, true
+			if kind.ShowsRight() {
+				table[l.String()+" | "+r.String()]++
+			}
+		}
+		switch {
+		case kind == plan.SemiJoin && found, kind == plan.AntiJoin && !found:
+			table[l.String()]++
+		case kind.ShowsRight() && kind.KeepsLeft() && !found:
+			table[l.String()+" | "+nothing]++
+		}
+	}
+	for i, r := range right {
+		if kind.KeepsRight() && !hasPartner[i] {
+			table[nothing+" | "+r.String()]++
+		}
+	}
+	return sortedRows(table)
+}
+
+var joinKinds = []plan.JoinKind{plan.InnerJoin, plan.LeftJoin, plan.RightJoin, plan.FullJoin, plan.SemiJoin, plan.AntiJoin}
+
+// drawKey is NULL or one of a few keys.
+func drawKey(t *rapid.T) *int64 {
+	key := rapid.Int64Range(-1, 2).Draw(t, "key")
+	if key < 0 {
+		return nil
+	}
+	return &key
+}
+
+var joinBatchRows = rapid.SampledFrom([]int{1, 7, batch.MaxRows})
+
+func equalKeys(l, r joinRow, nullSafe bool) bool {
+	if l.key == nil || r.key == nil {
+		return nullSafe && l.key == r.key
+	}
+	return *l.key == *r.key
+}
+
+// benchRequire lets benchmarks use a runner.
+var _ require = (*testing.B)(nil)

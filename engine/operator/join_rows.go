@@ -1,0 +1,142 @@
+package operator
+
+import (
+	"fmt"
+
+	"tidemark/base/batch"
+	"tidemark/base/problem"
+	"tidemark/base/value"
+	"tidemark/plan"
+)
+
+// joinInput says how the rows of one side of a join are stored: in key form, the
+// key columns first, so that the key is how the row begins, then the others.
+type joinInput struct {
+	types     []value.Type // of the input's columns
+	stored    []value.Type // of the columns as they are stored
+	order     []int        // input column at each place of the stored form
+	place     []int        // place in the stored form of each input column
+	keys      int          // how many of the stored columns are the key
+	unequal   []int        // input columns of the key where NULL equals nothing
+	keyOrder  []*batch.Column
+	restOrder []*batch.Column
+}
+
+// newJoinInput lays out rows of the schema whose key is columns keys; unequal
+// are those of them where NULL equals nothing.
+func newJoinInput(s plan.Schema, keys, unequal []int) *joinInput {
+	in := &joinInput{types: schemaTypes(s), place: make([]int, len(s)), keys: len(keys), unequal: unequal}
+	isKey := make([]bool, len(s))
+	add := func(column int) {
+		in.place[column] = len(in.order)
+		in.order = append(in.order, column)
+		in.stored = append(in.stored, in.types[column])
+	}
+	for _, column := range keys {
+		add(column)
+		isKey[column] = true
+	}
+	for column := range s {
+		if !isKey[column] {
+			add(column)
+		}
+	}
+	return in
+}
+
+// joinInputs lays out both sides of a join with the keys.
+func joinInputs(left, right plan.Schema, keys []plan.JoinKey) [2]*joinInput {
+	var columns, unequal [2][]int
+	for _, k := range keys {
+		for side, column := range [2]int{k.Left, k.Right} {
+			columns[side] = append(columns[side], column)
+			if !k.NullSafe {
+				unequal[side] = append(unequal[side], column)
+			}
+		}
+	}
+	return [2]*joinInput{newJoinInput(left, columns[0], unequal[0]), newJoinInput(right, columns[1], unequal[1])}
+}
+
+// joinRows is the rows of a batch in stored form, in memory that is used again
+// for the next one.
+type joinRows struct {
+	bytes   []byte
+	starts  []int // of each row, and the end of the last one
+	keyEnds []int
+}
+
+// encode replaces what r holds by the rows of a batch, all of which are live.
+func (in *joinInput) encode(r *joinRows, rows *batch.Batch) {
+	in.keyOrder, in.restOrder = in.keyOrder[:0], in.restOrder[:0]
+	for place, column := range in.order {
+		if place < in.keys {
+			in.keyOrder = append(in.keyOrder, rows.Columns[column])
+		} else {
+			in.restOrder = append(in.restOrder, rows.Columns[column])
+		}
+	}
+	r.bytes, r.starts, r.keyEnds = r.bytes[:0], r.starts[:0], r.keyEnds[:0]
+	for i := range rows.Rows {
+		r.starts = append(r.starts, len(r.bytes))
+		r.bytes = batch.AppendKey(r.bytes, in.keyOrder, i)
+		r.keyEnds = append(r.keyEnds, len(r.bytes))
+		r.bytes = batch.AppendKey(r.bytes, in.restOrder, i)
+	}
+	r.starts = append(r.starts, len(r.bytes))
+}
+
+// key is the key of row i, valid until the next encode.
+func (r *joinRows) key(i int) []byte { return r.bytes[r.starts[i]:r.keyEnds[i]:r.keyEnds[i]] }
+
+// row is row i, valid until the next encode.
+func (r *joinRows) row(i int) []byte { return r.bytes[r.starts[i]:r.starts[i+1]:r.starts[i+1]] }
+
+// decodedRows is stored rows as columns again.
+type decodedRows struct {
+	input   *joinInput
+	columns []*batch.Column // as they are stored
+	rows    int
+}
+
+// clear begins anew: what was handed out stays as it is.
+func (d *decodedRows) clear() {
+	d.columns, d.rows = columnsOf(d.input.stored, 0), 0
+}
+
+// add appends a stored row.
+func (d *decodedRows) add(row []byte) error {
+	if d.columns == nil {
+		d.clear()
+	}
+	if d.bytesHeld()+len(row) > batch.MaxHeap {
+		return problem.New(problem.TooLarge, "the rows of one key of a join have more than %d bytes of text", batch.MaxHeap).
+			WithHint("add a condition with = to the join")
+	}
+	if _, err := batch.AppendRow(d.columns, row); err != nil {
+		return fmt.Errorf("read a row of a join: %w", err)
+	}
+	d.rows++
+	return nil
+}
+
+// bytesHeld is about how much memory the texts of the rows take.
+func (d *decodedRows) bytesHeld() int {
+	held := 0
+	for _, c := range d.columns {
+		held += len(c.Heap)
+	}
+	return held
+}
+
+// inOrder is the rows as the columns of the input.
+func (d *decodedRows) inOrder() []*batch.Column {
+	if d.columns == nil {
+		d.clear()
+	}
+	columns := make([]*batch.Column, len(d.input.types))
+	for column, place := range d.input.place {
+		columns[column] = d.columns[place]
+	}
+	return columns
+}

@@ -1,0 +1,293 @@
+package operator
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"tidemark/base/batch"
+	"tidemark/engine"
+)
+
+// joinSide is the rows of one side of a join that are there at the moment: a
+// multiset of rows in stored form, by key. It has no pointers for the garbage
+// collector to follow.
+type joinSide struct {
+	name  byte // in stored keys
+	input *joinInput
+	whole bool // there is no key: all rows are in key group 0
+
+	keys   *table
+	first  []uint32 // of each key: code + 1 of its first row, 0 for none
+	totals []int64  // of each key: how many rows, equal ones counted
+
+	rows    *table
+	entries []joinEntry // of each row
+	unsaved []uint32
+	deleted []storedKey
+}
+
+// joinEntry is what is known of a row beside its bytes.
+type joinEntry struct {
+	count    int64  // how many equal rows there are
+	partners int64  // how many rows of the other side it pairs with; only where a condition decides
+	key      uint32 // code
+	next     uint32 // row with the same key, in a ring in the order in which they came
+	before   uint32
+	flags    groupFlags
+}
+
+// storedKey is the key of a stored row and the group it is in.
+type storedKey struct {
+	group engine.KeyGroup
+	key   []byte
+}
+
+func newJoinSide(name byte, input *joinInput) *joinSide {
+	return &joinSide{name: name, input: input, whole: input.keys == 0, keys: newTable(), rows: newTable()}
+}
+
+// paired is a flag of joinEntry: in batch mode, the row has had a partner.
+const paired = saved << 1
+
+// total is the number of rows with the key.
+func (s *joinSide) total(key []byte) int64 {
+	if code, ok := s.keys.get(key); ok {
+		return s.totals[code]
+	}
+	return 0
+}
+
+// add takes count rows more.
+func (s *joinSide) add(key, row []byte, count, partners int64) uint32 {
+	known := s.rows.live()
+	code := s.rows.put(row)
+	for int(code) >= len(s.entries) {
+		s.entries = append(s.entries, joinEntry{})
+	}
+	if s.rows.live() > known {
+		s.entries[code] = joinEntry{key: s.keys.put(key), flags: s.entries[code].flags & unsaved}
+		s.link(code)
+	}
+	e := &s.entries[code]
+	e.count += count
+	e.partners = partners
+	s.totals[e.key] += count
+	s.touch(code)
+	return code
+}
+
+// link puts a row at the end of its key's ring.
+func (s *joinSide) link(code uint32) {
+	e := &s.entries[code]
+	for int(e.key) >= len(s.first) {
+		s.first, s.totals = append(s.first, 0), append(s.totals, 0)
+	}
+	if s.first[e.key] == 0 {
+		s.first[e.key] = code + 1
+		e.next, e.before = code, code
+		return
+	}
+	first := s.first[e.key] - 1
+	last := s.entries[first].before
+	e.next, e.before = first, last
+	s.entries[last].next, s.entries[first].before = code, code
+}
+
+// has reports whether the row is there.
+func (s *joinSide) has(row []byte) bool {
+	_, ok := s.rows.get(row)
+	return ok
+}
+
+// remove takes one of the rows away, which is there.
+func (s *joinSide) remove(row []byte) {
+	code, _ := s.rows.get(row)
+	e := &s.entries[code]
+	e.count--
+	s.totals[e.key]--
+	if e.count > 0 {
+		s.touch(code)
+		return
+	}
+	if e.flags&saved != 0 {
+		s.deleted = append(s.deleted, storedKey{s.group(s.keys.key(e.key)), append([]byte{s.name}, row...)})
+	}
+	s.unlink(code)
+	// The code may be given out again before the next Save: it stays in the
+	// list of what is unsaved, once.
+	e.flags &= unsaved
+	s.rows.remove(code)
+}
+
+func (s *joinSide) unlink(code uint32) {
+	e := &s.entries[code]
+	if e.next == code {
+		s.first[e.key] = 0
+		s.keys.remove(e.key)
+		return
+	}
+	s.entries[e.before].next, s.entries[e.next].before = e.next, e.before
+	if s.first[e.key] == code+1 {
+		s.first[e.key] = e.next + 1
+	}
+}
+
+// touch notes that a row is not stored as it is.
+func (s *joinSide) touch(code uint32) {
+	e := &s.entries[code]
+	if e.flags&unsaved == 0 {
+		e.flags |= unsaved
+		s.unsaved = append(s.unsaved, code)
+	}
+}
+
+func (s *joinSide) group(key []byte) engine.KeyGroup {
+	if s.whole {
+		return 0
+	}
+	return engine.GroupOf(key)
+}
+
+// save writes the rows that have changed: name and row → length of the key,
+// count, partners.
+func (s *joinSide) save(to engine.Changes) {
+	for _, gone := range s.deleted {
+		to.Delete(gone.group, gone.key)
+	}
+	s.deleted = s.deleted[:0]
+	var key, val []byte
+	for _, code := range s.unsaved {
+		e := &s.entries[code]
+		e.flags &^= unsaved
+		if e.count == 0 {
+			continue // removed since
+		}
+		e.flags |= saved
+		key = append(append(key[:0], s.name), s.rows.key(code)...)
+		joinKey := s.keys.key(e.key)
+		val = binary.AppendUvarint(val[:0], uint64(len(joinKey)))
+		val = binary.AppendVarint(binary.AppendVarint(val, e.count), e.partners)
+		to.Put(s.group(joinKey), key, val)
+	}
+	s.unsaved = s.unsaved[:0]
+}
+
+// load takes a row that save wrote.
+func (s *joinSide) load(row, val []byte) error {
+	length, used := binary.Uvarint(val)
+	if used <= 0 || length > uint64(len(row)) {
+		return errors.New("the length of a key is damaged")
+	}
+	val = val[used:]
+	count, used := binary.Varint(val)
+	if used <= 0 || count <= 0 {
+		return errors.New("the count of a row is damaged")
+	}
+	partners, last := binary.Varint(val[used:])
+	if last <= 0 || used+last != len(val) {
+		return errors.New("the partners of a row are damaged")
+	}
+	code := s.add(row[:length], row, count, partners)
+	s.entries[code].flags = saved
+	s.unsaved = s.unsaved[:0]
+	return nil
+}
+
+// loadSides reads the rows of both sides.
+func loadSides(sides [2]*joinSide, worker engine.Worker, from engine.Saved) error {
+	err := from.Each(worker, func(_ engine.KeyGroup, key, val []byte) error {
+		for _, s := range sides {
+			if len(key) > 0 && key[0] == s.name {
+				return s.load(key[1:], val)
+			}
+		}
+		return fmt.Errorf("a row of an unknown side in %d bytes", len(key))
+	})
+	if err != nil {
+		return fmt.Errorf("load join: %w", err)
+	}
+	return nil
+}
+
+// chain decodes the rows of one side by key, for one batch of the other: rows
+// with the same key are decoded once.
+type chain struct {
+	side    *joinSide
+	decoded decodedRows
+	entries []uint32 // row code of each decoded row
+	at      []uint32 // of each key code: 1 + its first decoded row
+	touched []uint32 // key codes in at
+}
+
+const (
+	// chainRowsMax and chainBytesMax bound what is decoded at a time.
+	chainRowsMax  = 1 << 16
+	chainBytesMax = 64 << 20
+)
+
+// clear forgets all rows.
+func (c *chain) clear() {
+	for _, key := range c.touched {
+		c.at[key] = 0
+	}
+	c.touched, c.entries = c.touched[:0], c.entries[:0]
+	c.decoded.input = c.side.input
+	c.decoded.clear()
+}
+
+// full reports whether it is time to clear.
+func (c *chain) full() bool {
+	return c.decoded.rows >= chainRowsMax || c.decoded.bytesHeld() >= chainBytesMax
+}
+
+// has reports whether the rows of a key are decoded.
+func (c *chain) has(key uint32) bool { return int(key) < len(c.at) && c.at[key] > 0 }
+
+// rowsOf gives the decoded rows of a key: the first one, and how many.
+func (c *chain) rowsOf(key uint32) (start, end int, err error) {
+	for int(key) >= len(c.at) {
+		c.at = append(c.at, make([]uint32, c.side.keys.size()-len(c.at))...)
+	}
+	if at := c.at[key]; at > 0 {
+		start = int(at) - 1
+		end = start
+		for end < len(c.entries) && c.side.entries[c.entries[end]].key == key {
+			end++
+		}
+		return start, end, nil
+	}
+	start = c.decoded.rows
+	first := c.side.first[key] - 1
+	for code := first; ; {
+		if err := c.decoded.add(c.side.rows.key(code)); err != nil {
+			return 0, 0, err
+		}
+		c.entries = append(c.entries, code)
+		if code = c.side.entries[code].next; code == first {
+			break
+		}
+	}
+	c.at[key] = uint32(start) + 1
+	c.touched = append(c.touched, key)
+	return start, c.decoded.rows, nil
+}
+
+// nullKeys tells which rows have NULL where it equals nothing, so that they have
+// no partner; nil when none has.
+func nullKeys(in *joinInput, rows *batch.Batch) []bool {
+	var null []bool
+	for _, column := range in.unequal {
+		c := rows.Columns[column]
+		if c.Nulls == nil {
+			continue
+		}
+		if null == nil {
+			null = make([]bool, rows.Rows)
+		}
+		for i := range null {
+			null[i] = null[i] || c.IsNull(i)
+		}
+	}
+	return null
+}
