@@ -25,6 +25,7 @@ const regexpTime = 2 * time.Second
 type javaRegexp struct {
 	translation
 	linear *regexp.Regexp         // nil when the pattern needs to backtrack
+	starts *starts                // finds what linear finds in short texts; nil when that does not pay
 	slow   func() *regexp2.Regexp // compiled when first used
 }
 
@@ -47,6 +48,9 @@ func compileWrapped(text, before, after string) (*javaRegexp, error) {
 		// Patterns with too large loops inside of loops are refused here, and
 		// left to the other engine.
 		p.linear, _ = regexp.Compile(before + translated.linear + after)
+	}
+	if p.linear != nil && before == "" {
+		p.starts = newStarts(translated.linear)
 	}
 	compileSlow := func() (*regexp2.Regexp, error) {
 		re, err := regexp2.Compile(before+translated.text+after, regexp2.None)
@@ -94,6 +98,9 @@ func endsLine(text []byte) bool {
 // found reports whether text has a match.
 func (p *javaRegexp) found(text []byte) (bool, error) {
 	if p.isLinear(text, false) {
+		if p.starts != nil && len(text) <= startsTextMax {
+			return p.starts.match(text), nil
+		}
 		return p.linear.Match(text), nil
 	}
 	ok, err := p.slow().MatchString(string(text))
@@ -104,6 +111,9 @@ func (p *javaRegexp) found(text []byte) (bool, error) {
 // for groups that took no part; nil when there is no match.
 func (p *javaRegexp) first(text []byte) (groups []int, err error) {
 	if p.isLinear(text, false) {
+		if p.starts != nil && len(text) <= startsTextMax {
+			return p.starts.find(text), nil
+		}
 		return p.linear.FindSubmatchIndex(text), nil
 	}
 	err = p.eachSlow(text, func(g []int) bool {
