@@ -98,16 +98,18 @@ func Query(catalog Catalog, session Session, q *sql.Query) (*Bound, error) {
 
 // binder binds one statement.
 type binder struct {
-	catalog Catalog
-	session Session
-	context *plan.Context // for folding
-	bound   *Bound
-	found   problem.List
-	ctes    *cteScope
-	views   []string // being expanded, outermost first
-	inline  []string // SQL functions being inlined
-	tables  int      // read so far
-	sizes   map[plan.Expr]int
+	catalog    Catalog
+	session    Session
+	context    *plan.Context // for folding
+	bound      *Bound
+	found      problem.List
+	ctes       *cteScope
+	views      []string    // being expanded, outermost first
+	inline     []string    // SQL functions being inlined
+	hints      []*sql.Hint // of the SELECT whose FROM is being bound
+	tables     int         // read so far
+	subqueries int         // bound in expressions so far
+	sizes      map[plan.Expr]int
 }
 
 func newBinder(catalog Catalog, session Session) *binder {

@@ -21,22 +21,20 @@ func (b *binder) from(rel sql.Relation, outer *scope) (plan.Node, *scope) {
 	if rel == nil {
 		return &plan.Values{Rows: [][]plan.Expr{{}}}, &scope{outer: outer, level: &level{}}
 	}
-	node, r := b.relation(rel, outer)
-	if node == nil {
+	r := b.rows(rel, outer)
+	if r.node == nil {
 		return nil, nil
 	}
-	return node, &scope{outer: outer, level: &level{}, relations: []relation{r}}
+	return r.node, &scope{outer: outer, level: &level{}, relations: r.relations}
 }
 
-// relation binds one FROM item; the node is nil after a problem was reported.
+// relation binds one FROM item that looks at no other; the node is nil after a
+// problem was reported.
 func (b *binder) relation(rel sql.Relation, outer *scope) (plan.Node, relation) {
 	switch rel := rel.(type) {
 	case *sql.TableRef:
 		return b.tableRef(rel)
 	case *sql.Derived:
-		if rel.Lateral {
-			b.unsupported(rel.Pos(), "LATERAL", "compute it in the select list, or without the columns of the other tables")
-		}
 		node := b.query(rel.Query, outer)
 		return b.named(node, "", nil, rel.Alias)
 	case *sql.TableFunction:
@@ -46,44 +44,14 @@ func (b *binder) relation(rel sql.Relation, outer *scope) (plan.Node, relation) 
 		node, _ := b.relation(rel.Relation, outer)
 		return b.named(node, "", nil, rel.Alias)
 	case *sql.Join:
-		b.join(rel, outer)
+		return flattened(b.join(rel, outer))
 	case *sql.Unnest:
-		b.unsupported(rel.Pos(), "UNNEST", "elements can be read one by one: tags[1]")
+		one := rows{node: &plan.Values{Rows: [][]plan.Expr{{}}}}
+		return flattened(b.unnestJoin(&sql.Join{Span: rel.Span, Kind: sql.CrossJoin, Right: rel}, rel, one, outer))
 	case *sql.MatchRecognize:
 		return b.named(b.matchRecognize(rel, outer), "", nil, rel.Alias)
 	}
 	return nil, relation{}
-}
-
-// join reports what is wrong on both sides, and the join itself unless a side is
-// something that there is no way to read yet.
-func (b *binder) join(j *sql.Join, outer *scope) {
-	b.relation(j.Left, outer)
-	if !hasSystemTime(j.Right) {
-		b.relation(j.Right, outer)
-	}
-	if n := len(b.found); n == 0 || b.found[n-1].Code != problem.Unsupported {
-		b.unsupported(j.Right.Pos(), joinName(j), "aggregates, windows and UNION over one table work; joins come later")
-	}
-}
-
-func joinName(j *sql.Join) string {
-	switch {
-	case j.Kind == sql.CommaJoin:
-		return "a join by comma"
-	case hasSystemTime(j.Right):
-		return "a temporal join (FOR SYSTEM_TIME AS OF)"
-	}
-	name := string(j.Kind)
-	if j.Natural {
-		name = "NATURAL " + name
-	}
-	return name
-}
-
-func hasSystemTime(rel sql.Relation) bool {
-	t, ok := rel.(*sql.TableRef)
-	return ok && t.SystemTime != nil
 }
 
 // named gives a FROM item its alias and column names.
@@ -125,7 +93,8 @@ func (b *binder) renamed(node plan.Node, names []sql.Name, of string) plan.Node 
 // tableRef binds a table, view or common table expression by name.
 func (b *binder) tableRef(ref *sql.TableRef) (plan.Node, relation) {
 	if ref.SystemTime != nil {
-		b.unsupported(ref.SystemTime.Pos(), "FOR SYSTEM_TIME AS OF", "the table as it is now can be read")
+		b.wrong(ref.SystemTime.Pos(), problem.InvalidQuery, "join it with the rows that have the time: FROM o JOIN "+ref.Path.String()+" FOR SYSTEM_TIME AS OF o.rowtime AS v ON …",
+			"a table as of a time stands on the right of a join")
 		return nil, relation{}
 	}
 	node, name := b.tableByName(ref)

@@ -17,30 +17,54 @@ type scope struct {
 	clause    string               // what is being bound, for messages: "WHERE"
 	grouping  *grouping            // collects aggregate calls; nil where they are not allowed
 	aliases   map[string]plan.Expr // names that stand for expressions: parameters, select items in ORDER BY
+	over      *overing             // collects calls with OVER; nil where they are not allowed
 	match     *matchScope          // inside DEFINE and MEASURES: rows are those of a match
 	selected  []*sql.SelectItem    // the select list, whose names only ORDER BY can use
 }
 
-// relation is a FROM item: a run of columns of the input under one name.
+// relation is a FROM item: a run of columns of the input under one name. Or it
+// is the columns that USING or NATURAL makes of those of two items.
 type relation struct {
 	name    string // "" for a subquery without alias
 	path    sql.Path
 	columns plan.Schema
-	first   int // index of the first column in the input
+	first   int         // index of the first column in the input
+	hidden  []string    // columns that only a name with the table in front means
+	merged  []plan.Expr // what the columns are, over the input; nil where they are a run of it
 }
 
-// in is the same scope for another clause, without aggregates.
+// in is the same scope for another clause, without aggregates and
+// OVER.
 func (s *scope) in(clause string) *scope {
 	c := *s
-	c.clause, c.grouping = clause, nil
+	c.clause, c.grouping, c.over = clause, nil, nil
 	return &c
+}
+
+// timed gives the columns the time attributes that they have in node: where a
+// condition bounds the times of a join, they stay attributes.
+func (s *scope) timed(node plan.Node) {
+	times := timesOf(node)
+	relations := append([]relation(nil), s.relations...)
+	for i, r := range relations {
+		if r.merged != nil {
+			continue
+		}
+		relations[i].columns = append(plan.Schema(nil), r.columns...)
+		for c := range r.columns {
+			relations[i].columns[c].Time = times[r.first+c]
+		}
+	}
+	s.relations = relations
 }
 
 // schema is the input's columns.
 func (s *scope) schema() plan.Schema {
 	var all plan.Schema
 	for _, r := range s.relations {
-		all = append(all, r.columns...)
+		if r.merged == nil {
+			all = append(all, r.columns...)
+		}
 	}
 	return all
 }
@@ -85,10 +109,8 @@ func (s *scope) find(path sql.Path) []match {
 	if len(found) > 0 {
 		return found
 	}
-	for _, r := range s.relations {
-		if e, ok := r.column(path[0]); ok {
-			found = append(found, match{expr: e, column: path[0].Text, rest: path[1:]})
-		}
+	for _, e := range visible(s.relations, path[0]) {
+		found = append(found, match{expr: e, column: path[0].Text, rest: path[1:]})
 	}
 	return found
 }
@@ -108,9 +130,13 @@ func (r *relation) qualifies(path sql.Path) int {
 
 func (r *relation) column(name sql.Name) (plan.Expr, bool) {
 	for i, c := range r.columns {
-		if c.Name == name.Text {
-			return &plan.Column{At: plan.At{Position: name.Pos()}, Index: r.first + i, Name: c.Name, Of: c.Type}, true
+		if c.Name != name.Text {
+			continue
 		}
+		if r.merged != nil {
+			return r.merged[i], true
+		}
+		return &plan.Column{At: plan.At{Position: name.Pos()}, Index: r.first + i, Name: c.Name, Of: c.Type}, true
 	}
 	return nil, false
 }

@@ -19,13 +19,17 @@ type item struct {
 func (b *binder) selection(sel *sql.Select, outer *scope, o *ordering) plan.Node {
 	before := len(b.found)
 	b.refuseClauses(sel)
+	saved := b.hints
+	b.hints = sel.Hints
 	node, s := b.from(sel.From, outer)
+	b.hints = saved
 	if s == nil {
 		return nil
 	}
 	s.selected = sel.Items
 	if sel.Where != nil {
 		node = b.filter(node, sel.Where, s.in("WHERE"))
+		s.timed(node)
 	}
 	var g *grouping
 	if b.isGrouped(sel, o) {
@@ -34,28 +38,57 @@ func (b *binder) selection(sel *sql.Select, outer *scope, o *ordering) plan.Node
 		}
 	}
 	s = s.in("SELECT")
-	s.grouping = g
+	s.grouping, s.over = g, &overing{named: sel.Windows}
 	items := b.items(sel.Items, s)
-	var having plan.Expr
+	var having, qualify plan.Expr
 	if sel.Having != nil {
-		having = b.condition(sel.Having, s.with("HAVING"), "HAVING")
+		by := s.with("HAVING")
+		by.over = nil
+		having = b.condition(sel.Having, by, "HAVING")
+	}
+	if sel.Qualify != nil {
+		qualify = b.qualify(sel.Qualify, items, s)
 	}
 	b.orderKeys(o, sel, items, s)
 	times := timesOf(node)
 	if g != nil {
-		node, times = g.aggregate()
+		node, times = g.aggregate(b)
 		for i := range items {
 			items[i].expr = g.lift(b, items[i].expr)
 		}
 		for i := range o.hidden {
 			o.hidden[i] = g.lift(b, o.hidden[i])
 		}
+		s.over.lift(b, g)
+		qualify = g.lift(b, qualify)
 		if having = g.lift(b, having); having != nil {
-			node = &plan.Filter{Input: node, Condition: having}
+			node = b.attachFilter(node, having)
+			if hasSubquery(having) {
+				times = timesOf(node)
+			}
 		}
 	}
 	if len(b.found) > before {
 		return nil
+	}
+	if len(s.over.calls) > 0 {
+		node = s.over.nodes(node, times)
+		for i := range items {
+			items[i].expr = s.over.place(items[i].expr)
+		}
+		for i := range o.hidden {
+			o.hidden[i] = s.over.place(o.hidden[i])
+		}
+		if qualify = s.over.place(qualify); qualify != nil {
+			node = b.attachFilter(node, qualify)
+		}
+		times = timesOf(node)
+	} else if qualify != nil {
+		b.wrong(sel.Qualify.Pos(), problem.InvalidQuery, "put the condition into WHERE or HAVING", "QUALIFY needs a function with OVER")
+		return nil
+	}
+	if with := b.attachItems(node, items, o.hidden); with != node {
+		node, times = with, timesOf(with)
 	}
 	return o.project(node, items, times, sel)
 }
@@ -78,12 +111,6 @@ func (s *scope) with(clause string) *scope {
 
 // refuseClauses reports the clauses that are not built.
 func (b *binder) refuseClauses(sel *sql.Select) {
-	if len(sel.Windows) > 0 {
-		b.unsupported(sel.Windows[0].Pos(), "the WINDOW clause", "OVER windows come later; a window function such as TUMBLE in FROM works")
-	}
-	if sel.Qualify != nil {
-		b.unsupported(sel.Qualify.Pos(), "QUALIFY", "OVER windows come later")
-	}
 	if sel.GroupBy != nil && sel.GroupBy.Distinct {
 		b.unsupported(sel.GroupBy.Pos(), "GROUP BY DISTINCT", "leave DISTINCT away and remove the repeated sets")
 	}
@@ -96,7 +123,17 @@ func (b *binder) filter(node plan.Node, condition sql.Expr, s *scope) plan.Node 
 	if e == nil {
 		return node
 	}
-	return &plan.Filter{Input: node, Condition: e}
+	return b.attachFilter(node, e)
+}
+
+// filtered is the rows of node for which the condition is true: the first rows
+// by their numbers, where the condition says so.
+func filtered(node plan.Node, condition plan.Expr) plan.Node {
+	f := &plan.Filter{Input: node, Condition: condition}
+	if first := plan.RankOf(f); first != nil {
+		return first
+	}
+	return Where(node, plan.Conjuncts(condition))
 }
 
 // condition binds a BOOLEAN for the clause.
@@ -132,11 +169,11 @@ func (b *binder) isGrouped(sel *sql.Select, o *ordering) bool {
 			return true
 		}
 	}
-	return false
+	return sel.Qualify != nil && hasAggregate(sel.Qualify)
 }
 
 // hasAggregate reports whether e calls an aggregate function, not counting
-// subqueries and OVER.
+// subqueries and the functions with OVER themselves.
 func hasAggregate(e sql.Expr) bool {
 	found := false
 	sql.Inspect(e, func(n sql.Node) bool {
@@ -145,7 +182,7 @@ func hasAggregate(e sql.Expr) bool {
 			return false
 		case *sql.Call:
 			if n.Over != nil {
-				return false
+				return true
 			}
 			if f, ok := function.Lookup(n.Function()); ok && f.Aggregate && len(n.Name) == 1 {
 				found = true
@@ -189,29 +226,17 @@ func (b *binder) untypedNull(e plan.Expr) plan.Expr {
 
 // star expands * and t.*.
 func (b *binder) star(star *sql.Star, s *scope) []item {
-	var items []item
-	add := func(r relation) {
-		for i, c := range r.columns {
-			items = append(items, item{
-				expr: &plan.Column{At: plan.At{Position: star.Pos()}, Index: r.first + i, Name: c.Name, Of: c.Type},
-				name: c.Name, at: star.Pos(),
-			})
-		}
-	}
 	if len(star.Qualifier) == 0 {
 		if len(s.relations) == 0 {
 			b.wrong(star.Pos(), problem.InvalidQuery, "add FROM and a table", "* stands for the columns of FROM, and there is none")
 			return []item{{}}
 		}
-		for _, r := range s.relations {
-			add(r)
-		}
-		return items
+		return shownColumns(s.relations, star.Pos())
 	}
 	for _, r := range s.relations {
 		if n := r.qualifies(star.Qualifier); n == len(star.Qualifier) || n == 0 && len(r.path) > 1 && r.path.String() == star.Qualifier.String() {
-			add(r)
-			return items
+			r.hidden = nil
+			return shownColumns([]relation{r}, star.Pos())
 		}
 	}
 	if found := s.find(star.Qualifier); len(found) == 1 {
