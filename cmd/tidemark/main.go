@@ -64,7 +64,9 @@ func main() {
 	defer stop()
 	info, err := os.Stderr.Stat()
 	c := &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, terminal: err == nil && info.Mode()&os.ModeCharDevice != 0}
+	release := holdHeadroom()
 	code := call(ctx, c, os.Args[1:])
+	release()
 	stop()
 	os.Exit(code)
 }
