@@ -86,11 +86,11 @@ func (b *binder) bindExpr(e sql.Expr, s *scope) plan.Expr {
 	case *sql.Symbol:
 		return &plan.Literal{At: plan.At{Position: e.Pos()}, Value: symbol(e.Text)}
 	case *sql.Exists:
-		b.unsupported(e.Pos(), "EXISTS", "subqueries in FROM work")
+		return b.exists(e, s)
 	case *sql.Subquery:
-		b.unsupported(e.Pos(), "a subquery as a value", "subqueries in FROM work")
+		return b.scalar(e, s)
 	case *sql.Quantified:
-		b.quantified(e)
+		return b.quantified(e, s)
 	case *sql.AtTimeZone:
 		b.unsupported(e.Pos(), "AT TIME ZONE", "use CONVERT_TZ, or SET 'table.local-time-zone'")
 	case *sql.Param:
@@ -321,9 +321,7 @@ func (b *binder) between(e *sql.Between, s *scope) plan.Expr {
 
 func (b *binder) in(e *sql.In, s *scope) plan.Expr {
 	if e.Query != nil {
-		b.expr(e.Operand, s)
-		b.unsupported(e.Query.Pos(), "IN with a subquery", "a list of values works")
-		return nil
+		return b.inQuery(e, s)
 	}
 	if rows := rowsOf(e); rows != nil {
 		return b.negated(e.Pos(), e.Not, b.inRows(e, rows, s))
@@ -382,14 +380,6 @@ func (b *binder) like(e *sql.Like, s *scope) plan.Expr {
 		operands = append(operands, e.Escape)
 	}
 	return b.negated(e.Pos(), e.Not, b.operator(e.Pos(), name, b.exprs(s, operands...)))
-}
-
-func (b *binder) quantified(e *sql.Quantified) {
-	if e.Query != nil {
-		b.unsupported(e.Pos(), string(e.Op)+" "+string(e.Quantifier)+" with a subquery", "compare with an aggregate of it")
-		return
-	}
-	b.unsupported(e.Pos(), string(e.Op)+" "+string(e.Quantifier), "IN takes a list of values")
 }
 
 // caseOf binds both forms of CASE.

@@ -256,8 +256,8 @@ func (b *binder) groupingID(c *sql.Call, s *scope) plan.Expr {
 
 // aggregate makes the node, and tells the time attributes of its columns: the
 // window_time of a group that belongs to one window drives event time.
-func (g *grouping) aggregate() (plan.Node, []plan.TimeAttribute) {
-	a := &plan.Aggregate{Input: g.input, Keys: g.keys, Calls: g.calls, Sets: g.sets, Groupings: g.idLists}
+func (g *grouping) aggregate(b *binder) (plan.Node, []plan.TimeAttribute) {
+	a := b.attachAggregate(&plan.Aggregate{Input: g.input, Keys: g.keys, Calls: g.calls, Sets: g.sets, Groupings: g.idLists})
 	a.Names = append(a.Names, g.names...)
 	for i := range g.calls {
 		a.Names = append(a.Names, fmt.Sprintf("call$%d", i))
@@ -292,6 +292,9 @@ func (g *grouping) lift(b *binder, e plan.Expr) plan.Expr {
 		}
 	}
 	if c, ok := e.(*plan.Column); ok {
+		if c.Index >= overFirst {
+			return c
+		}
 		if c.Index >= g.width {
 			moved := *c
 			p := g.imagined[c.Index-g.width]
@@ -305,6 +308,9 @@ func (g *grouping) lift(b *binder, e plan.Expr) plan.Expr {
 			b.notGrouped(c)
 		}
 		return c
+	}
+	if q, ok := e.(*subquery); ok {
+		return q.lifted(func(e plan.Expr) plan.Expr { return g.lift(b, e) })
 	}
 	parts := plan.Parts(e)
 	if len(parts) == 0 {

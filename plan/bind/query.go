@@ -44,7 +44,11 @@ func (b *binder) query(q *sql.Query, outer *scope) plan.Node {
 	if node == nil {
 		return nil
 	}
-	return b.limit(q, order.sort(node))
+	node = b.limit(q, order.sort(node))
+	if outer == nil && b.subqueries > 0 {
+		b.leftOver(node)
+	}
+	return node
 }
 
 // body binds what makes the rows of a query, and sorts them by o.
@@ -163,10 +167,13 @@ func (b *binder) limit(q *sql.Query, node plan.Node) plan.Node {
 	if q.Offset != nil {
 		offset = b.rowCount(q.Offset, "OFFSET")
 	}
-	if count >= 0 || offset > 0 {
-		return &plan.Limit{Input: node, Offset: offset, Count: count}
+	switch {
+	case count < 0 && offset == 0:
+		return node
+	case b.session.Streaming:
+		return firstRows(&plan.Limit{Input: node, Offset: offset, Count: count})
 	}
-	return node
+	return &plan.Limit{Input: node, Offset: offset, Count: count}
 }
 
 func (b *binder) rowCount(e sql.Expr, clause string) int64 {
@@ -178,89 +185,6 @@ func (b *binder) rowCount(e sql.Expr, clause string) int64 {
 	}
 	b.wrong(e.Pos(), problem.InvalidQuery, "write a whole number, such as 10", "%s is not a constant number of rows", clause)
 	return 0
-}
-
-// setOperation binds UNION [ALL].
-func (b *binder) setOperation(op *sql.SetOperation, outer *scope) plan.Node {
-	if op.Op != sql.Union {
-		b.unsupported(op.Right.Pos(), string(op.Op), "UNION and UNION ALL are")
-		return nil
-	}
-	var inputs []plan.Node
-	var bodies []sql.QueryBody
-	ok := true
-	add := func(body sql.QueryBody) {
-		node := b.body(body, outer, &ordering{})
-		ok = ok && node != nil
-		inputs, bodies = append(inputs, node), append(bodies, body)
-	}
-	// a UNION ALL b UNION ALL c is one union of three.
-	var flatten func(sql.QueryBody)
-	flatten = func(body sql.QueryBody) {
-		if s, is := body.(*sql.SetOperation); is && s.Op == sql.Union && s.All == op.All {
-			flatten(s.Left)
-			flatten(s.Right)
-			return
-		}
-		add(body)
-	}
-	flatten(op.Left)
-	flatten(op.Right)
-	if !ok {
-		return nil
-	}
-	inputs = b.alignUnion(inputs, bodies)
-	if inputs == nil {
-		return nil
-	}
-	union := &plan.Union{All: inputs}
-	if op.All {
-		return union
-	}
-	return distinct(union)
-}
-
-// alignUnion casts the columns of all inputs to common types.
-func (b *binder) alignUnion(inputs []plan.Node, bodies []sql.QueryBody) []plan.Node {
-	first := inputs[0].Schema()
-	ok := true
-	for i, input := range inputs[1:] {
-		if n := len(input.Schema()); n != len(first) {
-			b.wrong(bodies[i+1].Pos(), problem.InvalidQuery, "make the select lists the same length",
-				"UNION of %s and %s", counted(len(first), "column"), counted(n, "column"))
-			ok = false
-		}
-	}
-	if !ok {
-		return nil
-	}
-	types := make([]value.Type, len(first))
-	for column := range first {
-		all := make([]value.Type, len(inputs))
-		for i, input := range inputs {
-			all[i] = input.Schema()[column].Type
-		}
-		common, fits := value.LeastRestrictive(all...)
-		if !fits {
-			for i, t := range all[1:] {
-				if _, fits := value.LeastRestrictive(all[0], t); !fits {
-					b.wrong(itemPosition(bodies[i+1], column), problem.TypeMismatch, "CAST one of them",
-						"column %d of UNION is %s here but %s before", column+1, t.Optional(), all[0].Optional())
-					break
-				}
-			}
-			ok = false
-		}
-		types[column] = common
-	}
-	if !ok {
-		return nil
-	}
-	aligned := make([]plan.Node, len(inputs))
-	for i, input := range inputs {
-		aligned[i] = castColumns(input, types, nil)
-	}
-	return aligned
 }
 
 // castColumns is node with its columns cast to types and, when names is not
@@ -300,7 +224,7 @@ func distinct(input plan.Node) plan.Node {
 
 // values binds VALUES.
 func (b *binder) values(v *sql.Values, outer *scope) plan.Node {
-	s := &scope{outer: outer, clause: "VALUES"}
+	s := &scope{outer: outer, level: &level{}, clause: "VALUES"}
 	rows := make([][]plan.Expr, len(v.Rows))
 	width := len(v.Rows[0])
 	ok := true

@@ -46,10 +46,39 @@ var arrays = []*plan.Function{
 	extremeElement("ARRAY_MAX", "list_max($1)", "The greatest element that is not NULL; NULL when there is none.", 1),
 	extremeElement("ARRAY_MIN", "list_min($1)", "The least element that is not NULL; NULL when there is none.", -1),
 	define(plan.Function{
+		Name: "SEQUENCE", Category: "collection", Signatures: []string{"SEQUENCE(from, to) → ARRAY<BIGINT>"},
+		Doc:    "The whole numbers from the first argument to the second; none when that is less. Not in Flink.",
+		DuckDB: "range($1, $2 + 1)",
+	}, form{params: []parameter{integer, integer}, result: returns(value.ArrayOf(value.BigIntType.Required())), eval: kernel(wholeNumbers)}),
+	define(plan.Function{
 		Name: "ARRAY_JOIN", Category: "collection", Signatures: []string{"ARRAY_JOIN(array, delimiter[, replacement]) → STRING"},
 		Doc:   "The texts of an array with a delimiter between them. NULLs are left out, or replaced.",
 		Flink: "ARRAY_JOIN($*)",
 	}, form{params: []parameter{textArray, anyText, anyText}, optional: 1, result: returns(value.StringType), eval: kernel(growing(arrayJoin))}),
+}
+
+// sequenceMax is the length of the longest SEQUENCE.
+const sequenceMax = 1 << 24
+
+func wholeNumbers(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
+	elements := out.Children[0]
+	return eachRow(out, func(i int) error {
+		from, to := args[0].Ints[i], args[1].Ints[i]
+		start := elements.Len()
+		if to >= from {
+			if uint64(to)-uint64(from) >= sequenceMax {
+				return invalid("SEQUENCE(%d, %d) has more than %d numbers", from, to, sequenceMax)
+			}
+			for n := from; ; n++ {
+				elements.Ints = append(elements.Ints, n)
+				if n == to {
+					break
+				}
+			}
+		}
+		out.Spans[i] = batch.View{Offset: uint32(start), Length: uint32(elements.Len() - start)}
+		return nil
+	})
 }
 
 var textArray = parameter{name: "an ARRAY of text", accepts: func(t value.Type) bool {

@@ -39,6 +39,11 @@ var miscellaneous = []*plan.Function{
 		return params[1].WithNullability(required(params))
 	}, eval: kernel(choose)}),
 	define(plan.Function{
+		Name: "SINGLE_VALUE", Category: "conditional", Signatures: []string{"SINGLE_VALUE(value, rows BIGINT)"},
+		Doc:    "The value, which must be that of at most one row: the one value of a subquery in an expression. Not in Flink.",
+		DuckDB: "CASE WHEN $2 > 1 THEN error('a subquery that stands for one value gives several rows') ELSE $1 END",
+	}, form{params: []parameter{anything, integer}, lenient: true, result: like(0), eval: kernel(singleValue)}),
+	define(plan.Function{
 		Name: "TYPEOF", Category: "miscellaneous", Signatures: []string{"TYPEOF(value[, serializable]) → STRING"},
 		Doc:   "The name of the argument's type; with TRUE one that can be written in SQL.",
 		Flink: "TYPEOF($*)",
@@ -51,6 +56,16 @@ var miscellaneous = []*plan.Function{
 		fillText(out, "default_database")
 		return nil
 	})}),
+}
+
+func singleValue(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
+	return eachRow(out, func(i int) error {
+		if args[1].Ints[i] > 1 {
+			return invalid("a subquery that stands for one value gives %d rows", args[1].Ints[i])
+		}
+		out.Set(i, args[0], i)
+		return nil
+	})
 }
 
 // unifyAlternatives gives all values the common type of COALESCE. There a DATE

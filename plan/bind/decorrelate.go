@@ -1,0 +1,621 @@
+package bind
+
+import (
+	"slices"
+
+	"tidemark/plan"
+)
+
+// decorrelation takes a subquery apart into a plan that is computed once for
+// all rows of the query around it, and conditions that say which of its rows
+// belong to which.
+//
+// Conditions climb: a filter on the outer row is taken off the plan and handed
+// to the operator above, which lets it pass, or makes it part of its groups
+// where it is an equality. Where neither is possible the plan is grounded: joined
+// with the domain, the different values that the outer rows have, after which
+// all that is left to compare are the domain's columns.
+type decorrelation struct {
+	*binder
+	of    *level
+	outer plan.Node      // the rows that the subquery is computed for
+	taken []*outerColumn // what it takes from them
+}
+
+// freed is a subquery without references to the outer row o: its rows for o are
+// outs over the rows of node that meet conditions, both of which may refer to o.
+//
+// With always it is that of an aggregate without GROUP BY: at most one row of
+// node meets the conditions, and when none does, outs are computed over NULLs.
+// The row is there if it meets having.
+type freed struct {
+	node       plan.Node
+	conditions []plan.Expr
+	outs       []plan.Expr
+	always     bool
+	having     []plan.Expr
+}
+
+// tie is a condition by which rows are grouped: a column-free value of the outer
+// row that an expression over the node is to be equal to.
+type tie struct {
+	inner, outer plan.Expr
+	nullSafe     bool
+}
+
+// free takes a plan apart; ok is false after a problem was reported.
+func (d *decorrelation) free(n plan.Node) (f freed, ok bool) {
+	if !correlated(n, d.of) {
+		return freed{node: n, outs: columnsOf(n.Schema(), 0)}, true
+	}
+	switch n := n.(type) {
+	case *plan.Values:
+		return d.freeValues(n)
+	case *plan.Filter:
+		return d.freeFilter(n)
+	case *plan.Project:
+		f, ok := d.free(n.Input)
+		if ok {
+			f.outs = d.substitute(n.Exprs, f.outs)
+		}
+		return f, ok
+	case *plan.Join:
+		return d.freeJoin(n)
+	case *plan.Aggregate:
+		return d.freeAggregate(n)
+	case *plan.Union:
+		return d.freeUnion(n)
+	case *plan.Sort:
+		return d.free(n.Input) // the order of a table means nothing
+	case *plan.Limit:
+		return d.free(firstRows(n))
+	case *plan.Rank:
+		return d.freeRank(n)
+	case *plan.Over:
+		return d.freeOver(n)
+	case *plan.Window:
+		if n.Spec.Kind != plan.Session {
+			return d.freeOrdered(n.Input, nil, func(input plan.Node, _ []int, _ func(plan.Expr) plan.Expr) plan.Node {
+				return &plan.Window{Input: input, Spec: n.Spec}
+			})
+		}
+	case *plan.Unnest:
+		return d.freeUnnest(n)
+	}
+	d.refuse(n)
+	return freed{}, false
+}
+
+// refuse reports that the plan cannot do without the outer row.
+func (d *decorrelation) refuse(n plan.Node) {
+	used := outerColumns(n, d.of)
+	if len(used) == 0 {
+		used = d.taken
+	}
+	d.unsupported(used[0].Pos(), "a subquery that uses "+used[0].Name+" of the query around it here", "join the tables in FROM, or compute both sides on their own and combine them")
+}
+
+// freeValues takes constant rows apart, which need no table.
+func (d *decorrelation) freeValues(n *plan.Values) (freed, bool) {
+	one := &plan.Values{Rows: [][]plan.Expr{{}}}
+	rows := make([]freed, len(n.Rows))
+	for i, row := range n.Rows {
+		rows[i] = freed{node: one, outs: row}
+	}
+	if len(rows) == 1 {
+		return rows[0], true
+	}
+	return d.unite(rows), true
+}
+
+func (d *decorrelation) freeFilter(n *plan.Filter) (freed, bool) {
+	f, ok := d.free(n.Input)
+	if !ok {
+		return f, false
+	}
+	var here []plan.Expr
+	for _, c := range d.substitute(plan.Conjuncts(n.Condition), f.outs) {
+		switch {
+		case f.always:
+			f.having = append(f.having, c)
+		case refersTo(c, d.of):
+			f.conditions = append(f.conditions, c)
+		default:
+			here = append(here, c)
+		}
+	}
+	f.node = Where(f.node, here)
+	return f, true
+}
+
+// freeJoin lets the conditions of the side that is not padded climb, and
+// grounds both sides where the other one is correlated.
+func (d *decorrelation) freeJoin(n *plan.Join) (freed, bool) {
+	switch n.Kind {
+	case plan.RightJoin:
+		return d.freeRightJoin(n)
+	case plan.FullJoin:
+		d.refuse(n)
+		return freed{}, false
+	case plan.InnerJoin, plan.LeftJoin, plan.SemiJoin, plan.AntiJoin:
+	}
+	left, okLeft := d.free(n.Left)
+	right, okRight := d.free(n.Right)
+	if !okLeft || !okRight {
+		return freed{}, false
+	}
+	if left.always {
+		left = d.ground(left)
+	}
+	if right.always {
+		right = d.ground(right)
+	}
+	if n.Kind == plan.InnerJoin {
+		return d.joinInner(left, right, JoinConditions(n)), true
+	}
+	conditions := d.substitute(JoinConditions(n), beside(left, right))
+	depends := len(right.conditions) > 0 || d.anyRefers(right.outs)
+	if depends || d.anyRefers(conditions) {
+		left = d.ground(left)
+	}
+	if depends {
+		right = d.ground(right)
+	}
+	right = d.laid(right)
+	width := len(left.node.Schema())
+	conditions = d.atDomain(d.substitute(JoinConditions(n), beside(left, right)), left)
+	if depends {
+		theirs := d.ties(right)
+		for i, mine := range d.ties(left) {
+			conditions = append(conditions, same(mine.inner, moved(theirs[i].inner, width)))
+		}
+	}
+	joined := d.pair(n.Kind, left.node, right.node, conditions)
+	out := freed{node: joined, conditions: left.conditions, outs: left.outs}
+	if n.Kind.ShowsRight() {
+		out.outs = slices.Concat(left.outs, columnsOf(joined.Schema()[width:width+len(right.outs)], width))
+	}
+	return out, true
+}
+
+func (d *decorrelation) joinInner(left, right freed, on []plan.Expr) freed {
+	width := len(left.node.Schema())
+	outs := beside(left, right)
+	out := freed{conditions: slices.Clone(left.conditions), outs: outs}
+	for _, c := range right.conditions {
+		out.conditions = append(out.conditions, moved(c, width))
+	}
+	var here []plan.Expr
+	for _, c := range d.substitute(on, outs) {
+		if refersTo(c, d.of) {
+			out.conditions = append(out.conditions, c)
+		} else {
+			here = append(here, c)
+		}
+	}
+	out.node = d.pair(plan.InnerJoin, left.node, right.node, here)
+	return out
+}
+
+// beside is the output of two plans over the columns of both nodes.
+func beside(left, right freed) []plan.Expr {
+	outs := slices.Clone(left.outs)
+	for _, e := range right.outs {
+		outs = append(outs, moved(e, len(left.node.Schema())))
+	}
+	return outs
+}
+
+// freeRightJoin turns the join round.
+func (d *decorrelation) freeRightJoin(n *plan.Join) (freed, bool) {
+	left, right := len(n.Left.Schema()), len(n.Right.Schema())
+	turned := make([]int, left+right)
+	for i := range turned {
+		turned[i] = i + right
+		if i >= left {
+			turned[i] = i - left
+		}
+	}
+	conditions := JoinConditions(n)
+	for i, c := range conditions {
+		conditions[i] = plan.Renumber(c, turned)
+	}
+	swapped := &plan.Join{Kind: plan.LeftJoin, Left: n.Right, Right: n.Left}
+	if len(conditions) > 0 {
+		swapped.Condition = conjunction(conditions)
+	}
+	f, ok := d.freeJoin(swapped)
+	if ok {
+		f.outs = slices.Concat(f.outs[right:], f.outs[:right])
+	}
+	return f, ok
+}
+
+// freeAggregate makes the conditions part of the group key.
+func (d *decorrelation) freeAggregate(n *plan.Aggregate) (freed, bool) {
+	f, ok := d.free(n.Input)
+	if !ok {
+		return f, false
+	}
+	mapped := d.overOuts(n, f)
+	if f.always || !d.tied(f) || correlatedHere(mapped, d.of) {
+		f = d.ground(f)
+		mapped = d.overOuts(n, f)
+		mapped = plan.MapExprs(mapped, func(e plan.Expr) plan.Expr { return d.atDomain([]plan.Expr{e}, f)[0] }).(*plan.Aggregate)
+	}
+	global := len(n.Keys) == 0
+	keys, calls := len(n.Keys), len(n.Calls)
+	a := &plan.Aggregate{Input: f.node, Keys: slices.Clone(mapped.Keys), Names: slices.Clone(n.Names[:keys]), Calls: mapped.Calls, Groupings: n.Groupings}
+	var extra []int
+	out := freed{node: a, always: global}
+	for _, t := range d.ties(f) {
+		at := slices.IndexFunc(a.Keys[:keys], func(k plan.Expr) bool { return n.Sets == nil && plan.EqualExprs(k, t.inner) })
+		if at < 0 {
+			at = len(a.Keys)
+			a.Keys, a.Names = append(a.Keys, t.inner), append(a.Names, nameOf(t.inner, "tie"))
+			extra = append(extra, at)
+		}
+		key := &plan.Column{At: plan.At{Position: t.inner.Pos()}, Index: at, Name: a.Names[at], Of: t.inner.Type()}
+		out.conditions = append(out.conditions, equal(key, t.outer, t.nullSafe))
+	}
+	for _, set := range n.Sets {
+		a.Sets = append(a.Sets, append(slices.Clone(set), extra...))
+	}
+	a.Names = append(a.Names, n.Names[keys:]...)
+	output := a.Schema()
+	out.outs = slices.Concat(columnsOf(output[:keys], 0), columnsOf(output[len(a.Keys):], len(a.Keys)))
+	for i := range calls {
+		if global {
+			out.outs[keys+i] = d.orEmpty(out.outs[keys+i].(*plan.Column), n.Calls[i])
+		}
+	}
+	return out, true
+}
+
+// overOuts is the aggregate with its expressions over the node of f; its input
+// is not to be used.
+func (d *decorrelation) overOuts(n *plan.Aggregate, f freed) *plan.Aggregate {
+	return plan.MapExprs(n, func(e plan.Expr) plan.Expr { return d.substitute([]plan.Expr{e}, f.outs)[0] }).(*plan.Aggregate)
+}
+
+// correlatedHere reports whether an expression of the aggregate itself refers to
+// the level's row.
+func correlatedHere(n *plan.Aggregate, of *level) bool {
+	found := false
+	plan.MapExprs(n, func(e plan.Expr) plan.Expr {
+		found = found || refersTo(e, of)
+		return e
+	})
+	return found
+}
+
+// orEmpty is the column of an aggregate call where its group may be missing:
+// the value of no rows stands there instead of NULL, 0 for COUNT.
+func (d *decorrelation) orEmpty(column *plan.Column, call plan.AggregateCall) plan.Expr {
+	padded := *column
+	padded.Of = padded.Of.Optional()
+	states, result := call.Overload.New(d.context), emptyColumn(call.Overload.Result)
+	states.Resize(1)
+	states.Result([]uint32{0}, result)
+	if result.IsNull(0) {
+		return &padded
+	}
+	empty := result.Value(0)
+	empty.Type = call.Overload.Result.Required()
+	return d.operator(column.Pos(), "COALESCE", []plan.Expr{&padded, &plan.Literal{At: column.At, Value: empty}})
+}
+
+func (d *decorrelation) freeUnion(n *plan.Union) (freed, bool) {
+	parts := make([]freed, len(n.All))
+	for i, input := range n.All {
+		var ok bool
+		if parts[i], ok = d.free(input); !ok {
+			return freed{}, false
+		}
+	}
+	return d.unite(parts), true
+}
+
+// unite is all rows of the parts, each beside the outer values it belongs to.
+func (d *decorrelation) unite(parts []freed) freed {
+	union := &plan.Union{}
+	var first freed
+	for i, part := range parts {
+		f := d.laid(d.ground(part))
+		if i == 0 {
+			first = f
+		}
+		union.All = append(union.All, f.node)
+	}
+	s := union.Schema()
+	out := freed{node: union, outs: columnsOf(s[:len(first.outs)], 0)}
+	for i, o := range d.taken {
+		out.conditions = append(out.conditions, same(outputColumn(s, len(first.outs)+i, o.Pos()), o))
+	}
+	return out
+}
+
+func (d *decorrelation) freeRank(n *plan.Rank) (freed, bool) {
+	return d.freeOrdered(n.Input, keysOf(n.Order), func(input plan.Node, partition []int, at func(plan.Expr) plan.Expr) plan.Node {
+		c := *n
+		c.Input, c.Order, c.Partition = input, mapOrder(n.Order, at), append(slices.Clone(n.Partition), partition...)
+		return &c
+	})
+}
+
+func (d *decorrelation) freeOver(n *plan.Over) (freed, bool) {
+	exprs := keysOf(n.Order)
+	for _, call := range n.Calls {
+		exprs = append(exprs, call.Args...)
+		if call.Filter != nil {
+			exprs = append(exprs, call.Filter)
+		}
+	}
+	return d.freeOrdered(n.Input, exprs, func(input plan.Node, partition []int, at func(plan.Expr) plan.Expr) plan.Node {
+		c := *plan.MapExprs(n, at).(*plan.Over)
+		c.Input, c.Partition = input, append(slices.Clone(n.Partition), partition...)
+		return &c
+	})
+}
+
+// freeOrdered takes an operator apart that looks at the rows of one outer row
+// together, and adds columns behind its input. make builds it over an input with
+// the same columns and those of the partition; at brings its expressions there.
+func (d *decorrelation) freeOrdered(input plan.Node, exprs []plan.Expr, make func(input plan.Node, partition []int, at func(plan.Expr) plan.Expr) plan.Node) (freed, bool) {
+	f, ok := d.free(input)
+	if !ok {
+		return f, false
+	}
+	if f.always || !d.tied(f) || d.anyRefers(f.outs) || d.anyRefers(exprs) {
+		f = d.ground(f)
+	}
+	f = d.laid(f)
+	width, before := len(f.outs), len(f.node.Schema())
+	var partition []int
+	for i := width; i < before; i++ {
+		partition = append(partition, i)
+	}
+	n := make(f.node, partition, func(e plan.Expr) plan.Expr {
+		if !refersTo(e, d.of) {
+			return e
+		}
+		return d.atDomain([]plan.Expr{e}, f)[0]
+	})
+	outs := columnsOf(n.Schema(), 0)
+	return freed{node: n, conditions: f.conditions, outs: slices.Concat(outs[:width], outs[before:])}, true
+}
+
+func keysOf(order []plan.SortKey) []plan.Expr {
+	exprs := make([]plan.Expr, len(order))
+	for i, key := range order {
+		exprs[i] = key.Expr
+	}
+	return exprs
+}
+
+func mapOrder(order []plan.SortKey, f func(plan.Expr) plan.Expr) []plan.SortKey {
+	mapped := slices.Clone(order)
+	for i := range mapped {
+		mapped[i].Expr = f(mapped[i].Expr)
+	}
+	return mapped
+}
+
+func (d *decorrelation) freeUnnest(n *plan.Unnest) (freed, bool) {
+	f, ok := d.free(n.Input)
+	if !ok {
+		return f, false
+	}
+	collection := d.substituted(n.Collection, f.outs)
+	if f.always || refersTo(collection, d.of) {
+		f = d.ground(f)
+		collection = d.atDomain([]plan.Expr{d.substituted(n.Collection, f.outs)}, f)[0]
+	}
+	c := *n
+	c.Input, c.Collection = f.node, collection
+	width := len(f.node.Schema())
+	f.node, f.outs = &c, slices.Concat(f.outs, columnsOf(c.Schema()[width:], width))
+	return f, true
+}
+
+// atDomain replaces the outer row's values by the columns of the domain that a
+// grounded plan has beside its rows.
+func (d *decorrelation) atDomain(exprs []plan.Expr, grounded freed) []plan.Expr {
+	moved := slices.Clone(exprs)
+	for i, e := range exprs {
+		moved[i] = mapOuter(e, d.of, func(o *outerColumn) plan.Expr { return d.ties(grounded)[d.place(o)].inner })
+	}
+	return moved
+}
+
+// place is the column of the domain that has the value.
+func (d *decorrelation) place(o *outerColumn) int {
+	return slices.IndexFunc(d.taken, func(known *outerColumn) bool { return plan.EqualExprs(known.expr, o.expr) })
+}
+
+// domain is the different values that the outer rows have.
+func (d *decorrelation) domain() plan.Node {
+	p := &plan.Project{Input: d.outer, Times: make([]plan.TimeAttribute, len(d.taken))}
+	var names []string
+	for _, o := range d.taken {
+		p.Exprs = append(p.Exprs, o.expr)
+		names = append(names, nameOf(o.expr, "outer"))
+	}
+	p.Names = uniqueNames(names)
+	return distinct(p)
+}
+
+// ground joins with the domain. All conditions are ties to the domain's columns
+// then, in its order, and no output refers to the outer row.
+func (d *decorrelation) ground(f freed) freed {
+	domain := d.domain()
+	s := domain.Schema()
+	width, first := len(f.node.Schema()), len(f.node.Schema())
+	kind, left, right := plan.InnerJoin, f.node, domain
+	if f.always {
+		kind, left, right, first = plan.LeftJoin, domain, f.node, 0
+	}
+	here := func(e plan.Expr) plan.Expr {
+		if f.always {
+			e = moved(e, len(s))
+		}
+		return mapOuter(e, d.of, func(o *outerColumn) plan.Expr {
+			i := d.place(o)
+			return &plan.Column{At: o.At, Index: first + i, Name: s[i].Name, Of: s[i].Type}
+		})
+	}
+	out := freed{outs: make([]plan.Expr, len(f.outs))}
+	for i, e := range f.outs {
+		out.outs[i] = here(e)
+	}
+	conditions := make([]plan.Expr, len(f.conditions))
+	for i, c := range f.conditions {
+		conditions[i] = here(c)
+	}
+	if width == 0 && len(conditions) == 0 {
+		out.node = domain
+	} else {
+		out.node = d.pair(kind, left, right, conditions)
+	}
+	having := make([]plan.Expr, len(f.having))
+	for i, c := range f.having {
+		having[i] = here(c)
+	}
+	out.node = Where(out.node, having)
+	for i, o := range d.taken {
+		out.conditions = append(out.conditions, same(outputColumn(out.node.Schema(), first+i, o.Pos()), o))
+	}
+	return out
+}
+
+// laid computes the output, which does not refer to the outer row, in the first
+// columns of a node. Its conditions are those of before; with ties, what they
+// compare are the columns behind, one each.
+func (d *decorrelation) laid(f freed) freed {
+	p := &plan.Project{Input: f.node}
+	var names []string
+	add := func(e plan.Expr, name string) *plan.Column {
+		p.Exprs, names = append(p.Exprs, e), append(names, nameOf(e, name))
+		p.Times = append(p.Times, timeOf(e, timesOf(f.node)))
+		return &plan.Column{At: plan.At{Position: e.Pos()}, Index: len(p.Exprs) - 1, Name: names[len(names)-1], Of: e.Type()}
+	}
+	out := freed{node: p}
+	for _, e := range f.outs {
+		out.outs = append(out.outs, add(e, "value"))
+	}
+	if d.tied(f) {
+		for _, t := range d.ties(f) {
+			out.conditions = append(out.conditions, equal(add(t.inner, "tie"), t.outer, t.nullSafe))
+		}
+	} else {
+		for i, e := range columnsOf(f.node.Schema(), 0) {
+			add(e, f.node.Schema()[i].Name)
+		}
+		for _, c := range f.conditions {
+			out.conditions = append(out.conditions, moved(c, len(f.outs)))
+		}
+	}
+	p.Names = uniqueNames(names)
+	return out
+}
+
+// tied reports whether all conditions are ties.
+func (d *decorrelation) tied(f freed) bool {
+	for _, c := range f.conditions {
+		if _, ok := d.tieOf(c); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func (d *decorrelation) ties(f freed) []tie {
+	var all []tie
+	for _, c := range f.conditions {
+		t, _ := d.tieOf(c)
+		all = append(all, t)
+	}
+	return all
+}
+
+// tieOf takes an equality apart.
+func (d *decorrelation) tieOf(condition plan.Expr) (tie, bool) {
+	c, ok := condition.(*plan.Call)
+	if !ok || c.Function.Name != "=" && c.Function.Name != "IS NOT DISTINCT FROM" {
+		return tie{}, false
+	}
+	t := tie{inner: c.Args[0], outer: c.Args[1], nullSafe: c.Function.Name != "="}
+	if !hasColumns(t.inner) {
+		t.inner, t.outer = t.outer, t.inner
+	}
+	if !hasColumns(t.inner) || refersTo(t.inner, d.of) || hasColumns(t.outer) || !plan.Deterministic(condition) {
+		return tie{}, false
+	}
+	return t, true
+}
+
+func (d *decorrelation) anyRefers(exprs []plan.Expr) bool {
+	return slices.ContainsFunc(exprs, func(e plan.Expr) bool { return refersTo(e, d.of) })
+}
+
+// substitute moves expressions over columns to what the columns are made of,
+// nullability and all.
+func (b *binder) substitute(exprs []plan.Expr, with []plan.Expr) []plan.Expr {
+	moved := make([]plan.Expr, len(exprs))
+	for i, e := range exprs {
+		moved[i] = b.substituted(e, with)
+	}
+	return moved
+}
+
+func (b *binder) substituted(e plan.Expr, with []plan.Expr) plan.Expr {
+	if c, ok := e.(*plan.Column); ok {
+		return with[c.Index]
+	}
+	parts := plan.Parts(e)
+	changed := false
+	moved := make([]plan.Expr, len(parts))
+	for i, part := range parts {
+		moved[i] = b.substituted(part, with)
+		changed = changed || moved[i] != part
+	}
+	if !changed {
+		return e
+	}
+	return b.retyped(e, moved)
+}
+
+// same compares values of one type, where NULL is a value like any other.
+func same(x, y plan.Expr) plan.Expr {
+	return equal(x, y, !x.Type().NotNull || !y.Type().NotNull)
+}
+
+func equal(x, y plan.Expr, nullSafe bool) plan.Expr {
+	if nullSafe {
+		return called("IS NOT DISTINCT FROM", x, y)
+	}
+	return called("=", x, y)
+}
+
+// columnsOf are columns with the schema, from the given index on.
+func columnsOf(s plan.Schema, first int) []plan.Expr {
+	all := make([]plan.Expr, len(s))
+	for i, c := range s {
+		all[i] = &plan.Column{Index: first + i, Name: c.Name, Of: c.Type}
+	}
+	return all
+}
+
+func hasColumns(e plan.Expr) bool { return !plan.UsesOnly(e, func(int) bool { return false }) }
+
+func nameOf(e plan.Expr, otherwise string) string {
+	switch e := e.(type) {
+	case *plan.Column:
+		return e.Name
+	case *outerColumn:
+		if e.Name != "" {
+			return e.Name
+		}
+	}
+	return otherwise
+}
