@@ -1,0 +1,243 @@
+package operator
+
+import (
+	"tidemark/base/batch"
+	"tidemark/base/value"
+	"tidemark/engine/expr"
+	"tidemark/engine/pattern"
+	"tidemark/plan"
+)
+
+// matchCondition decides the condition of a part of a pattern. The terms of its
+// AND that look at the row in question only are computed for all rows at hand at
+// once, before they are matched; the others when the automaton asks, for the
+// rows that have met the first.
+type matchCondition struct {
+	match *Match
+	part  int
+	alone *aloneTerms // nil when every term looks at other rows
+	rest  *matchLookups
+	whole *matchLookups // everything, where alone could not be computed for all rows
+	holdsAlone
+}
+
+// holdsAlone is what is known of the rows at hand: which meet the terms that
+// look at them alone, nothing when these cannot be computed for some row.
+type holdsAlone struct {
+	known bool
+	meets []bool
+}
+
+// aloneTerms computes terms over the columns of the input that they need.
+type aloneTerms struct {
+	program *expr.Program
+	columns []int
+}
+
+func newMatchCondition(m *Match, part int) (*matchCondition, error) {
+	c := &matchCondition{match: m, part: part}
+	isCurrent := func(read int) bool {
+		r := m.node.Reads[read]
+		return r.Kind == plan.Navigate && !r.First && r.Offset == 0 && r.Set.Has(part)
+	}
+	var alone, rest []plan.Expr
+	for _, term := range plan.Conjuncts(m.node.Pattern[part].Condition) {
+		if plan.UsesOnly(term, isCurrent) && plan.Deterministic(term) {
+			alone = append(alone, term)
+		} else {
+			rest = append(rest, term)
+		}
+	}
+	var err error
+	if len(alone) > 0 {
+		if c.alone, err = newAloneTerms(alone, m.node.Reads); err != nil {
+			return nil, err
+		}
+		if c.whole, err = newMatchLookups(m, part, []plan.Expr{m.node.Pattern[part].Condition}); err != nil {
+			return nil, err
+		}
+	}
+	if len(rest) > 0 {
+		if c.rest, err = newMatchLookups(m, part, rest); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func newAloneTerms(terms []plan.Expr, reads []plan.MatchRead) (*aloneTerms, error) {
+	a := &aloneTerms{}
+	place := map[int]int{}
+	moved := make([]plan.Expr, len(terms))
+	for i, term := range terms {
+		moved[i] = plan.TransformExpr(term, func(e plan.Expr) plan.Expr {
+			c, ok := e.(*plan.Column)
+			if !ok {
+				return e
+			}
+			column := reads[c.Index].Column
+			at, known := place[column]
+			if !known {
+				at = len(a.columns)
+				place[column] = at
+				a.columns = append(a.columns, column)
+			}
+			return &plan.Column{At: c.At, Index: at, Name: c.Name, Of: c.Of}
+		})
+	}
+	var err error
+	a.program, err = expr.Compile(moved)
+	return a, err
+}
+
+// prepare computes what it can of the rows in the slots.
+func (c *matchCondition) prepare(slots []uint32) {
+	c.meets = c.meets[:0]
+	for range slots {
+		c.meets = append(c.meets, true)
+	}
+	c.known = true
+	if c.alone == nil {
+		return
+	}
+	in := &batch.Batch{Rows: len(slots)}
+	for _, column := range c.alone.columns {
+		in.Columns = append(in.Columns, c.match.rows.gather(column, slots))
+	}
+	terms, err := c.alone.program.Eval(c.match.env.Context, in)
+	if err != nil {
+		// A row for which it fails may never be asked about.
+		c.known = false
+		return
+	}
+	for _, term := range terms {
+		for i, holds := range term.Bools {
+			if !holds || term.IsNull(i) {
+				c.meets[i] = false
+			}
+		}
+	}
+}
+
+// mayHold reports whether a row at hand may meet the condition.
+func (c *matchCondition) mayHold(row int) bool { return c.meets[row] }
+
+// holds decides the condition for a row at hand, behind a beginning.
+func (c *matchCondition) holds(row int, last pattern.Node) (bool, error) {
+	switch {
+	case !c.known:
+		return c.whole.hold(last)
+	case !c.meets[row] || c.rest == nil:
+		return c.meets[row], nil
+	}
+	return c.rest.hold(last)
+}
+
+// matchLookups evaluates conditions over what they look up in a beginning with
+// the row in question behind it.
+type matchLookups struct {
+	match   *Match
+	part    int
+	program *expr.Program
+	reads   []plan.MatchRead
+	columns []*batch.Column
+	sums    []*runningSummary // nil where the read is no aggregate
+}
+
+func newMatchLookups(m *Match, part int, terms []plan.Expr) (*matchLookups, error) {
+	l := &matchLookups{match: m, part: part}
+	used := make([]bool, len(m.node.Reads))
+	plan.MarkUsed(used, terms...)
+	place := make([]int, len(used))
+	for i, r := range m.node.Reads {
+		if !used[i] {
+			continue
+		}
+		place[i] = len(l.reads)
+		l.reads = append(l.reads, r)
+		l.columns = append(l.columns, batch.NewColumn(r.Of, 1))
+		var sum *runningSummary
+		if r.Kind == plan.Summarize {
+			var err error
+			if sum, err = m.summary(r); err != nil {
+				return nil, err
+			}
+		}
+		l.sums = append(l.sums, sum)
+	}
+	moved := make([]plan.Expr, len(terms))
+	for i, term := range terms {
+		moved[i] = plan.Renumber(term, place)
+	}
+	var err error
+	l.program, err = expr.Compile(moved)
+	return l, err
+}
+
+// hold reports whether all terms are TRUE for the row at hand behind last.
+func (l *matchLookups) hold(last pattern.Node) (bool, error) {
+	m := l.match
+	slot := m.chunk[m.current]
+	for i, r := range l.reads {
+		c := l.columns[i]
+		c.Resize(0)
+		c.Heap, c.Nulls = c.Heap[:0], nil
+		c.Resize(1)
+		if r.Kind == plan.Summarize {
+			if err := l.sums[i].with(last, slot, r.Set.Has(l.part), c); err != nil {
+				return false, err
+			}
+			continue
+		}
+		if at, ok := m.find(r, last, slot, r.Set.Has(l.part)); ok {
+			c.Set(0, m.rows.columns[r.Column], int(at))
+		} else {
+			c.SetNull(0)
+		}
+	}
+	terms, err := l.program.Eval(m.env.Context, &batch.Batch{Columns: l.columns, Rows: 1})
+	if err != nil {
+		return false, err
+	}
+	for _, term := range terms {
+		if term.Type.Kind != value.Boolean || term.IsNull(0) || !term.Bools[0] {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// find is the slot of the row that a Navigate means, among those up to last and,
+// where it counts, the row in question behind them.
+func (m *Match) find(r plan.MatchRead, last pattern.Node, current uint32, counts bool) (uint32, bool) {
+	if !r.First {
+		left := r.Offset
+		if counts {
+			if left == 0 {
+				return current, true
+			}
+			left--
+		}
+		for n := last; n != pattern.None; n = m.machine.Before(n) {
+			row := m.machine.Row(n)
+			if !r.Set.Has(row.Part) {
+				continue
+			}
+			if left == 0 {
+				return row.Slot, true
+			}
+			left--
+		}
+		return 0, false
+	}
+	m.found = m.found[:0]
+	for n := last; n != pattern.None; n = m.machine.Before(n) {
+		if row := m.machine.Row(n); r.Set.Has(row.Part) {
+			m.found = append(m.found, row.Slot)
+		}
+	}
+	if at := len(m.found) - 1 - r.Offset; at >= 0 {
+		return m.found[at], true
+	}
+	return current, counts && r.Offset == len(m.found)
+}
