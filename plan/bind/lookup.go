@@ -34,7 +34,7 @@ func (b *binder) lookupJoin(kind plan.JoinKind, ref *sql.TableRef, left, right r
 	}
 	k := newKeyed(left.node, right.node)
 	for _, c := range on.conditions {
-		if key, ok := lookupKey(k, c); ok {
+		if key, ok := b.lookupKey(k, c); ok {
 			n.Keys = append(n.Keys, key)
 		} else {
 			k.rest = append(k.rest, c)
@@ -50,7 +50,7 @@ func (b *binder) lookupJoin(kind plan.JoinKind, ref *sql.TableRef, left, right r
 
 // lookupKey makes a key of a condition that a column of the table equals
 // something of the left, or a constant.
-func lookupKey(k *keyed, condition plan.Expr) (key plan.LookupKey, ok bool) {
+func (b *binder) lookupKey(k *keyed, condition plan.Expr) (key plan.LookupKey, ok bool) {
 	c, isCall := condition.(*plan.Call)
 	if !isCall || c.Function.Name != "=" || !plan.Deterministic(c) {
 		return key, false
@@ -67,7 +67,7 @@ func lookupKey(k *keyed, condition plan.Expr) (key plan.LookupKey, ok bool) {
 	if common, fits := keyType(with.Type(), to); !fits || !sameValues(common, to) && !to.IsText() {
 		return key, false
 	}
-	return plan.LookupKey{Column: column.Index - k.width, Value: implicit(with, to)}, true
+	return plan.LookupKey{Column: column.Index - k.width, Value: b.implicit(with, to)}, true
 }
 
 // lookupChecks are the options of the LOOKUP hint: Flink's, and ours for
