@@ -23,10 +23,6 @@ func (b *binder) matchRecognize(m *sql.MatchRecognize, outer *scope) plan.Node {
 	if input == nil {
 		return nil
 	}
-	if b.session.Streaming && plan.Updating(input, nil) {
-		b.wrong(m.Pos(), problem.Unsupported, "match the rows before they are aggregated or joined, or use windows, whose results are final",
-			"MATCH_RECOGNIZE over rows that can be taken back is not supported")
-	}
 	n := &plan.Match{Input: input}
 	n.Partition = b.matchPartition(m, rows)
 	n.Order = b.matchOrder(m, rows)
@@ -212,8 +208,8 @@ const withinMax = 100 * 365 * 24 * time.Hour
 
 func (b *binder) matchSkip(m *sql.MatchRecognize, n *plan.Match) plan.MatchSkip {
 	switch m.AfterMatch.Kind {
-	case sql.SkipToNextRow:
-		return plan.MatchSkip{Kind: plan.SkipToNextRow}
+	case sql.SkipPastLastRow:
+		return plan.MatchSkip{Kind: plan.SkipPastLastRow}
 	case sql.SkipToFirst, sql.SkipToLast:
 		v := m.AfterMatch.Variable
 		i := variableOf(n, v.Text)
@@ -226,9 +222,9 @@ func (b *binder) matchSkip(m *sql.MatchRecognize, n *plan.Match) plan.MatchSkip 
 			kind = plan.SkipToLast
 		}
 		return plan.MatchSkip{Kind: kind, Set: 1 << i}
-	case sql.SkipDefault, sql.SkipPastLastRow:
+	case sql.SkipDefault, sql.SkipToNextRow:
 	}
-	return plan.MatchSkip{Kind: plan.SkipPastLastRow}
+	return plan.MatchSkip{Kind: plan.SkipToNextRow}
 }
 
 // variableOf is the part of the pattern with the variable, -1 for none.
