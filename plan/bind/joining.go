@@ -1,6 +1,8 @@
 package bind
 
 import (
+	"slices"
+
 	"tidemark/base/value"
 	"tidemark/plan"
 	"tidemark/plan/function"
@@ -324,28 +326,29 @@ func absorbed(n plan.Node, conditions []plan.Expr) (with plan.Node, rest []plan.
 	}
 	switch n := n.(type) {
 	case *plan.Project:
-		if _, ok := n.Input.(*plan.Join); !ok || !picksOnly(n) {
-			return n, conditions
-		}
-		below := make([]plan.Expr, len(conditions))
-		for i, c := range conditions {
+		all := conditions
+		picked := take(func(c plan.Expr) bool {
+			return plan.UsesOnly(c, func(column int) bool { return isColumn(n.Exprs[column]) })
+		})
+		below := make([]plan.Expr, len(picked))
+		for i, c := range picked {
 			below[i] = plan.Substitute(c, n.Exprs)
 		}
-		input, rest := absorbed(n.Input, below)
+		input, left := absorbed(n.Input, below)
+		for i, c := range below {
+			if slices.Contains(left, c) {
+				rest = append(rest, picked[i])
+			}
+		}
 		if input == n.Input {
-			return n, conditions
+			return n, all
 		}
 		p := &plan.Project{Input: input, Exprs: n.Exprs, Names: n.Names}
 		times := timesOf(input)
 		for _, e := range n.Exprs {
 			p.Times = append(p.Times, timeOf(e, times))
 		}
-		if len(rest) == 0 {
-			return p, nil
-		}
-		// What stays is said over the join's columns, all of which the projection
-		// may not have: it is the same conditions in the same order.
-		return p, remaining(conditions, below, rest)
+		return p, append(rest, conditions...)
 	case *plan.Join:
 		if n.Kind != plan.InnerJoin {
 			return n, conditions
@@ -378,26 +381,12 @@ func absorbed(n plan.Node, conditions []plan.Expr) (with plan.Node, rest []plan.
 	return n, conditions
 }
 
-// remaining picks the conditions whose counterparts in below are in rest.
-func remaining(conditions, below, rest []plan.Expr) []plan.Expr {
-	var kept []plan.Expr
-	for i, c := range below {
-		for _, r := range rest {
-			if r == c {
-				kept = append(kept, conditions[i])
-				break
-			}
-		}
-	}
-	return kept
+func isColumn(e plan.Expr) bool {
+	_, ok := e.(*plan.Column)
+	return ok
 }
 
 // picksOnly reports whether a projection only picks columns.
 func picksOnly(p *plan.Project) bool {
-	for _, e := range p.Exprs {
-		if _, ok := e.(*plan.Column); !ok {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(p.Exprs, func(e plan.Expr) bool { return !isColumn(e) })
 }

@@ -2,29 +2,40 @@ package rewrite
 
 import "tidemark/plan"
 
-// aggregateSameWindow makes a window aggregate of an aggregate over the results
-// of another one, when it groups by the same windows again. All rows of a window
-// come with the same window_time, one for each end: so the windows are cut anew
-// by that time, as long as their ends are apart, and the end is a property again
-// while the start stays a key.
+// aggregateSameWindow makes a window aggregate of an aggregate over rows that are
+// in windows already, when it groups by these windows: over the results of
+// another one, the pairs of a window join, the elements of collections. All rows
+// of a window come with the same window_time, one for each end: so the windows
+// are cut anew by that time, as long as their ends are apart, and the end is a
+// property again while the start stays a key.
 func aggregateSameWindow(n plan.Node) plan.Node {
 	a, ok := n.(*plan.Aggregate)
 	if !ok {
 		return nil
 	}
 	source, isProperty, kinds := plan.WindowKeys(a.Input, a.Keys, a.Sets)
-	below, ok := source.(*plan.WindowAggregate)
-	if !ok || below.Spec.Kind == plan.Session {
+	switch w := source.(type) {
+	case *plan.WindowAggregate, *plan.Join:
+	case *plan.Window:
+		// Without other operators between, windowAggregate makes one of the two.
+		if isBelowRows(a.Input, w) {
+			return nil
+		}
+	default:
 		return nil
 	}
-	input, time := withWindowTime(a.Input, below)
+	spec := plan.WindowSpecOf(source)
+	if spec.Kind == plan.Session {
+		return nil
+	}
+	input, time := withWindowTime(a.Input, source)
 	if input == nil {
 		return nil
 	}
 	for i := range isProperty {
 		isProperty[i] = isProperty[i] && kinds[i] != plan.WindowStart
 	}
-	w := &plan.WindowAggregate{Input: input, Spec: endsOf(below.Spec, time)}
+	w := &plan.WindowAggregate{Input: input, Spec: endsOf(spec, time)}
 	position := make([]int, len(a.Keys))
 	for i, key := range a.Keys {
 		if !isProperty[i] {
@@ -61,12 +72,25 @@ func endsOf(spec plan.WindowSpec, time int) plan.WindowSpec {
 	return ends
 }
 
-// withWindowTime is n, projections and filters over the window aggregate, with
-// the window_time as the last column; nil when something else is between.
-func withWindowTime(n plan.Node, below *plan.WindowAggregate) (extended plan.Node, column int) {
+// isBelowRows reports whether nothing but filters and projections is between n
+// and the window.
+func isBelowRows(n plan.Node, window *plan.Window) bool {
+	switch n := n.(type) {
+	case *plan.Filter:
+		return isBelowRows(n.Input, window)
+	case *plan.Project:
+		return isBelowRows(n.Input, window)
+	}
+	return n == plan.Node(window)
+}
+
+// withWindowTime is n with the window_time of source, which is below it, as one
+// of its columns, the last one if it was not there; nil when it cannot be made
+// one.
+func withWindowTime(n, source plan.Node) (extended plan.Node, column int) {
 	switch n := n.(type) {
 	case *plan.WindowAggregate:
-		if n != below {
+		if n != source {
 			return nil, 0
 		}
 		first := len(n.Schema()) - len(n.Properties)
@@ -78,14 +102,28 @@ func withWindowTime(n plan.Node, below *plan.WindowAggregate) (extended plan.Nod
 		timed := *n
 		timed.Properties = append(append([]plan.WindowProperty(nil), n.Properties...), plan.WindowProperty{Kind: plan.WindowTime, Name: "window_time"})
 		return &timed, len(n.Schema())
+	case *plan.Window:
+		if n != source {
+			return nil, 0
+		}
+		return n, len(n.Schema()) - 1
+	case *plan.Join:
+		return joinWindowTime(n, source)
+	case *plan.Unnest, *plan.TemporalJoin, *plan.LookupJoin:
+		inputs := append([]plan.Node(nil), n.Inputs()...)
+		width := len(inputs[0].Schema())
+		if inputs[0], column = withWindowTime(inputs[0], source); inputs[0] == nil || column == width {
+			return nil, 0 // a further column would stand in the middle
+		}
+		return plan.WithInputs(n, inputs), column
 	case *plan.Filter:
-		input, column := withWindowTime(n.Input, below)
+		input, column := withWindowTime(n.Input, source)
 		if input == nil {
 			return nil, 0
 		}
 		return &plan.Filter{Input: input, Condition: n.Condition}, column
 	case *plan.Project:
-		input, column := withWindowTime(n.Input, below)
+		input, column := withWindowTime(n.Input, source)
 		if input == nil {
 			return nil, 0
 		}
@@ -96,13 +134,62 @@ func withWindowTime(n plan.Node, below *plan.WindowAggregate) (extended plan.Nod
 				return &p, i
 			}
 		}
-		c := input.Schema()[column]
-		return &plan.Project{
-			Input: input,
-			Exprs: append(append([]plan.Expr(nil), n.Exprs...), &plan.Column{Index: column, Name: c.Name, Of: c.Type}),
-			Names: append(append([]string(nil), n.Names...), c.Name),
-			Times: append(append([]plan.TimeAttribute(nil), n.Times...), plan.Rowtime),
-		}, len(n.Exprs)
+		return projectedAlso(n, input, column), len(n.Exprs)
 	}
 	return nil, 0
+}
+
+// projectedAlso is the projection over an input that has a time at column, and
+// that time.
+func projectedAlso(n *plan.Project, input plan.Node, column int) plan.Node {
+	c := input.Schema()[column]
+	return &plan.Project{
+		Input: input,
+		Exprs: append(append([]plan.Expr(nil), n.Exprs...), &plan.Column{Index: column, Name: c.Name, Of: c.Type}),
+		Names: append(append([]string(nil), n.Names...), c.Name),
+		Times: append(append([]plan.TimeAttribute(nil), n.Times...), plan.Rowtime),
+	}
+}
+
+// joinWindowTime takes the window_time of a window join from a side that it does
+// not pad.
+func joinWindowTime(n *plan.Join, source plan.Node) (extended plan.Node, column int) {
+	if n != source {
+		return nil, 0
+	}
+	width, joined := len(n.Left.Schema()), *n
+	if n.Kind.KeepsRight() {
+		of := plan.WindowOrigins(n.Right)[n.Window.Right].Source
+		if joined.Right, column = withWindowTime(n.Right, of); joined.Right == nil {
+			return nil, 0
+		}
+		return &joined, width + column
+	}
+	of := plan.WindowOrigins(n.Left)[n.Window.Left].Source
+	if joined.Left, column = withWindowTime(n.Left, of); joined.Left == nil {
+		return nil, 0
+	}
+	if column < width {
+		return &joined, column
+	}
+	// The right's columns stand one further behind: put the time behind them.
+	to := make([]int, len(n.Schema()))
+	position := make([]int, width+len(n.Right.Schema()))
+	for i := range position {
+		position[i] = i
+		if i >= width {
+			position[i]++
+		}
+	}
+	copy(to, position)
+	if n.Condition != nil {
+		joined.Condition = plan.Renumber(n.Condition, position)
+	}
+	s := joined.Schema()
+	p := &plan.Project{Input: &joined}
+	for _, i := range append(to, column) {
+		p.Exprs = append(p.Exprs, &plan.Column{Index: i, Name: s[i].Name, Of: s[i].Type})
+		p.Names, p.Times = append(p.Names, s[i].Name), append(p.Times, s[i].Time)
+	}
+	return p, len(to)
 }

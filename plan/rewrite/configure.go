@@ -19,12 +19,17 @@ func Configure(n plan.Node, options map[string]string) plan.Node {
 
 // emitting sets the policies of all window aggregates. Only the topmost ones
 // show running values: what other windows are made of must be final, or a
-// window over them would count the same rows again.
+// window over them would count the same rows again, and a join that forgets rows
+// by their time could not take back pairs with those that it has forgotten.
 func emitting(n plan.Node, emit plan.Emit, late plan.LatePolicy) plan.Node {
 	below := emit
-	switch n.(type) {
-	case *plan.WindowAggregate, *plan.Window:
+	switch n := n.(type) {
+	case *plan.WindowAggregate, *plan.Window, *plan.TemporalJoin:
 		below = plan.EmitFinal
+	case *plan.Join:
+		if n.Window != nil || n.Interval != nil {
+			below = plan.EmitFinal
+		}
 	}
 	inputs := append([]plan.Node(nil), n.Inputs()...)
 	for i, input := range inputs {
