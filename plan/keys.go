@@ -190,12 +190,13 @@ func withGrouping(keys []int, first int, sets, groupings [][]int) ([]int, bool) 
 }
 
 // withWindow completes a group key by one property of the window. Windows of
-// all kinds differ in their ends; those of CUMULATE share starts.
+// all kinds differ in their ends; those of CUMULATE share starts, and a session
+// may open late and reach back to the start of one that has fired.
 func withWindow(keys []int, properties map[WindowPropertyKind]int, spec WindowSpec) [][]int {
 	var all [][]int
 	for _, kind := range []WindowPropertyKind{WindowStart, WindowEnd, WindowTime} {
 		column, there := properties[kind]
-		if !there || kind == WindowStart && spec.Kind == Cumulate {
+		if !there || kind == WindowStart && (spec.Kind == Cumulate || spec.Kind == Session) {
 			continue
 		}
 		all = append(all, append(append([]int{}, keys...), column))

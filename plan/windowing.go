@@ -97,7 +97,8 @@ func joinOrigins(n *Join) []WindowOrigin {
 // WindowKeys finds, among the grouping keys over input, the properties of the
 // windows of one source: kinds[i] is key i's property where of[i] is true. The
 // source is nil unless both start and end are keys, in every one of the sets:
-// only then does each group belong to one window.
+// only then does each group belong to one window. Of SESSION windows the
+// partition key must be among them too.
 func WindowKeys(input Node, keys []Expr, sets [][]int) (source Node, of []bool, kinds []WindowPropertyKind) {
 	origins := WindowOrigins(input)
 	of, kinds = make([]bool, len(keys)), make([]WindowPropertyKind, len(keys))
@@ -115,10 +116,64 @@ func WindowKeys(input Node, keys []Expr, sets [][]int) (source Node, of []bool, 
 		start = start || kinds[i] == WindowStart
 		end = end || kinds[i] == WindowEnd
 	}
-	if !start || !end {
+	if !start || !end || WindowSpecOf(source).Kind == Session && !groupsSessions(input, source, keys, sets) {
 		return nil, nil, nil
 	}
 	return source, of, kinds
+}
+
+// groupsSessions reports whether the partition key of SESSION windows is among
+// the keys, in every set. Only the windowing table function itself is known to.
+func groupsSessions(input, source Node, keys []Expr, sets [][]int) bool {
+	w, ok := source.(*Window)
+	if !ok {
+		return false
+	}
+	from := passedFrom(input, w)
+	for _, column := range w.Spec.Keys {
+		found := slices.ContainsFunc(keys, func(key Expr) bool {
+			c, ok := key.(*Column)
+			return ok && from[c.Index] == column
+		})
+		if !found {
+			return false
+		}
+	}
+	for i, key := range keys {
+		if c, ok := key.(*Column); ok && slices.Contains(w.Spec.Keys, from[c.Index]) && !inEverySet(sets, i) {
+			return false
+		}
+	}
+	return true
+}
+
+// passedFrom is, for each column of n, the column of w that it is passed on
+// from by filters and projections; -1 where it is none.
+func passedFrom(n Node, w *Window) []int {
+	from := make([]int, len(n.Schema()))
+	for i := range from {
+		from[i] = -1
+	}
+	switch n := n.(type) {
+	case *Window:
+		if n == w {
+			for i := range from {
+				from[i] = i
+			}
+		}
+	case *Filter:
+		return passedFrom(n.Input, w)
+	case *Project:
+		in := passedFrom(n.Input, w)
+		for i, e := range n.Exprs {
+			if c, ok := e.(*Column); ok {
+				from[i] = in[c.Index]
+			}
+		}
+	default:
+		// What mixes rows, or adds to them, passes nothing on that would be needed.
+	}
+	return from
 }
 
 // WindowSpecOf is the windows of a WindowOrigin's source.

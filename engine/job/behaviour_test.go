@@ -208,13 +208,14 @@ func TestSilentSplit(t *testing.T) {
 
 func TestWhatIsNotBuiltIsRefusedByName(t *testing.T) {
 	s := scan()
-	session := &plan.WindowAggregate{Input: watermarked(s, 0), Spec: plan.WindowSpec{Kind: plan.Session, Time: 2, Gap: 5}}
+	session := &plan.WindowAggregate{Input: watermarked(s, 0), Spec: plan.WindowSpec{Kind: plan.Session, Time: 2, Gap: 5},
+		Late: plan.LatePolicy{Action: plan.LateRevise, Keep: time.Second}}
 	for name, c := range map[string]struct {
 		plan plan.Node
 		ctx  plan.Context
 		want string
 	}{
-		"session":   {session, streaming(), "SESSION windows are not built"},
+		"session":   {session, streaming(), "late-policy 'revise' is not built for SESSION windows"},
 		"sort":      {&plan.Sort{Input: s}, streaming(), "ORDER BY of a stream is not built"},
 		"limit":     {&plan.Limit{Input: s}, streaming(), "LIMIT of a stream is not built"},
 		"watermark": {&plan.Watermark{Input: &plan.Union{All: []plan.Node{s}}}, streaming(), "a WATERMARK over"},

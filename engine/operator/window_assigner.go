@@ -32,7 +32,7 @@ func newAssigner(spec plan.WindowSpec, timeColumn plan.OutputColumn, env Environ
 	case plan.Cumulate:
 		a.width = spec.Slide
 	case plan.Session:
-		return nil, unsupported("SESSION windows are not built").WithHint("use TUMBLE, HOP or CUMULATE")
+		// Sessions are not made of slices; only the clock is used.
 	}
 	if timeColumn.Type.Kind == value.TimestampLTZ && env.Context.Zone != time.UTC {
 		a.zone = env.Context.Zone

@@ -26,6 +26,7 @@ type grouping struct {
 	idLists  [][]int   // the lists of GROUPING_ID
 	imagined []product // of column width+i
 	legacy   *legacyWindow
+	columns  []plan.Expr // the keys as columns of input, where it computes some of them for SESSION; nil otherwise
 	wrong    bool // a key is missing: its columns are not to be complained about
 }
 
@@ -49,6 +50,13 @@ func (b *binder) groupBy(sel *sql.Select, input plan.Node, s *scope) *grouping {
 		before := len(b.found)
 		b.groupElements(g, sel.GroupBy, by)
 		g.wrong = len(b.found) > before
+		if g.legacy != nil && g.legacy.name == "SESSION" && !g.wrong {
+			if g.sets != nil {
+				b.unsupported(g.legacy.call.Pos(), "SESSION among grouping sets", "write FROM TABLE("+usages["SESSION"]+") and group by its window_start and window_end")
+				return nil
+			}
+			g.columns = g.legacy.partition(g)
+		}
 	}
 	g.width = len(g.input.Schema())
 	return g
@@ -257,14 +265,18 @@ func (b *binder) groupingID(c *sql.Call, s *scope) plan.Expr {
 // aggregate makes the node, and tells the time attributes of its columns: the
 // window_time of a group that belongs to one window drives event time.
 func (g *grouping) aggregate(b *binder) (plan.Node, []plan.TimeAttribute) {
-	a := b.attachAggregate(&plan.Aggregate{Input: g.input, Keys: g.keys, Calls: g.calls, Sets: g.sets, Groupings: g.idLists})
+	keys := g.keys
+	if g.columns != nil {
+		keys = g.columns
+	}
+	a := b.attachAggregate(&plan.Aggregate{Input: g.input, Keys: keys, Calls: g.calls, Sets: g.sets, Groupings: g.idLists})
 	a.Names = append(a.Names, g.names...)
 	for i := range g.calls {
 		a.Names = append(a.Names, fmt.Sprintf("call$%d", i))
 	}
 	times := make([]plan.TimeAttribute, len(a.Schema()))
-	if source, of, kinds := plan.WindowKeys(g.input, g.keys, g.sets); source != nil {
-		for i := range g.keys {
+	if source, of, kinds := plan.WindowKeys(g.input, keys, g.sets); source != nil {
+		for i := range keys {
 			if of[i] && kinds[i] == plan.WindowTime {
 				times[i] = plan.Rowtime
 			}

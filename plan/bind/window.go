@@ -17,6 +17,7 @@ var windowParameters = map[string][]string{
 	"TUMBLE":   {"DATA", "TIMECOL", "SIZE", "OFFSET"},
 	"HOP":      {"DATA", "TIMECOL", "SLIDE", "SIZE", "OFFSET"},
 	"CUMULATE": {"DATA", "TIMECOL", "STEP", "SIZE", "OFFSET"},
+	"SESSION":  {"DATA", "TIMECOL", "GAP"},
 }
 
 // usages show how the window functions are called.
@@ -24,6 +25,7 @@ var usages = map[string]string{
 	"TUMBLE":   "TUMBLE(TABLE t, DESCRIPTOR(rowtime), INTERVAL '1' MINUTE)",
 	"HOP":      "HOP(TABLE t, DESCRIPTOR(rowtime), INTERVAL '1' MINUTE, INTERVAL '5' MINUTE)",
 	"CUMULATE": "CUMULATE(TABLE t, DESCRIPTOR(rowtime), INTERVAL '1' HOUR, INTERVAL '1' DAY)",
+	"SESSION":  "SESSION(TABLE t PARTITION BY id, DESCRIPTOR(rowtime), INTERVAL '30' MINUTE)",
 }
 
 // tableFunction binds TABLE(f(…)) in FROM.
@@ -32,29 +34,27 @@ func (b *binder) tableFunction(t *sql.TableFunction, outer *scope) plan.Node {
 	if _, ok := windowParameters[name]; ok {
 		return b.windowFunction(t.Call, outer)
 	}
-	if name == "SESSION" {
-		b.unsupported(t.Call.Pos(), "a SESSION window", "TUMBLE, HOP and CUMULATE are")
-		return nil
-	}
-	b.wrong(t.Call.Pos(), problem.UnknownFunction, didYouMean(name, []string{"TUMBLE", "HOP", "CUMULATE"}, "TUMBLE, HOP and CUMULATE can stand here"),
+	b.wrong(t.Call.Pos(), problem.UnknownFunction, didYouMean(name, []string{"TUMBLE", "HOP", "CUMULATE", "SESSION"}, "TUMBLE, HOP, CUMULATE and SESSION can stand here"),
 		"no table function %s", t.Call.Name)
 	return nil
 }
 
-// windowFunction binds TUMBLE, HOP or CUMULATE over a table.
+// windowFunction binds TUMBLE, HOP, CUMULATE or SESSION over a table.
 func (b *binder) windowFunction(c *sql.Call, outer *scope) plan.Node {
 	args := b.windowArguments(c)
 	if args == nil {
 		return nil
 	}
-	input := b.windowInput(args["DATA"], outer)
+	input := b.windowInput(args["DATA"], c.Function(), outer)
 	if input == nil {
 		return nil
 	}
 	spec := plan.WindowSpec{}
+	keys, keysOK := b.sessionKeys(args["DATA"], input)
+	spec.Keys = keys
 	time, ok := b.windowTime(c, args["TIMECOL"], input)
 	spec.Time = time
-	ok = b.windowSizes(c, args, &spec) && ok
+	ok = b.windowSizes(c, args, &spec) && ok && keysOK
 	if !ok {
 		return nil
 	}
@@ -88,8 +88,8 @@ func (b *binder) windowArguments(c *sql.Call) map[string]sql.Expr {
 		}
 		args[parameter] = named.Value
 	}
-	for _, parameter := range parameters[:len(parameters)-1] { // the offset may be left out
-		if args[parameter] == nil {
+	for _, parameter := range parameters {
+		if args[parameter] == nil && parameter != "OFFSET" {
 			b.wrong(c.Pos(), problem.InvalidQuery, usage, "%s lacks its argument %s", name, parameter)
 			return nil
 		}
@@ -98,11 +98,15 @@ func (b *binder) windowArguments(c *sql.Call) map[string]sql.Expr {
 }
 
 // windowInput binds the table that is cut into windows.
-func (b *binder) windowInput(e sql.Expr, outer *scope) plan.Node {
+func (b *binder) windowInput(e sql.Expr, window string, outer *scope) plan.Node {
 	switch e := e.(type) {
 	case *sql.TableArgument:
-		if len(e.PartitionBy) > 0 || len(e.OrderBy) > 0 {
-			b.wrong(e.Pos(), problem.InvalidQuery, "put the columns into GROUP BY", "only SESSION windows take PARTITION BY or ORDER BY")
+		switch {
+		case len(e.OrderBy) > 0:
+			b.wrong(e.OrderBy[0].Expr.Pos(), problem.InvalidQuery, "leave it out: rows are put into windows by their time", "%s takes no ORDER BY", window)
+			return nil
+		case len(e.PartitionBy) > 0 && window != "SESSION":
+			b.wrong(e.Pos(), problem.InvalidQuery, "put the columns into GROUP BY", "only SESSION windows take PARTITION BY")
 			return nil
 		}
 		if e.Query != nil {
@@ -115,6 +119,34 @@ func (b *binder) windowInput(e sql.Expr, outer *scope) plan.Node {
 	}
 	b.wrong(e.Pos(), problem.InvalidQuery, "write TABLE and its name: TUMBLE(TABLE t, …)", "the first argument of a window function is a table")
 	return nil
+}
+
+// sessionKeys are the columns of PARTITION BY.
+func (b *binder) sessionKeys(e sql.Expr, input plan.Node) (keys []int, ok bool) {
+	argument, isTable := e.(*sql.TableArgument)
+	if !isTable {
+		return nil, true
+	}
+	r := relation{columns: input.Schema()}
+	if len(argument.Table) > 0 {
+		r.name = argument.Table.Last().Text
+	}
+	s := &scope{clause: "PARTITION BY", relations: []relation{r}}
+	ok = true
+	for _, e := range argument.PartitionBy {
+		switch bound := b.expr(e, s).(type) {
+		case nil:
+			ok = false
+		case *plan.Column:
+			if !slices.Contains(keys, bound.Index) {
+				keys = append(keys, bound.Index)
+			}
+		default:
+			b.wrong(e.Pos(), problem.InvalidQuery, "compute it as a column of a subquery or view", "PARTITION BY of a window takes columns")
+			ok = false
+		}
+	}
+	return keys, ok
 }
 
 // windowTime is the column that DESCRIPTOR names.
@@ -180,6 +212,10 @@ func (b *binder) windowSizes(c *sql.Call, args map[string]sql.Expr, spec *plan.W
 	}
 	spec.Size, spec.Offset = read("SIZE"), read("OFFSET")
 	switch c.Function() {
+	case "SESSION":
+		spec.Kind = plan.Session
+		spec.Gap = read("GAP")
+		return ok
 	case "TUMBLE":
 		spec.Kind = plan.Tumble
 	case "HOP":
@@ -237,11 +273,7 @@ func (b *binder) legacyWindow(by *sql.GroupBy, input plan.Node, s *scope) (found
 			if !isCall || !isGroupWindow(call.Function()) {
 				continue
 			}
-			switch {
-			case call.Function() == "SESSION":
-				b.unsupported(call.Pos(), "a SESSION window", "TUMBLE and HOP are")
-				return nil, false
-			case found != nil:
+			if found != nil {
 				b.wrong(call.Pos(), problem.InvalidQuery, "remove one", "GROUP BY has two windows")
 				return nil, false
 			}
@@ -259,12 +291,15 @@ func isGroupWindow(name string) bool {
 	return name == "TUMBLE" || name == "HOP" || name == "SESSION"
 }
 
-// legacySpec reads TUMBLE(time, size) or HOP(time, slide, size).
+// legacySpec reads TUMBLE(time, size), HOP(time, slide, size) or SESSION(time, gap).
 func (b *binder) legacySpec(c *sql.Call, s *scope) (spec plan.WindowSpec, ok bool) {
 	name := c.Function()
 	sizes := []string{"SIZE"}
-	if name == "HOP" {
+	switch name {
+	case "HOP":
 		sizes = []string{"SLIDE", "SIZE"}
+	case "SESSION":
+		sizes = []string{"GAP"}
 	}
 	if len(c.Args) != len(sizes)+1 {
 		b.wrong(c.Pos(), problem.InvalidQuery, "write "+name+"(rowtime, "+strings.ToLower(strings.Join(sizes, ", "))+"), or FROM TABLE("+usages[name]+")",
@@ -296,6 +331,44 @@ func (w *legacyWindow) keys(g *grouping) []int {
 		g.key(w.property(plan.WindowEnd, problem.Position{}), "window_end"),
 		g.key(w.property(plan.WindowTime, problem.Position{}), "window_time"),
 	}
+}
+
+// partition makes the other keys of GROUP BY the partition key of sessions. A key
+// that is computed becomes a column of the window's input for it; columns then
+// tells where each of g's keys is to be read.
+func (w *legacyWindow) partition(g *grouping) (columns []plan.Expr) {
+	width := len(w.window.Input.Schema())
+	columns = slices.Clone(g.keys)
+	input := &plan.Project{Input: w.window.Input}
+	for i, c := range w.window.Input.Schema() {
+		input.Exprs = append(input.Exprs, outputColumn(w.window.Input.Schema(), i, problem.Position{}))
+		input.Names, input.Times = append(input.Names, c.Name), append(input.Times, c.Time)
+	}
+	for i, key := range g.keys {
+		c, isColumn := key.(*plan.Column)
+		if isColumn && c.Index >= width {
+			continue // a property of the window
+		}
+		if !isColumn {
+			c = &plan.Column{At: plan.At{Position: key.Pos()}, Index: len(input.Exprs), Name: g.names[i], Of: key.Type()}
+			input.Exprs, input.Names, input.Times = append(input.Exprs, key), append(input.Names, g.names[i]), append(input.Times, plan.NoTime)
+			columns[i] = c
+		}
+		w.window.Spec.Keys = append(w.window.Spec.Keys, c.Index)
+	}
+	added := len(input.Exprs) - width
+	if added == 0 {
+		return columns
+	}
+	w.window.Input = input
+	for i, key := range g.keys {
+		if c, isColumn := key.(*plan.Column); isColumn && c.Index >= width {
+			moved := *c
+			moved.Index += added
+			g.keys[i], columns[i] = &moved, &moved
+		}
+	}
+	return columns
 }
 
 // property is a column of the window. The rowtime of a group window is
@@ -336,7 +409,7 @@ func (b *binder) windowProperty(c *sql.Call, s *scope) plan.Expr {
 	if !ok {
 		return nil
 	}
-	if spec.Time != w.window.Spec.Time || spec.Size != w.window.Spec.Size || spec.Slide != w.window.Spec.Slide {
+	if spec.Time != w.window.Spec.Time || spec.Size != w.window.Spec.Size || spec.Slide != w.window.Spec.Slide || spec.Gap != w.window.Spec.Gap {
 		b.wrong(c.Pos(), problem.InvalidQuery, "use the same arguments in both", "%s has other arguments than the %s in GROUP BY", c.Function(), window)
 		return nil
 	}

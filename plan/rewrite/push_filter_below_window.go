@@ -1,8 +1,14 @@
 package rewrite
 
-import "tidemark/plan"
+import (
+	"slices"
+
+	"tidemark/plan"
+)
 
 // pushFilterBelowWindow drops rows before they are copied into their windows.
+// What a session is made of decides its bounds: from there only conditions on
+// its partition key can go, which drop whole sessions.
 func pushFilterBelowWindow(n plan.Node) plan.Node {
 	f, ok := n.(*plan.Filter)
 	if !ok {
@@ -14,7 +20,9 @@ func pushFilterBelowWindow(n plan.Node) plan.Node {
 	}
 	width := len(w.Input.Schema())
 	moving, staying := split(plan.Conjuncts(f.Condition), func(c plan.Expr) bool {
-		return plan.UsesOnly(c, func(column int) bool { return column < width })
+		return plan.UsesOnly(c, func(column int) bool {
+			return column < width && (w.Spec.Kind != plan.Session || slices.Contains(w.Spec.Keys, column))
+		})
 	})
 	if len(moving) == 0 {
 		return nil

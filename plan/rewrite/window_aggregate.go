@@ -7,7 +7,8 @@ import (
 // windowAggregate makes one operator of an aggregate and the window below it,
 // when each group belongs to one window: start and end of the window are among
 // the keys. Projections and filters may stand between; a filter over window
-// properties moves above.
+// properties moves above. Over SESSION windows it can only be done where no row
+// is left out between: the session would change.
 func windowAggregate(n plan.Node) plan.Node {
 	a, ok := n.(*plan.Aggregate)
 	if !ok {
@@ -15,7 +16,7 @@ func windowAggregate(n plan.Node) plan.Node {
 	}
 	source, isProperty, kinds := plan.WindowKeys(a.Input, a.Keys, a.Sets)
 	window, ok := source.(*plan.Window)
-	if !ok {
+	if !ok || window.Spec.Kind == plan.Session && a.Sets != nil {
 		return nil
 	}
 	between, ok := unstack(a.Input, window)
@@ -117,6 +118,9 @@ func (m *windowMerge) merge(between stack) plan.Node {
 	for _, c := range between.conditions {
 		switch {
 		case m.ofRows(c):
+			if m.window.Spec.Kind == plan.Session {
+				return nil
+			}
 			below = append(below, c)
 		case m.ofWindow(c, property):
 			above = append(above, plan.Renumber(c, m.aboveColumns(first, property)))
