@@ -134,10 +134,12 @@ func (b *binder) quantifiedOver(pos problem.Position, name, op string, operand s
 	}
 	var each []plan.Expr
 	for i, e := range left {
-		is := b.operator(fields[i].Pos(), op, []plan.Expr{outer(s.level, e), outputColumn(columns, i, fields[i].Pos())})
-		if is == nil {
+		sides := []plan.Expr{outer(s.level, e), outputColumn(columns, i, fields[i].Pos())}
+		if f, _ := function.Lookup(op); !resolves(f, sides) {
+			b.wrong(fields[i].Pos(), problem.TypeMismatch, "CAST one of them", "%s cannot compare %s with %s", name, e.Type().Optional(), columns[i].Type.Optional())
 			return nil
 		}
+		is := b.operator(fields[i].Pos(), op, sides)
 		each = append(each, is)
 	}
 	match := conjunction(each)
@@ -147,6 +149,15 @@ func (b *binder) quantifiedOver(pos problem.Position, name, op string, operand s
 	any := b.newSubquery(anySubquery, pos, s, rows, value.BooleanType.WithNullability(match.Type().NotNull))
 	any.match = match
 	return any
+}
+
+func resolves(f *plan.Function, args []plan.Expr) bool {
+	arguments := make([]plan.Argument, len(args))
+	for i, e := range args {
+		arguments[i] = argument(e)
+	}
+	_, err := f.Resolve(arguments)
+	return err == nil
 }
 
 // hasSubquery reports whether a subquery stands in e for itself to be attached.
@@ -300,8 +311,9 @@ func (b *binder) semiJoin(node plan.Node, q *subquery, not bool) (joined plan.No
 	if q.kind == anySubquery {
 		match := d.substituted(q.match, f.outs)
 		if not && !match.Type().NotNull {
-			if _, keyed := d.tieOf(match); keyed {
-				// What matches goes by keys; what is NULL is asked of the rest.
+			if _, keyed := d.tieOf(match); keyed && len(f.conditions) == 0 {
+				// What matches goes by keys; what is NULL is asked of the rest. A
+				// correlated subquery has other keys.
 				rest = b.operator(q.Pos(), "NOT", []plan.Expr{q.unknown(b)})
 			} else {
 				match = b.operator(q.Pos(), "IS NOT FALSE", []plan.Expr{match})

@@ -22,7 +22,7 @@ func firstRows(n *plan.Limit) plan.Node {
 		rank.Input, rank.Order = input.Input, input.Keys
 		return rank
 	case *plan.Project: // takes off columns that were there for sorting
-		if sort, ok := input.Input.(*plan.Sort); ok && picksOnly(input) {
+		if sort, ok := input.Input.(*plan.Sort); ok {
 			rank.Input, rank.Order = sort.Input, sort.Keys
 			return &plan.Project{Input: rank, Exprs: input.Exprs, Names: input.Names, Times: input.Times}
 		}
