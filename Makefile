@@ -47,6 +47,9 @@ lint: ## vet, formatting and linters
 browser: ## the page in a real browser (needs Chromium)
 	cd test/browser && npm ci --no-audit --no-fund && TIDEMARK_BIN=$(CURDIR)/$(BIN) npm test
 
-test-peers: build browser crash ## tests with other programs: browser, killed processes
+flinkdiff: build ## random statements here and on a real Flink, which it brings up (N=300 SEED=…)
+	$(GO) run ./test/flinkdiff -n $(or $(N),300) $(if $(SEED),-seed $(SEED)) $(BIN)
 
-.PHONY: help demo build ui test race conformance golden crash bench lint browser test-peers
+test-peers: build browser crash flinkdiff ## tests with other programs: browser, killed processes, Flink
+
+.PHONY: help demo build ui test race conformance golden crash bench lint browser flinkdiff test-peers

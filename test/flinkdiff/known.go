@@ -1,0 +1,42 @@
+package main
+
+import (
+	"regexp"
+	"slices"
+)
+
+// fault is a known fault of Flink, or a deliberate difference: statements that
+// run into it are not compared.
+type fault struct {
+	kinds  []string // of statements; nil for all
+	mode   string   // "" for both
+	text   *regexp.Regexp
+	not    *regexp.Regexp                 // what the text must not have; nil for nothing
+	when   func(ours, theirs answer) bool // what the answers must look like; nil when they need not be seen
+	reason string
+}
+
+// faults are of Flink 2.1.1. What Flink refuses needs no line here.
+var faults = []fault{
+	{kinds: []string{"join", "changelog"}, text: regexp.MustCompile(`(?s)(LEFT|RIGHT|FULL) JOIN.*\b(MIN|MAX)\(|\b(MIN|MAX)\(.*(LEFT|RIGHT|FULL) JOIN`), mode: streaming,
+		reason: "MIN and MAX over an outer join do not take back"},
+	{kinds: []string{"subquery"}, text: regexp.MustCompile(`NOT EXISTS .*IS NOT DISTINCT FROM`),
+		reason: "correlated NOT EXISTS with IS NOT DISTINCT FROM loses NULL keys"},
+	{mode: streaming, text: regexp.MustCompile(`^SELECT`), not: regexp.MustCompile(`GROUP BY`),
+		when:   func(ours, theirs answer) bool { return len(theirs.rows) == 0 && len(ours.rows) == 1 },
+		reason: "in streaming mode an aggregate over no rows at all has no row; here it has one, as in batch mode"},
+}
+
+// known gives the reason why a statement is not compared in a mode, or "". It is
+// asked before there are answers (nil), and again with them.
+func known(s *statement, mode string, answers *[2]answer) string {
+	for _, f := range faults {
+		if f.kinds != nil && !slices.Contains(f.kinds, s.kind) || f.mode != "" && f.mode != mode || !f.text.MatchString(s.query) || f.not != nil && f.not.MatchString(s.query) {
+			continue
+		}
+		if f.when == nil && answers == nil || f.when != nil && answers != nil && f.when(answers[0], answers[1]) {
+			return f.reason
+		}
+	}
+	return ""
+}
