@@ -119,6 +119,16 @@ func resized[T any](s []T, n int) []T {
 	return grown
 }
 
+// Reset makes the column empty and keeps its memory, but for the heap, which may
+// be shared, for the next rows.
+func (c *Column) Reset() {
+	c.Resize(0)
+	c.Nulls, c.Heap = nil, nil
+	for _, child := range c.Children {
+		child.Reset()
+	}
+}
+
 // IsNull reports whether row i is NULL.
 func (c *Column) IsNull(i int) bool { return c.Nulls.Get(i) }
 

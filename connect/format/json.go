@@ -92,6 +92,7 @@ type JSONDecoder struct {
 	depth int
 	// unknown: a record of this call had a field that is no column.
 	unknown bool
+	spare   []*batch.Column // of a batch that nobody uses any more
 }
 
 // fault says why a value cannot be taken. The zero fault is none.
@@ -192,13 +193,32 @@ func (d *JSONDecoder) Tolerant() bool { return d.options.IgnoreErrors }
 // of a ROW in it, that is not read: the batch does not have all that was said.
 func (d *JSONDecoder) MetUnknown() bool { return d.unknown }
 
+// Reuse gives a batch back that Decode made and nobody uses any more, for the
+// next one to be made in its memory.
+func (d *JSONDecoder) Reuse(b *batch.Batch) { d.spare = b.Columns }
+
+// empty are columns without rows.
+func (d *JSONDecoder) empty() []*batch.Column {
+	columns := d.spare
+	d.spare = nil
+	if columns == nil {
+		columns = make([]*batch.Column, len(d.columns))
+		for i, c := range d.columns {
+			columns[i] = batch.NewColumn(c.Type, 0)
+		}
+	}
+	for _, c := range columns {
+		c.Reset()
+	}
+	return columns
+}
+
 // Decode reads records, one object each. A record that is an array must have
 // been cut into its elements by SplitArray before.
 func (d *JSONDecoder) Decode(block []byte, records []batch.View) (*batch.Batch, []Rejected) {
-	b := &batch.Batch{Columns: make([]*batch.Column, len(d.columns))}
-	for i, c := range d.columns {
-		b.Columns[i] = batch.NewColumn(c.Type, 0)
-		b.Columns[i].Resize(len(records))
+	b := &batch.Batch{Columns: d.empty()}
+	for _, c := range b.Columns {
+		c.Resize(len(records))
 	}
 	d.top.bind(b.Columns)
 	d.unknown = false

@@ -22,12 +22,13 @@ import (
 const (
 	bodyBytesMax     = 16 << 20 // of one body, decompressed
 	eventBytesMax    = 1 << 20
-	eventsMax        = 1 << 20  // in one body
-	badMax           = 10_000   // in one body
-	rejectionsShown  = 100      // in a receipt; all are in the quarantine
-	packEventsMin    = 64       // in a body, for which columns are better than texts
-	packKeptBytesMax = 4 << 20  // of a pack's memory that is used again
-	quarantinedBytes = 16 << 10 // of a raw event that is kept in the quarantine
+	eventsMax        = 1 << 20       // in one body
+	badMax           = 10_000        // in one body
+	rejectionsShown  = 100           // in a receipt; all are in the quarantine
+	packEventsMin    = 64            // in a body, for which columns are better than texts
+	partEvents       = batch.MaxRows // in a part of a pack
+	packKeptBytesMax = 4 << 20       // of a pack's memory that is used again
+	quarantinedBytes = 16 << 10      // of a raw event that is kept in the quarantine
 )
 
 // Rejection says why an event was not accepted.
@@ -100,14 +101,13 @@ func (in *Intake) Accept(ctx context.Context, body Body) (Receipt, error) {
 		}
 	}
 	body.Text = bytes.TrimPrefix(body.Text, []byte("\ufeff"))
-	events, err := cut(body.Text)
+	pack := in.packs.Get().(*[]byte)
+	defer in.givePack(pack)
+	found, err := in.check(body.Text, (*pack)[:0])
 	if err != nil {
 		return Receipt{}, err
 	}
-	found, err := in.check(body.Text, events)
-	if err != nil {
-		return Receipt{}, err
-	}
+	*pack = found.pack
 	receipt := Receipt{Accepted: len(found.good), Quarantined: []Rejection{}, Rejected: len(found.bad), Partition: partition}
 	for _, r := range found.bad[:min(len(found.bad), rejectionsShown)] {
 		receipt.Quarantined = append(receipt.Quarantined, rejection(r))
@@ -122,13 +122,7 @@ func (in *Intake) Accept(ctx context.Context, body Body) (Receipt, error) {
 	}
 	store := eventlog.Events{Block: body.Text, Values: found.good, Key: body.Key}
 	if len(found.good) >= packEventsMin && !found.hasMore {
-		pack := in.packs.Get().(*[]byte)
-		defer in.givePack(pack)
-		*pack = append((*pack)[:0], in.packHead...)
-		for _, b := range found.parts {
-			*pack = appendPackPart(*pack, b)
-		}
-		store = eventlog.Events{Packed: *pack, PackedCount: len(found.good), Key: body.Key}
+		store = eventlog.Events{Packed: found.pack, PackedCount: len(found.good), Key: body.Key}
 	}
 	if body.Key != "" {
 		if store.Result, err = json.Marshal(receipt); err != nil {
@@ -191,27 +185,43 @@ type event struct {
 	line int // in the body, or place in the array, from 1
 }
 
-// cut finds the events of a body: the lines of NDJSON that are not blank, or the
-// elements of an array.
-func cut(text []byte) ([]event, error) {
+// cutter finds the events of a body, some at a time, so that they are read
+// while they are in the core's cache: the lines of NDJSON that are not blank, or
+// the elements of an array.
+type cutter struct {
+	text  []byte
+	array []event // what is left of an array; nil for NDJSON
+	start int     // of the next line
+	line  int
+}
+
+func newCutter(text []byte) (*cutter, error) {
+	c := &cutter{text: text, line: 1}
 	if trimmed := bytes.TrimLeft(text, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '[' {
-		return elements(text)
+		array, err := elements(text)
+		c.array, c.start = array, len(text)
+		return c, err
 	}
-	events := make([]event, 0, min(bytes.Count(text, []byte{'\n'})+1, eventsMax))
-	for start, line := 0, 1; start < len(text); line++ {
-		end, next := len(text), len(text)
-		if i := bytes.IndexByte(text[start:], '\n'); i >= 0 {
-			end, next = start+i, start+i+1
+	return c, nil
+}
+
+// next appends up to most events; none at the end.
+func (c *cutter) next(events []event, most int) []event {
+	n := min(most, len(c.array))
+	events = append(events, c.array[:n]...)
+	c.array = c.array[n:]
+	for c.start < len(c.text) && len(events) < most {
+		end, next := len(c.text), len(c.text)
+		if i := bytes.IndexByte(c.text[c.start:], '\n'); i >= 0 {
+			end, next = c.start+i, c.start+i+1
 		}
-		if start < end && (text[start] == '{' || len(bytes.TrimSpace(text[start:end])) > 0) {
-			if len(events) == eventsMax {
-				return nil, tooMany()
-			}
-			events = append(events, event{batch.View{Offset: uint32(start), Length: uint32(end - start)}, line})
+		if c.start < end && (c.text[c.start] == '{' || len(bytes.TrimSpace(c.text[c.start:end])) > 0) {
+			events = append(events, event{batch.View{Offset: uint32(c.start), Length: uint32(end - c.start)}, c.line})
 		}
-		start = next
+		c.start = next
+		c.line++
 	}
-	return events, nil
+	return events
 }
 
 func tooMany() error {
@@ -249,38 +259,49 @@ type bad struct {
 type checked struct {
 	good    []batch.View
 	bad     []bad
-	parts   []*batch.Batch // the good ones as columns, which have views into the body
-	hasMore bool           // good ones say more than the columns have
+	pack    []byte // of the good ones
+	hasMore bool   // good ones say more than the pack, which is not made to the end then
 }
 
-// check reads every event as the table's columns. A body of mostly wrong events
-// is refused as a whole: it is not meant for this table.
-func (in *Intake) check(text []byte, events []event) (found checked, err error) {
+// check reads every event as the table's columns, and packs these behind pack. A
+// body of mostly wrong events is refused as a whole: it is not meant for this
+// table.
+func (in *Intake) check(text, pack []byte) (found checked, err error) {
+	cut, err := newCutter(text)
+	if err != nil {
+		return found, err
+	}
 	decoder := in.decoders.Get().(*format.JSONDecoder)
 	defer in.decoders.Put(decoder)
-	found.good = make([]batch.View, 0, len(events))
-	views := make([]batch.View, 0, min(len(events), batch.MaxRows))
-	lines := make([]int, 0, cap(views))
-	for len(events) > 0 {
-		views, lines = views[:0], lines[:0]
-		for len(events) > 0 && len(views) < batch.MaxRows {
-			e := events[0]
-			events = events[1:]
+	found.pack = append(pack, in.packHead...)
+	views := make([]batch.View, 0, partEvents)
+	events := make([]event, 0, partEvents)
+	for count := 0; ; {
+		if events = cut.next(events[:0], partEvents); len(events) == 0 {
+			break
+		}
+		if count += len(events); count > eventsMax {
+			return checked{}, tooMany()
+		}
+		views = views[:0]
+		for i, e := range events {
 			if e.Length > eventBytesMax {
 				found.bad = append(found.bad, bad{e, problem.New(problem.TooLarge, "the event has %d bytes, more than %d", e.Length, eventBytesMax)})
 				continue
 			}
-			views, lines = append(views, e.View), append(lines, e.line)
+			events[len(views)] = events[i] // those that views are of
+			views = append(views, e.View)
 		}
 		b, rejected := decoder.Decode(text, views)
 		found.hasMore = found.hasMore || decoder.MetUnknown()
-		if b.Rows > 0 {
-			found.parts = append(found.parts, b)
+		if b.Rows > 0 && !found.hasMore {
+			found.pack = appendPackPart(found.pack, b)
 		}
+		decoder.Reuse(b)
 		start := 0
 		for _, r := range rejected {
 			found.good = append(found.good, views[start:r.Record]...)
-			found.bad = append(found.bad, bad{event{views[r.Record], lines[r.Record]}, r.Problem})
+			found.bad = append(found.bad, bad{events[r.Record], r.Problem})
 			start = r.Record + 1
 		}
 		found.good = append(found.good, views[start:]...)

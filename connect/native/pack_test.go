@@ -42,10 +42,7 @@ func TestGoldenPack(t *testing.T) {
 		case "pack":
 			decoder := format.NewJSONDecoder(columnsOf(columns), format.JSONOptions{Strict: true})
 			text := []byte(d.Input)
-			events, err := cut(text)
-			if err != nil {
-				t.Fatal(err)
-			}
+			events := cutAll(t, text)
 			views := make([]batch.View, len(events))
 			for i, e := range events {
 				views[i] = e.View
@@ -59,6 +56,14 @@ func TestGoldenPack(t *testing.T) {
 		t.Fatalf("unknown command %s", d.Cmd)
 		return ""
 	})
+}
+
+func cutAll(t *testing.T, text []byte) []event {
+	c, err := newCutter(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.next(nil, batch.MaxRows)
 }
 
 func columnsOf(fields []value.Field) []format.Column {
@@ -106,7 +111,7 @@ func lines(n int) string {
 // A body of many events is kept as columns, one with a field that is no column
 // as it came; both read as their events do one by one.
 func TestManyEventsReadAsTheyDoOneByOne(t *testing.T) {
-	const events = 2*batch.MaxRows + 100
+	const events = 2*partEvents + 100
 	text := lines(events)
 	for name, more := range map[string]string{"packed": "", "with a field that is no column": `{"id":1,"more":[1]}`} {
 		t.Run(name, func(t *testing.T) {
@@ -165,14 +170,14 @@ func TestPacksOfOtherColumns(t *testing.T) {
 func TestReadingGoesOnInsideOfAPack(t *testing.T) {
 	main, quarantine, done := tables(t, vfs.NewMem(), 1)
 	defer done()
-	const events = batch.MaxRows + 300
+	const events = partEvents + 300
 	accept(t, NewIntake(main, quarantine, columns), lines(events), "")
 	wanted := connect.Request{Bounded: true, Columns: []connect.Column{{Name: "o", Type: value.BigIntType, Metadata: "offset"}, {Name: "id", Type: value.BigIntType}}}
 	source, err := NewSource(main, wanted)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, from := range []int{0, 1, batch.MaxRows - 1, batch.MaxRows, batch.MaxRows + 1, events - 1} {
+	for _, from := range []int{0, 1, partEvents - 1, partEvents, partEvents + 1, events - 1} {
 		r, err := source.Open(t.Context(), SplitOf(0), connect.Offset{0, 0, 0, 0, 0, 0, byte(from >> 8), byte(from)})
 		if err != nil {
 			t.Fatal(err)
@@ -199,17 +204,11 @@ func TestReadingGoesOnInsideOfAPack(t *testing.T) {
 // FuzzPack reads any bytes as a pack: an error, or rows, but no panic.
 func FuzzPack(f *testing.F) {
 	f.Add(appendPackHead(nil, everyKind))
-	text := []byte(lines(5))
-	events, err := cut(text)
+	found, err := NewIntake(nil, nil, columns).check([]byte(lines(5)), nil)
 	if err != nil {
 		f.Fatal(err)
 	}
-	in := NewIntake(nil, nil, columns)
-	found, err := in.check(text, events)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(appendPackPart(appendPackHead(nil, columns), found.parts[0]))
+	f.Add(found.pack)
 	f.Fuzz(func(t *testing.T, pack []byte) {
 		p := packReader{wanted: columns}
 		if p.begin(pack) != nil {
@@ -229,18 +228,11 @@ func FuzzPack(f *testing.F) {
 
 // Any part of a pack that is cut off is an error.
 func TestCutPacks(t *testing.T) {
-	text := []byte(lines(200))
-	events, err := cut(text)
+	found, err := NewIntake(nil, nil, columns).check([]byte(lines(200)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := NewIntake(nil, nil, columns)
-	found, err := in.check(text, events)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head := appendPackHead(nil, columns)
-	pack := appendPackPart(head, found.parts[0])
+	head, pack := appendPackHead(nil, columns), found.pack
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(0, len(pack)-1).Draw(t, "bytes")
 		p := packReader{wanted: columns}
