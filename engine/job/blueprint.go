@@ -154,6 +154,8 @@ func (c *compiler) element(n plan.Node) (*element, error) {
 		return c.match(n, number)
 	case *plan.Union:
 		return c.union(n)
+	case *plan.Unnest:
+		return c.above(n.Input, func(env operator.Environment) (engine.Operator, error) { return operator.NewUnnest(env, n) })
 	case *plan.Sort:
 		return c.ordered(n.Input, func(env operator.Environment) (engine.Operator, error) { return operator.NewSort(env, n) })
 	case *plan.Limit:
