@@ -137,6 +137,9 @@ func runKills(ctx context.Context, s *server, rounds int, random *rand.Rand) err
 	if err := s.stop(); err != nil {
 		return err
 	}
+	if err := countLog(ctx, s, "events", want); err != nil {
+		return err
+	}
 	if err := s.start(); err != nil {
 		return err
 	}

@@ -1,14 +1,15 @@
 // Command crash kills a real server with kill -9 at random times under load,
-// starts it again, and counts every acknowledged event: in the table that it
-// was posted to and in a table of windows over it, each exactly once. With
-// -stall it lets one partition of a source fall silent instead.
+// starts it again, and counts every acknowledged event: in the event log, in the
+// table that it was posted to and in a table of windows over it, each exactly
+// once. With -stall it lets one partition of a source fall silent instead.
 //
 // It is not for crashes of the machine or of a disk: store/eventlog's tests
 // have those.
 //
 // Flow: per round, start → clients repeat what was not acknowledged, with the
 // same Idempotency-Key, and then post new bodies → kill. At the end everything
-// is acknowledged, counted, and counted again after an ordinary stop.
+// is acknowledged and counted in both tables; after an ordinary stop it is
+// counted in the log, and in both tables again.
 //
 // Invariants:
 //  1. A body keeps its key and its text until it is acknowledged.
