@@ -12,8 +12,11 @@ import (
 // NULL in its key goes wherever it is sent: it has no partner anyway.
 func (c *compiler) join(n *plan.Join, number state.Operator) (*element, error) {
 	return c.meeting(n.Left, n.Right, n.Keys, number, func(env operator.Environment) (engine.Operator, error) {
-		if n.Interval != nil && env.Context.Streaming {
+		switch {
+		case n.Interval != nil && env.Context.Streaming:
 			return operator.NewIntervalJoin(env, n)
+		case n.Window != nil && env.Context.Streaming:
+			return operator.NewWindowJoin(env, n)
 		}
 		return operator.NewJoin(env, n)
 	})

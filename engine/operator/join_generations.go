@@ -472,6 +472,30 @@ func (g *generations) finishLoad(l *generationLoad, until int64) error {
 	return nil
 }
 
+// loadGenerations reads the watermark and the rows of both sides. A row does not
+// wait for a partner any more when the watermark is beyond its time and the
+// reach of its side.
+func loadGenerations(worker engine.Worker, from engine.Saved, sides [2]*generations, numbers *blockNumbers, now *engine.Watermark, reach [2]int64) error {
+	if err := loadWatermark(from, now); err != nil {
+		return err
+	}
+	var loads [2]generationLoad
+	err := from.Each(worker, func(group engine.KeyGroup, key, val []byte) error {
+		for port, side := range sides {
+			if err := side.load(&loads[port], group, key, val, numbers); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for port, side := range sides {
+		if err == nil {
+			err = side.finishLoad(&loads[port], behind(*now, reach[port]))
+		}
+	}
+	return err
+}
+
 // takeDue calls f with the rows that have no partner and whose time is before
 // until, and does not wait for them any more.
 func (g *generation) takeDue(width, until int64, f func(number uint32)) {

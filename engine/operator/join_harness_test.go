@@ -109,16 +109,17 @@ func (s storedState) size() int {
 
 // joinRunner runs a join with several workers and holds its result as a table.
 type joinRunner struct {
-	t         require
-	construct func(Environment) (engine.Operator, error)
-	streaming bool
-	keyless   bool
-	workers   []engine.Operator
-	now       engine.Watermark
-	state     storedState
-	table     map[string]int
-	appends   bool // rows must not be taken back
-	check     func(row string, mark engine.Watermark)
+	t          require
+	construct  func(Environment) (engine.Operator, error)
+	streaming  bool
+	keyless    bool
+	keyColumns []int
+	workers    []engine.Operator
+	now        engine.Watermark
+	state      storedState
+	table      map[string]int
+	appends    bool // rows must not be taken back
+	check      func(row string, mark engine.Watermark)
 }
 
 // require is what a runner needs of a test.
@@ -128,7 +129,7 @@ type require interface {
 }
 
 func newJoinRunner(t require, streaming, keyless bool, construct func(Environment) (engine.Operator, error)) *joinRunner {
-	return &joinRunner{t: t, construct: construct, streaming: streaming, keyless: keyless, now: batch.NoMark,
+	return &joinRunner{t: t, construct: construct, streaming: streaming, keyless: keyless, keyColumns: []int{joinKeyColumn}, now: batch.NoMark,
 		state: storedState{}, table: map[string]int{}}
 }
 
@@ -169,7 +170,11 @@ func (r *joinRunner) process(port int, rows []joinRow) {
 	for _, row := range rows {
 		to := 0
 		if !r.keyless {
-			to = engine.Route(engine.GroupOf(batch.AppendKey(nil, joinBatch([]joinRow{row}).Columns[:1], 0)), len(r.workers))
+			var key []*batch.Column
+			for _, column := range r.keyColumns {
+				key = append(key, joinBatch([]joinRow{row}).Columns[column])
+			}
+			to = engine.Route(engine.GroupOf(batch.AppendKey(nil, key, 0)), len(r.workers))
 		}
 		parts[to] = append(parts[to], row)
 	}
