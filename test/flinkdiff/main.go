@@ -83,6 +83,7 @@ func run(ctx context.Context, program string, o options) (err error) {
 		if o.found, err = os.MkdirTemp("", "flinkdiff-"); err != nil {
 			return err
 		}
+		defer os.Remove(o.found) // stays when it has got cases
 	}
 	fmt.Printf("seed %d\n", o.seed)
 	d := &differ{program: program, options: o}
@@ -96,7 +97,7 @@ func run(ctx context.Context, program string, o options) (err error) {
 		fmt.Printf("the differing cases are in %s; run one again with -seed %d -case NUMBER\n", o.found, o.seed)
 		return errDiffers
 	}
-	return os.Remove(o.found) // it is empty
+	return nil
 }
 
 // ownGateway is where test/cluster puts the gateway.
