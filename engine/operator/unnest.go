@@ -81,16 +81,22 @@ func (p *elementPairs) part(from int) *elementPairs {
 	return &elementPairs{row: p.row[from:to], element: p.element[from:to], position: p.position[from:to]}
 }
 
-// elementsOf pairs every row with all its elements.
+// elementsOf pairs every row with all its elements. A ROW that is NULL is none.
 func elementsOf(lists *batch.Column, rows int) *elementPairs {
 	p := &elementPairs{}
+	var absent batch.Bitmap
+	if hasRows(lists) {
+		absent = lists.Children[0].Nulls
+	}
 	for row := range rows {
 		if lists.IsNull(row) {
 			continue
 		}
 		span := lists.Spans[row]
 		for i := range span.Length {
-			p.add(uint32(row), span.Offset+i, int64(i)+1)
+			if !absent.Get(int(span.Offset + i)) {
+				p.add(uint32(row), span.Offset+i, int64(i)+1)
+			}
 		}
 	}
 	return p
@@ -149,9 +155,12 @@ func (u *Unnest) batch(in *batch.Batch, lists *batch.Column, p *elementPairs) *b
 			out.Marks[i] = in.Marks[row]
 		}
 	}
-	whole, parts := elementColumns(lists)
+	parts := lists.Children
+	if hasRows(lists) {
+		parts = lists.Children[0].Children
+	}
 	for i, part := range parts {
-		out.Columns = append(out.Columns, elements(u.types[i], part, whole, p.element))
+		out.Columns = append(out.Columns, elements(u.types[i], part, p.element))
 	}
 	if u.node.Ordinality {
 		out.Columns = append(out.Columns, ordinals(u.types[len(u.types)-1], p))
@@ -159,25 +168,21 @@ func (u *Unnest) batch(in *batch.Batch, lists *batch.Column, p *elementPairs) *b
 	return out
 }
 
-// elementColumns are the columns of elements: keys and values of maps, the
-// fields of rows. A row that is NULL, by whole, has NULL in all of them.
-func elementColumns(lists *batch.Column) (whole *batch.Column, parts []*batch.Column) {
-	if lists.Type.Kind == value.Array && lists.Type.Elem.Kind == value.Row {
-		return lists.Children[0], lists.Children[0].Children
-	}
-	return nil, lists.Children
+// hasRows reports whether the elements are ROWs, whose fields become columns.
+func hasRows(lists *batch.Column) bool {
+	return lists.Type.Kind == value.Array && lists.Type.Elem.Kind == value.Row
 }
 
 // elements gathers a column of elements.
-func elements(t value.Type, from, whole *batch.Column, rows []uint32) *batch.Column {
-	if whole == nil && !slices.Contains(rows, noElement) {
+func elements(t value.Type, from *batch.Column, rows []uint32) *batch.Column {
+	if !slices.Contains(rows, noElement) {
 		out := from.GatherWide(rows)
 		out.Type = t
 		return out
 	}
 	out := batch.NewColumn(t, len(rows))
 	for _, row := range rows {
-		if row == noElement || whole != nil && whole.IsNull(int(row)) {
+		if row == noElement {
 			out.AppendNull()
 		} else {
 			out.Append(from, int(row))
