@@ -126,11 +126,13 @@ func (n *Over) Settles() bool {
 }
 
 // looksAhead reports whether a call needs rows that come after the peers of its
-// own row.
+// own row, or any number of rows before it.
 func (c *OverCall) looksAhead() bool {
 	switch c.Function.Name {
-	case "ROW_NUMBER", "RANK", "DENSE_RANK", "LAG":
+	case "ROW_NUMBER", "RANK", "DENSE_RANK":
 		return false
+	case "LAG":
+		return c.IgnoreNulls // how far back it looks is not known
 	case "LEAD", "NTILE", "PERCENT_RANK", "CUME_DIST":
 		return true
 	}

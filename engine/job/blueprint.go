@@ -152,6 +152,10 @@ func (c *compiler) element(n plan.Node) (*element, error) {
 		return c.join(n, number)
 	case *plan.Match:
 		return c.match(n, number)
+	case *plan.Over:
+		return c.over(n, number)
+	case *plan.Rank:
+		return c.rank(n, number)
 	case *plan.Union:
 		return c.union(n)
 	case *plan.Unnest:

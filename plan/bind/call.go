@@ -19,8 +19,7 @@ func (b *binder) call(c *sql.Call, s *scope) plan.Expr {
 		return nil
 	}
 	if c.Over != nil {
-		b.over(c, s)
-		return nil
+		return b.callOver(c, s)
 	}
 	if s.match != nil {
 		if e, mine := b.matchCall(c, s); mine {
@@ -47,6 +46,10 @@ func (b *binder) call(c *sql.Call, s *scope) plan.Expr {
 		return nil
 	}
 	b.bound.Calls[c] = f
+	if f.Category == function.WindowCategory {
+		b.wrong(c.Pos(), problem.InvalidQuery, "write "+f.Name+"(…) OVER (PARTITION BY … ORDER BY …)", "%s needs OVER", f.Name)
+		return nil
+	}
 	if !b.plainCall(c, f) {
 		return nil
 	}
@@ -91,22 +94,6 @@ func (b *binder) arguments(c *sql.Call, s *scope) []plan.Expr {
 	}
 	return b.jsonArguments(c, args, s)
 }
-
-// over reports OVER and what is wrong below it.
-func (b *binder) over(c *sql.Call, s *scope) {
-	if _, ok := function.Lookup(c.Function()); !ok && !slices.Contains(overOnly, c.Function()) {
-		b.wrong(c.Pos(), problem.UnknownFunction, didYouMean(c.Function(), append(function.Names(), overOnly...), "SHOW FUNCTIONS lists them all"), "no function %s", c.Function())
-		return
-	}
-	if s.clause == "WHERE" || s.clause == "GROUP BY" || s.clause == "HAVING" {
-		b.wrong(c.Pos(), problem.InvalidQuery, "compute it in a subquery and filter around that", "a function with OVER is not allowed in %s", s.clause)
-		return
-	}
-	b.unsupported(c.Over.Pos(), "OVER", "aggregates with GROUP BY and windows in FROM work")
-}
-
-// overOnly are functions that exist with OVER only.
-var overOnly = []string{"ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST", "NTILE", "LAG", "LEAD"}
 
 // aggregateCall binds a call of an aggregate function: a column that the
 // grouping will compute.

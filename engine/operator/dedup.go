@@ -1,0 +1,272 @@
+package operator
+
+import (
+	"container/heap"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"tidemark/base/batch"
+	"tidemark/base/value"
+	"tidemark/engine"
+	"tidemark/plan"
+)
+
+// KeepFirst is a deduplication that keeps the earliest row of each partition and
+// never takes it back: by event time it is shown when the watermark has passed
+// it, as an earlier copy may still come; by processing time at once. What comes
+// later is forgotten.
+//
+// A row that is late when it comes is shown, if its partition has none yet, when
+// the watermark moves on; it is late downstream, too.
+//
+// State: key of the partition → 0 once its row was shown, or 1, when the row is
+// due (8 bytes, big endian, sign bit turned), and the row in key form.
+type KeepFirst struct {
+	env       Environment
+	schema    []value.Type // of the input
+	types     []value.Type // of the output
+	partition []int
+	time      int
+	proctime  bool
+	number    bool
+	now       engine.Watermark
+
+	table   *table
+	rows    rowStore // of each partition: its row, in key form, until it is shown
+	times   []int64  // of each partition: the time of its row
+	due     []engine.Watermark
+	flags   []groupFlags
+	queue   dueHeap
+	unsaved []uint32
+
+	encoded batch.Keys
+	codes   []uint32
+}
+
+// shownForGood is when the row of a partition was due whose row was shown.
+const shownForGood = batch.NoMark
+
+// NewKeepFirst makes the operator of a Rank that KeepsFirst.
+func NewKeepFirst(env Environment, n *plan.Rank) (*KeepFirst, error) {
+	column, ok := n.Order[0].Expr.(*plan.Column)
+	if !ok {
+		return nil, fmt.Errorf("keep the first rows: %s is no column", plan.PrintExpr(n.Order[0].Expr, n.Input.Schema()))
+	}
+	in := n.Input.Schema()
+	return &KeepFirst{
+		env: env, schema: schemaTypes(in), types: schemaTypes(n.Schema()), partition: n.Partition, time: column.Index,
+		proctime: in[column.Index].Time == plan.Proctime, number: n.Number, now: batch.NoMark,
+		table: newTable(), codes: make([]uint32, batch.MaxRows),
+	}, nil
+}
+
+// dueAt is the watermark at which a row with time t that came when the watermark
+// was mark has its place in the order of rows: when it is passed, and for a late
+// one when the watermark moves on.
+func dueAt(t int64, mark engine.Watermark) engine.Watermark {
+	if mark >= t {
+		return mark + 1
+	}
+	return t
+}
+
+// dueHeap is a heap of partitions by when they are due.
+type dueHeap []dueEntry
+
+type dueEntry struct {
+	due  engine.Watermark
+	code uint32
+}
+
+func (h dueHeap) Len() int           { return len(h) }
+func (h dueHeap) Less(i, j int) bool { return h[i].due < h[j].due }
+func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+
+// Push is for container/heap.
+func (h *dueHeap) Push(x any) { *h = append(*h, x.(dueEntry)) }
+
+// Pop is for container/heap.
+func (h *dueHeap) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
+}
+
+// Process keeps the rows that may be the first of their partitions.
+func (k *KeepFirst) Process(_ int, in *batch.Batch, emit engine.Emit) error {
+	in = in.Compact()
+	if !k.proctime {
+		var err error
+		if in, err = withTimes(k.env, in, k.time, "the time of deduplication"); err != nil || in.Rows == 0 {
+			return err
+		}
+	}
+	columns := make([]*batch.Column, len(k.partition))
+	for i, c := range k.partition {
+		columns[i] = in.Columns[c]
+	}
+	k.encoded.Encode(nil, columns, in.Rows)
+	fresh := k.table.encode(&k.encoded, k.codes, nil)
+	k.resize()
+	for _, row := range fresh {
+		k.due[k.codes[row]] = batch.Final // none yet
+	}
+	if k.proctime {
+		return k.pass(in, fresh, emit)
+	}
+	var row []byte
+	for i, code := range k.codes[:in.Rows] {
+		t, mark := milliseconds(in.Columns[k.time], i), in.Mark(i)
+		if k.due[code] <= mark || k.due[code] != batch.Final && t >= k.times[code] {
+			continue
+		}
+		row = append(batch.AppendKey(row[:0], in.Columns, i), 0)
+		k.rows.put(code, row)
+		k.times[code] = t
+		if due := dueAt(t, mark); due != k.due[code] {
+			k.due[code] = due
+			heap.Push(&k.queue, dueEntry{due, code})
+		}
+		k.note(code)
+	}
+	return nil
+}
+
+func (k *KeepFirst) resize() {
+	for len(k.due) < k.table.size() {
+		k.due, k.times, k.flags = append(k.due, batch.Final), append(k.times, 0), append(k.flags, 0)
+	}
+}
+
+func (k *KeepFirst) note(code uint32) {
+	if k.flags[code]&unsaved == 0 {
+		k.flags[code] |= unsaved
+		k.unsaved = append(k.unsaved, code)
+	}
+}
+
+// pass shows the first rows of partitions at once.
+func (k *KeepFirst) pass(in *batch.Batch, fresh []uint16, emit engine.Emit) error {
+	if len(fresh) == 0 {
+		return nil
+	}
+	for _, row := range fresh {
+		k.due[k.codes[row]] = shownForGood
+		k.note(k.codes[row])
+	}
+	out := (&batch.Batch{Columns: in.Columns, Rows: in.Rows, Sel: fresh, Marks: in.Marks}).Compact()
+	if k.number {
+		out.Columns = append(out.Columns[:len(out.Columns):len(out.Columns)], ones(out.Rows))
+	}
+	return emit(out)
+}
+
+// ones is n times the number of a first row.
+func ones(n int) *batch.Column {
+	c := batch.NewColumn(value.BigIntType.Required(), n)
+	c.Resize(n)
+	for i := range c.Ints {
+		c.Ints[i] = 1
+	}
+	return c
+}
+
+// Advance shows the rows that the watermark passes.
+func (k *KeepFirst) Advance(w engine.Watermark, emit engine.Emit) error {
+	k.now = w
+	var codes []uint32
+	for len(k.queue) > 0 && k.queue[0].due <= w {
+		e := heap.Pop(&k.queue).(dueEntry)
+		if k.due[e.code] == e.due { // else an earlier copy came
+			codes = append(codes, e.code)
+			if len(codes) == batch.MaxRows {
+				if err := k.show(codes, emit); err != nil {
+					return err
+				}
+				codes = codes[:0]
+			}
+		}
+	}
+	return k.show(codes, emit)
+}
+
+func (k *KeepFirst) show(codes []uint32, emit engine.Emit) error {
+	if len(codes) == 0 {
+		return nil
+	}
+	b := &batch.Batch{Columns: columnsOf(k.schema, len(codes)), Rows: len(codes), Marks: make([]int64, len(codes))}
+	for i, code := range codes {
+		row := k.rows.get(code)
+		if _, err := batch.AppendRow(b.Columns, row[:len(row)-1]); err != nil {
+			return fmt.Errorf("show the first row: %w", err)
+		}
+		b.Marks[i] = k.due[code] - 1
+		k.rows.drop(code)
+		k.due[code] = shownForGood
+		k.note(code)
+	}
+	if k.number {
+		b.Columns = append(b.Columns, ones(b.Rows))
+	}
+	return emit(b)
+}
+
+// Flush has held nothing back.
+func (k *KeepFirst) Flush(engine.Emit) error { return nil }
+
+// Save writes the partitions that have changed.
+func (k *KeepFirst) Save(to engine.Changes) error {
+	var val []byte
+	for _, code := range k.unsaved {
+		k.flags[code] &^= unsaved
+		key := k.table.key(code)
+		val = append(val[:0], 0)
+		if k.due[code] != shownForGood {
+			row := k.rows.get(code)
+			val[0] = 1
+			val = binary.BigEndian.AppendUint64(val, uint64(k.due[code])^1<<63)
+			val = append(val, row[:len(row)-1]...)
+		}
+		to.Put(engine.GroupOf(key), key, val)
+	}
+	k.unsaved = k.unsaved[:0]
+	return nil
+}
+
+// Load reads the partitions of this worker.
+func (k *KeepFirst) Load(from engine.Saved) error {
+	err := from.Each(k.env.Worker, func(_ engine.KeyGroup, key, val []byte) error {
+		code := k.table.put(key)
+		k.resize()
+		if len(val) > 0 && val[0] == 0 {
+			k.due[code] = shownForGood
+			return nil
+		}
+		if len(val) < 9 {
+			return errors.New("the state of a partition is cut off")
+		}
+		columns := columnsOf(k.schema, 1)
+		if _, err := batch.AppendRow(columns, val[9:]); err != nil {
+			return err
+		}
+		k.rows.put(code, append(append([]byte(nil), val[9:]...), 0))
+		k.times[code], k.due[code] = milliseconds(columns[k.time], 0), int64(binary.BigEndian.Uint64(val[1:])^1<<63)
+		k.queue = append(k.queue, dueEntry{k.due[code], code})
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("load the first rows: %w", err)
+	}
+	slices.SortFunc(k.queue, func(a, b dueEntry) int { // any order of equals is a heap
+		switch {
+		case a.due < b.due:
+			return -1
+		case a.due > b.due:
+			return 1
+		}
+		return 0
+	})
+	return nil
+}

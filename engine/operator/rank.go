@@ -1,0 +1,449 @@
+package operator
+
+import (
+	"bytes"
+	"container/heap"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"tidemark/base/batch"
+	"tidemark/base/value"
+	"tidemark/engine"
+	"tidemark/plan"
+)
+
+// Rank keeps the first rows of each partition: Top-N.
+//
+// In streaming mode it gives a changelog, compacted between two flushes: with
+// the number as a column the rows whose numbers have changed, without it only
+// the rows that came in and went out. With windows it shows the rows of a window
+// once, when the window is over, and forgets them; rows that come later are
+// late. In batch mode it shows the rows at the end.
+//
+// As long as no row is taken back, only rows that are shown are kept. An input
+// that takes rows back can bring any row up, so that all are kept.
+//
+// State: the rows (orderedRows). What was shown is not stored: as every Save
+// follows a Flush, it can be computed.
+type Rank struct {
+	env      Environment
+	node     *plan.Rank
+	rows     *orderedRows
+	retracts bool
+	windows  *rankWindows // nil without windows
+	now      engine.Watermark
+
+	shown   map[uint32][]numberedRow // of each partition, what was shown last
+	touched map[uint32]bool
+	pending []uint32 // touched partitions, in order of the first change
+}
+
+// numberedRow is a row with its number.
+type numberedRow struct {
+	row    uint32
+	number int64
+}
+
+// NewRank makes the operator. retracts says that the input takes rows back; then
+// windows are not final, and rows are shown as they come.
+func NewRank(env Environment, n *plan.Rank) (*Rank, error) {
+	rows, err := newOrderedRows(n.Input.Schema(), n.Partition, n.Order)
+	if err != nil {
+		return nil, err
+	}
+	rows.latestFirst = n.LatestFirst
+	r := &Rank{
+		env: env, node: n, rows: rows, retracts: env.Retracts, now: batch.NoMark,
+		shown: map[uint32][]numberedRow{}, touched: map[uint32]bool{},
+	}
+	if n.WindowEnd >= 0 && !env.Retracts && env.Context.Streaming {
+		r.windows = newRankWindows(env, n)
+	}
+	return r, nil
+}
+
+// Process takes rows into their partitions, or out of them.
+func (r *Rank) Process(_ int, in *batch.Batch, _ engine.Emit) error {
+	in = in.Compact()
+	if r.windows != nil {
+		in = r.windows.onTime(in)
+	}
+	if in.Rows == 0 || r.node.To < r.node.From {
+		return nil
+	}
+	codes, keys, err := r.rows.locate(r.env.Context, in)
+	if err != nil {
+		return err
+	}
+	for i, code := range codes {
+		r.take(code, in, keys, i)
+	}
+	return nil
+}
+
+func (r *Rank) take(code uint32, in *batch.Batch, keys []*batch.Column, i int) {
+	switch {
+	case in.Kind(i).Retracts():
+		if row, ok := r.rows.find(code, in.Columns, keys, i); ok {
+			r.rows.remove(row)
+		} // else it is taken back before it came, or was never there
+	case r.retracts:
+		r.rows.insert(code, in.Columns, keys, i)
+	case r.isFull(code) && r.rows.isBehind(r.rows.runs[code].last(), keys, i):
+		return
+	default:
+		r.rows.insert(code, in.Columns, keys, i)
+		r.prune(code)
+	}
+	if r.windows != nil {
+		r.windows.note(code, milliseconds(in.Columns[r.node.WindowEnd], i))
+	} else {
+		r.touch(code)
+	}
+}
+
+func (r *Rank) touch(code uint32) {
+	if !r.touched[code] {
+		r.touched[code] = true
+		r.pending = append(r.pending, code)
+	}
+}
+
+// isFull reports whether a row behind the last one of a partition is surely not
+// shown.
+func (r *Rank) isFull(code uint32) bool {
+	return r.node.Function == plan.RowNumber && int64(r.rows.runs[code].size) >= r.node.To
+}
+
+// prune removes the rows that are behind what is shown.
+func (r *Rank) prune(code uint32) {
+	run := r.rows.runs[code]
+	if r.node.Function == plan.RowNumber {
+		if int64(run.size) > r.node.To {
+			r.rows.remove(run.last())
+		}
+		return
+	}
+	var behind []uint32
+	r.number(code, func(row uint32, number int64) bool {
+		if number > r.node.To {
+			behind = append(behind, row)
+		}
+		return true
+	})
+	for _, row := range behind {
+		r.rows.remove(row)
+	}
+}
+
+// number visits the rows of a partition in order with their numbers.
+func (r *Rank) number(code uint32, visit func(row uint32, number int64) bool) {
+	var before uint32
+	position, number := int64(0), int64(0)
+	r.rows.runs[code].each(func(row uint32) bool {
+		isPeer := position > 0 && r.rows.arePeers(before, row)
+		position++
+		switch {
+		case r.node.Function == plan.RowNumber, r.node.Function == plan.PlainRank && !isPeer:
+			number = position
+		case r.node.Function == plan.DenseRank && !isPeer:
+			number++
+		}
+		before = row
+		return visit(row, number)
+	})
+}
+
+// first is the rows to be shown of a partition.
+func (r *Rank) first(code uint32) []numberedRow {
+	var first []numberedRow
+	r.number(code, func(row uint32, number int64) bool {
+		if number > r.node.To {
+			return false
+		}
+		if number >= r.node.From {
+			first = append(first, numberedRow{row, number})
+		}
+		return true
+	})
+	return first
+}
+
+// Flush shows what has changed since the last Flush.
+func (r *Rank) Flush(emit engine.Emit) error {
+	if !r.env.Context.Streaming || r.windows != nil {
+		return nil
+	}
+	return r.show(emit)
+}
+
+// Advance notes the watermark, shows windows that are over, and in batch mode,
+// at the end of the input, everything.
+func (r *Rank) Advance(w engine.Watermark, emit engine.Emit) error {
+	if r.windows != nil {
+		for _, code := range r.windows.over(w) {
+			if err := r.close(code, emit); err != nil {
+				return err
+			}
+		}
+	} else if w == batch.Final {
+		if err := r.show(emit); err != nil {
+			return err
+		}
+	}
+	r.now = w
+	return nil
+}
+
+// close shows the rows of a window's partition and forgets them.
+func (r *Rank) close(code uint32, emit engine.Emit) error {
+	out := r.changelog(emit)
+	for _, x := range r.first(code) {
+		if err := out.add(batch.Insert, x); err != nil {
+			return err
+		}
+	}
+	if err := out.out.flush(); err != nil {
+		return err
+	}
+	for _, row := range r.rows.list(code) {
+		r.rows.remove(row)
+	}
+	r.rows.forget(code)
+	return nil
+}
+
+func (r *Rank) show(emit engine.Emit) error {
+	out := r.changelog(emit)
+	for _, code := range r.pending {
+		delete(r.touched, code)
+		before, after := r.shown[code], r.first(code)
+		var err error
+		if r.node.Function == plan.RowNumber && (r.node.Number || r.node.From == r.node.To) {
+			err = r.showByNumber(before, after, out)
+		} else {
+			err = r.showRows(before, after, out)
+		}
+		if err != nil {
+			return err
+		}
+		r.setShown(code, before, after)
+		if r.rows.runs[code].size == 0 {
+			r.rows.forget(code)
+		}
+	}
+	r.pending = r.pending[:0]
+	r.rows.release()
+	return out.out.flush()
+}
+
+// setShown notes what downstream has of a partition.
+func (r *Rank) setShown(code uint32, before, after []numberedRow) {
+	for _, x := range before {
+		r.rows.flags[x.row] &^= rowShown
+	}
+	for _, x := range after {
+		r.rows.flags[x.row] |= rowShown
+	}
+	if len(after) == 0 {
+		delete(r.shown, code)
+	} else {
+		r.shown[code] = after
+	}
+}
+
+// showByNumber shows what has changed where each number has one row: a row
+// replaces the one that had its number.
+func (r *Rank) showByNumber(before, after []numberedRow, out *rankChangelog) error {
+	for i := range max(len(before), len(after)) {
+		var err error
+		switch {
+		case i >= len(after):
+			err = out.add(batch.Delete, before[i])
+		case i >= len(before):
+			err = out.add(batch.Insert, after[i])
+		case before[i].row == after[i].row || bytes.Equal(r.rows.row(before[i].row), r.rows.row(after[i].row)):
+		default:
+			if err = out.add(batch.UpdateBefore, before[i]); err == nil {
+				err = out.add(batch.UpdateAfter, after[i])
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// showRows shows which rows went out and which came in.
+func (r *Rank) showRows(before, after []numberedRow, out *rankChangelog) error {
+	before, after = r.differing(before, after)
+	left := make(map[string]int, len(before))
+	for _, x := range before {
+		left[r.identity(x)]++
+	}
+	var added []numberedRow
+	for _, x := range after {
+		if id := r.identity(x); left[id] > 0 {
+			left[id]--
+		} else {
+			added = append(added, x)
+		}
+	}
+	for i := len(before) - 1; i >= 0; i-- { // of equal rows the last ones go
+		if id := r.identity(before[i]); left[id] > 0 {
+			left[id]--
+			if err := out.add(batch.Delete, before[i]); err != nil {
+				return err
+			}
+		}
+	}
+	for _, x := range added {
+		if err := out.add(batch.Insert, x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// differing is what is left of both lists without what they begin and end with
+// alike.
+func (r *Rank) differing(before, after []numberedRow) (b, a []numberedRow) {
+	same := func(x, y numberedRow) bool { return x.row == y.row && (x.number == y.number || !r.node.Number) }
+	for len(before) > 0 && len(after) > 0 && same(before[0], after[0]) {
+		before, after = before[1:], after[1:]
+	}
+	for len(before) > 0 && len(after) > 0 && same(before[len(before)-1], after[len(after)-1]) {
+		before, after = before[:len(before)-1], after[:len(after)-1]
+	}
+	return before, after
+}
+
+// identity is what makes a shown row another one.
+func (r *Rank) identity(x numberedRow) string {
+	if !r.node.Number {
+		return string(r.rows.row(x.row))
+	}
+	return string(binary.BigEndian.AppendUint64(append([]byte(nil), r.rows.row(x.row)...), uint64(x.number)))
+}
+
+// Save writes the rows that came since the last Save and are still there.
+func (r *Rank) Save(to engine.Changes) error {
+	r.rows.save(to)
+	return nil
+}
+
+// Load reads the rows of this worker.
+func (r *Rank) Load(from engine.Saved) error {
+	err := from.Each(r.env.Worker, func(_ engine.KeyGroup, key, val []byte) error {
+		row, columns, err := r.rows.load(r.env.Context, key, val)
+		if err != nil {
+			return err
+		}
+		code := r.rows.owners[row]
+		if r.windows != nil {
+			r.windows.note(code, milliseconds(columns[r.node.WindowEnd], 0))
+		} else if !r.env.Context.Streaming {
+			r.touch(code)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("load the first rows: %w", err)
+	}
+	if r.env.Context.Streaming && r.windows == nil {
+		for code := range r.rows.runs {
+			r.setShown(uint32(code), nil, r.first(uint32(code)))
+		}
+	}
+	return nil
+}
+
+// rankWindows says when the partitions of a window are over.
+type rankWindows struct {
+	assigner *assigner // for its clock only
+	column   int       // window_end
+	codes    map[int64][]uint32
+	known    map[uint32]int64 // end of each partition's window
+	ends     windowHeap
+	dropped  func(rows int)
+}
+
+func newRankWindows(env Environment, n *plan.Rank) *rankWindows {
+	w := &rankWindows{assigner: &assigner{}, column: n.WindowEnd, codes: map[int64][]uint32{}, known: map[uint32]int64{}, dropped: env.Dropped}
+	source := plan.WindowOrigins(n.Input)[n.WindowEnd].Source
+	if source != nil && plan.WindowClockOf(source).Kind == value.TimestampLTZ && env.Context.Zone != time.UTC {
+		w.assigner.zone = env.Context.Zone
+	}
+	return w
+}
+
+// onTime is the rows whose windows were not over when they came.
+func (w *rankWindows) onTime(in *batch.Batch) *batch.Batch {
+	if in.Marks == nil {
+		return in
+	}
+	ends := in.Columns[w.column]
+	sel := make([]uint16, 0, in.Rows)
+	for i := range in.Rows {
+		if in.Marks[i] < w.assigner.fires(milliseconds(ends, i)) {
+			sel = append(sel, uint16(i))
+		}
+	}
+	if len(sel) == in.Rows {
+		return in
+	}
+	if w.dropped != nil {
+		w.dropped(in.Rows - len(sel))
+	}
+	return (&batch.Batch{Columns: in.Columns, Rows: in.Rows, Sel: sel, Kinds: in.Kinds, Marks: in.Marks}).Compact()
+}
+
+// note says that a partition belongs to the window that ends at end.
+func (w *rankWindows) note(code uint32, end int64) {
+	if _, known := w.known[code]; known {
+		return
+	}
+	w.known[code] = end
+	if _, queued := w.codes[end]; !queued {
+		heap.Push(&w.ends, end)
+	}
+	w.codes[end] = append(w.codes[end], code)
+}
+
+// over gives the partitions of windows that are over at the watermark, and
+// forgets them.
+func (w *rankWindows) over(at engine.Watermark) []uint32 {
+	var codes []uint32
+	for len(w.ends) > 0 && w.assigner.fires(w.ends[0]) <= at {
+		end := heap.Pop(&w.ends).(int64)
+		for _, code := range w.codes[end] {
+			delete(w.known, code)
+			codes = append(codes, code)
+		}
+		delete(w.codes, end)
+	}
+	return codes
+}
+
+// changelog collects shown rows.
+func (r *Rank) changelog(emit engine.Emit) *rankChangelog {
+	return &rankChangelog{rows: r.rows, number: r.node.Number, out: newRowChangelog(schemaTypes(r.node.Schema()), r.now, emit)}
+}
+
+// rankChangelog collects rows, with their numbers where these are shown.
+type rankChangelog struct {
+	rows   *orderedRows
+	number bool
+	out    *rowChangelog
+	key    []byte
+}
+
+func (c *rankChangelog) add(kind batch.Kind, x numberedRow) error {
+	c.key = c.key[:0]
+	if c.number {
+		c.key = binary.LittleEndian.AppendUint64(append(c.key, 1), uint64(x.number))
+	}
+	return c.out.add(kind, c.rows.row(x.row), c.key)
+}
