@@ -277,6 +277,8 @@ func sameHead(a, b Expr) bool {
 	case *Field:
 		b, ok := b.(*Field)
 		return ok && a.Index == b.Index
+	case interface{ Same(Expr) bool }: // what the binder has in expressions for a while
+		return a.Same(b)
 	}
 	return false
 }

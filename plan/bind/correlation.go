@@ -23,8 +23,15 @@ type outerColumn struct {
 	expr plan.Expr // over the input of the query that the level is of
 }
 
+// Same tells plan.EqualExprs whether e is the same value of the same row.
+func (o *outerColumn) Same(e plan.Expr) bool {
+	other, ok := e.(*outerColumn)
+	return ok && o.of == other.of && plan.EqualExprs(o.expr, other.expr)
+}
+
+// outer is e for a subquery: what is constant for the level is so inside too.
 func outer(of *level, e plan.Expr) plan.Expr {
-	if _, constant := e.(*plan.Literal); constant {
+	if !hasColumns(e) && !hasSubquery(e) && plan.Deterministic(e) {
 		return e
 	}
 	o := &outerColumn{of: of, expr: e}

@@ -38,6 +38,9 @@ func (b *binder) newSubquery(kind subqueryKind, pos problem.Position, s *scope, 
 	return q
 }
 
+// Same tells plan.EqualExprs that a subquery is itself.
+func (q *subquery) Same(e plan.Expr) bool { return plan.Expr(q) == e }
+
 // lifted is the subquery for an expression that moves: f maps what it takes from
 // the outer row.
 func (q *subquery) lifted(f func(plan.Expr) plan.Expr) *subquery {

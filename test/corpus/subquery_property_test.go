@@ -1,0 +1,249 @@
+package corpus
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// subqueryTables are small tables with repetitions and NULLs, one of them empty,
+// and one that certainly has no NULL.
+const subqueryTables = `
+CREATE TABLE r (x INT, y INT);
+CREATE TABLE s (x INT, y INT);
+CREATE TABLE n (x INT NOT NULL, y INT NOT NULL);
+CREATE TABLE e (x INT, y INT);`
+
+var subqueryFeeds = []feed{
+	{"r", `{"x": 1, "y": 1}
+{"x": 1, "y": 2}
+{"x": 2, "y": null}
+{"x": null, "y": 0}`},
+	{"s", `{"x": 1, "y": 2}
+{"x": 3, "y": 1}
+{"x": 3, "y": 1}`},
+	{"n", `{"x": 0, "y": 1}
+{"x": 2, "y": 2}`},
+	{"r", `{"x": 3, "y": 2}
+{"x": 1, "y": 2}`},
+	{"s", `{"x": null, "y": null}
+{"x": 2, "y": 3}`},
+	{"n", `{"x": 1, "y": 0}`},
+}
+
+// TestRandomSubqueries asks random questions with subqueries and set operations
+// of the embedded engine and of DuckDB.
+func TestRandomSubqueries(t *testing.T) {
+	w := newWorld()
+	if err := w.define(t.Context(), subqueryTables); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range subqueryFeeds {
+		if _, err := w.feed(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := newOracle(t, w)
+	if _, err := w.feed(t.Context(), feed{"e", ""}); err != nil {
+		t.Fatal(err)
+	}
+	checked, refused := 0, 0
+	rapid.Check(t, func(r *rapid.T) {
+		g := &questions{t: r}
+		text := g.question()
+		want, err := o.ask(t.Context(), text)
+		if err != nil {
+			refused++ // DuckDB cannot do all of it either
+			return
+		}
+		checked++
+		s := rapid.SampledFrom(settings).Draw(r, "setting")
+		a, err := w.run(t.Context(), s, text)
+		if err != nil {
+			r.Fatalf("%s: %v\n%s", s, err, text)
+		}
+		got, err := a.rows()
+		if err != nil {
+			r.Fatalf("%s: %v in\n%s\n%s", s, err, a.log(), text)
+		}
+		if diff := cmp.Diff(lines(want, false), lines(got, false)); diff != "" {
+			r.Fatalf("%s: DuckDB answers otherwise (-DuckDB +embedded):\n%s\n%s", s, diff, text)
+		}
+	})
+	if checked < refused {
+		t.Errorf("DuckDB refused %d questions and answered %d only", refused, checked)
+	}
+}
+
+// questions makes random queries over subqueryTables.
+type questions struct {
+	t       *rapid.T
+	aliases int
+}
+
+// names are what a name can mean at a place: the aliases of the tables, the
+// innermost last.
+type names []string
+
+func (g *questions) pick(of ...string) string { return rapid.SampledFrom(of).Draw(g.t, "pick") }
+
+func (g *questions) chance(percent int) bool {
+	return rapid.IntRange(0, 99).Draw(g.t, "chance") < percent
+}
+
+// table is a table with a new alias.
+func (g *questions) table(around names) (from string, inside names) {
+	g.aliases++
+	alias := fmt.Sprintf("t%d", g.aliases)
+	return g.pick("r", "s", "n", "e", "r", "s") + " AS " + alias, append(append(names{}, around...), alias)
+}
+
+// column is a column of some table, mostly of the innermost.
+func (g *questions) column(in names) string {
+	alias := in[len(in)-1]
+	if g.chance(40) {
+		alias = g.pick(in...)
+	}
+	return alias + "." + g.pick("x", "y")
+}
+
+func (g *questions) value(in names) string {
+	switch {
+	case g.chance(10):
+		return g.pick("0", "1", "2")
+	case g.chance(10):
+		return g.column(in) + " + 1"
+	}
+	return g.column(in)
+}
+
+// aggregated is an argument of an aggregate function. It has a column of the
+// query's own: of outer columns alone the aggregate would be the outer query's.
+func (g *questions) aggregated(in names) string {
+	own := g.column(in[len(in)-1:])
+	if g.chance(20) {
+		return own + " + " + g.column(in)
+	}
+	return own
+}
+
+func (g *questions) comparison() string { return g.pick("=", "=", "<>", "<", ">=") }
+
+// condition is a condition with subqueries up to the depth. Rows of several
+// values are not compared: DuckDB takes NULLs in them for values.
+func (g *questions) condition(depth int, in names) string {
+	kinds := []string{"compare", "compare", "null", "is"}
+	if depth > 0 {
+		kinds = append(kinds, "not", "and", "or", "exists", "exists", "in", "in", "quantified", "scalar", "scalar")
+	}
+	not := ""
+	if g.chance(40) {
+		not = "NOT "
+	}
+	switch g.pick(kinds...) {
+	case "null":
+		return g.column(in) + " IS " + not + "NULL"
+	case "is":
+		return "(" + g.condition(depth-1, in) + ") IS " + not + g.pick("TRUE", "FALSE")
+	case "not":
+		return "NOT (" + g.condition(depth-1, in) + ")"
+	case "and":
+		return g.condition(depth-1, in) + " AND " + g.condition(depth-1, in)
+	case "or":
+		return "(" + g.condition(depth-1, in) + " OR " + g.condition(depth-1, in) + ")"
+	case "exists":
+		return not + "EXISTS (" + g.rows(depth-1, 1, in) + ")"
+	case "in":
+		return g.value(in) + " " + not + "IN (" + g.rows(depth-1, 1, in) + ")"
+	case "quantified":
+		return g.value(in) + " " + g.comparison() + " " + g.pick("ANY", "ALL") + " (" + g.rows(depth-1, 1, in) + ")"
+	case "scalar":
+		return g.value(in) + " " + g.comparison() + " (" + g.scalar(depth-1, in) + ")"
+	}
+	return g.value(in) + " " + g.comparison() + " " + g.value(in)
+}
+
+// where is a WHERE clause, or none.
+func (g *questions) where(depth int, in names) string {
+	switch {
+	case g.chance(15):
+		return ""
+	case len(in) > 1 && g.chance(60):
+		return " WHERE " + in[len(in)-1] + "." + g.pick("x", "y") + " " + g.pick("=", "=", "=", "<") + " " + g.column(in[:len(in)-1]) + " AND " + g.condition(depth, in)
+	}
+	return " WHERE " + g.condition(depth, in)
+}
+
+// rows is a query of some columns.
+func (g *questions) rows(depth, columns int, around names) string {
+	if depth > 0 && g.chance(20) {
+		op := g.pick("UNION", "UNION ALL", "INTERSECT", "EXCEPT", "INTERSECT ALL", "EXCEPT ALL")
+		return g.rows(depth-1, columns, around) + " " + op + " " + g.rows(depth-1, columns, around)
+	}
+	from, in := g.table(around)
+	where := g.where(depth, in)
+	if depth > 0 && g.chance(20) {
+		more, both := g.table(in)
+		from += g.pick(" JOIN ", " LEFT JOIN ") + more + " ON " + g.column(both[len(both)-1:]) + " = " + g.column(in[len(in)-1:])
+		if g.chance(30) {
+			from += " AND " + g.condition(0, both)
+		}
+	}
+	var selected []string
+	if g.chance(20) {
+		key := g.column(in[len(in)-1:])
+		for range columns {
+			selected = append(selected, g.pick(key, "COUNT(*)", "MAX("+g.aggregated(in)+")"))
+		}
+		having := ""
+		if g.chance(30) {
+			having = " HAVING COUNT(*) > 1"
+		}
+		return "SELECT " + strings.Join(selected, ", ") + " FROM " + from + where + " GROUP BY " + key + having
+	}
+	for range columns {
+		selected = append(selected, g.value(in))
+	}
+	return "SELECT " + g.pick("", "", "DISTINCT ") + strings.Join(selected, ", ") + " FROM " + from + where
+}
+
+// scalar is a query of one row and column.
+func (g *questions) scalar(depth int, around names) string {
+	from, in := g.table(around)
+	value := g.aggregated(in)
+	call := g.pick("COUNT(*)", "COUNT("+value+")", "MAX("+value+")", "MIN("+value+")", "SUM("+value+")", "COUNT(*) + 1", "COUNT(DISTINCT "+value+")")
+	having := ""
+	if g.chance(15) {
+		having = " HAVING " + g.pick("COUNT(*) > 1", "COUNT(*) = 0")
+	}
+	return "SELECT " + call + " FROM " + from + g.where(depth, in) + having
+}
+
+// question is a whole query.
+func (g *questions) question() string {
+	const depth = 3
+	if g.chance(15) {
+		return g.rows(depth, 2, nil)
+	}
+	from, in := g.table(nil)
+	selected := []string{g.column(in), g.column(in)}
+	if g.chance(40) {
+		selected = append(selected, "("+g.scalar(depth-1, in)+")")
+	}
+	if g.chance(40) {
+		selected = append(selected, g.condition(depth-1, in))
+	}
+	where := g.where(depth-1, in)
+	if g.chance(30) {
+		lateral := g.rows(depth-1, 1, in)
+		if g.chance(40) {
+			lateral = g.scalar(depth-1, in)
+		}
+		from += g.pick(" CROSS JOIN LATERAL ("+lateral+") AS l (v)", " LEFT JOIN LATERAL ("+lateral+") AS l (v) ON TRUE", " LEFT JOIN LATERAL ("+lateral+") AS l (v) ON l.v > 0")
+		selected = append(selected, "l.v")
+	}
+	return "SELECT " + strings.Join(selected, ", ") + " FROM " + from + where
+}
