@@ -106,7 +106,7 @@ var aggregates = []*plan.Function{
 		Doc:        "The values that are not NULL, repeats too. Flink gives a MULTISET, here an ARRAY: both unnest alike.",
 		DuckDB:     "", Flink: "COLLECT($*)",
 	}, form{params: []parameter{anyColumn}, result: func(params []value.Type) value.Type {
-		return value.ArrayOf(params[0].Required()).Required()
+		return value.ArrayOf(params[0]).Required()
 	}, state: newOrdered(showValues)}),
 	define(plan.Function{
 		Name: "JSON_ARRAYAGG", Category: "aggregate", Aggregate: true,
