@@ -201,6 +201,7 @@ func (p *Pipeline) jobOf(change catalog.Change, session bind.Session) (target.Jo
 		if err != nil {
 			return job, err
 		}
+		session.Expand = false // the stored table keeps the last row of a key by itself
 		bound, err := bind.Query(p.catalog, session, all)
 		if err != nil {
 			return job, err

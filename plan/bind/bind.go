@@ -61,8 +61,12 @@ type Session struct {
 	Config    map[string]string
 
 	// Expand reads materialized tables as the queries they are made of, as jobs
-	// do, instead of as stored tables.
+	// do, instead of as stored tables, and native tables from their events.
 	Expand bool
+
+	// Changing reports whether the events of an external table may take back
+	// earlier ones; nil means that none do.
+	Changing func(*plan.Table) bool
 }
 
 // Bound is a query with its meaning.

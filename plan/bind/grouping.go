@@ -27,7 +27,7 @@ type grouping struct {
 	imagined []product // of column width+i
 	legacy   *legacyWindow
 	columns  []plan.Expr // the keys as columns of input, where it computes some of them for SESSION; nil otherwise
-	wrong    bool // a key is missing: its columns are not to be complained about
+	wrong    bool        // a key is missing: its columns are not to be complained about
 }
 
 // product is what an imagined column stands for.

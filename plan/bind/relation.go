@@ -123,7 +123,7 @@ func (b *binder) tableByName(ref *sql.TableRef) (plan.Node, string) {
 		return b.view(table, ref.Path.Pos()), name
 	}
 	table = b.hinted(table, ref.Hints)
-	return scan(table, b.session.Streaming, b.idleTimeout(table)), name
+	return b.normalized(table, scan(table, b.session.Streaming, b.idleTimeout(table))), name
 }
 
 // findTable looks a path up as written, and without the names of the one

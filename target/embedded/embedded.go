@@ -17,7 +17,6 @@ package embedded
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"tidemark/base/batch"
 	"tidemark/base/problem"
@@ -126,31 +125,21 @@ func sources(n plan.Node, open func(*plan.Scan) (connect.Source, error)) (map[*p
 	return all, failed
 }
 
-// updating finds the scans whose rows may take back earlier ones: those of
-// changelog formats.
+// updating finds the scans whose rows may take back earlier ones.
 func updating(all map[*plan.Scan]connect.Source) map[*plan.Scan]bool {
 	changing := map[*plan.Scan]bool{}
 	for scan := range all {
-		if f, err := format.ByName(scan.Table.Options["format"]); err == nil && f.Changes {
+		if changes(scan.Table) {
 			changing[scan] = true
 		}
 	}
 	return changing
 }
 
-// checkDuplicates refuses to read changelogs whose changes may come twice.
-func (s *Session) checkDuplicates(changing map[*plan.Scan]bool) error {
-	const setting = "table.exec.source.cdc-events-duplicate"
-	if !strings.EqualFold(s.config[setting], "true") {
-		return nil
-	}
-	for scan := range changing {
-		if len(scan.Table.PrimaryKey) > 0 {
-			return problem.New(problem.Unsupported, "%s is not supported yet: %s would have to be read by its key", setting, scan.Table.Name).
-				WithHint("leave it out where every change comes once")
-		}
-	}
-	return nil
+// changes reports whether a table is read from a changelog format.
+func changes(t *plan.Table) bool {
+	f, err := format.ByName(t.Options["format"])
+	return err == nil && f.Changes
 }
 
 // source opens the source of a scan in a script.
@@ -219,13 +208,9 @@ func (s *Session) run(ctx context.Context, n plan.Node, sink connect.Sink) error
 	if err != nil {
 		return err
 	}
-	changing := updating(from)
-	if err := s.checkDuplicates(changing); err != nil {
-		return err
-	}
 	now := s.binding().Now
 	spec := job.Spec{
-		Name: "script", Plan: n, Sources: from, Updating: changing, Sink: sink, Parallelism: s.options.Parallelism,
+		Name: "script", Plan: n, Sources: from, Updating: updating(from), Sink: sink, Parallelism: s.options.Parallelism,
 		Context: plan.Context{Zone: s.zone, Now: now, Start: now, Streaming: s.options.Streaming},
 	}
 	if s.options.Streaming && s.options.Parallelism <= 1 {

@@ -117,25 +117,8 @@ func (k *keeper) check() error {
 		return problem.New(problem.InvalidQuery, "the rows of %s change, and nothing tells them apart", k.job.Table.Name).
 			WithHint("declare a PRIMARY KEY, select the columns it is grouped by, or write 'emit' = 'final'")
 	}
-	if err := k.readsUpserts(); err != nil {
-		return err
-	}
 	_, err = job.New(job.Spec{Name: k.job.Table.Name, Plan: k.job.Plan, Sources: from, Updating: changing, Sink: &answer{}, Context: plan.Context{Zone: k.job.Zone, Streaming: true}})
 	return err
-}
-
-// readsUpserts refuses to compute from a native table with a key: its events
-// replace each other, and jobs would count every one of them.
-func (k *keeper) readsUpserts() error {
-	var refused error
-	plan.Inspect(k.job.Plan, func(n plan.Node) bool {
-		if s, ok := n.(*plan.Scan); ok && s.Table.Kind == plan.Native && s.Table.PrimaryKey != nil && s.Table.Name != k.job.Table.Name {
-			refused = problem.New(problem.Unsupported, "a materialized table over %s, whose rows replace each other by key, is not built yet", s.Table.Name).
-				WithHint("leave the primary key of %s out, or ask questions about it", s.Table.Name)
-		}
-		return true
-	})
-	return refused
 }
 
 // open makes the stored table and sees to it that it, the state and the
