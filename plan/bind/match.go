@@ -32,8 +32,9 @@ func (b *binder) matchRecognize(m *sql.MatchRecognize, outer *scope) plan.Node {
 		return nil
 	}
 	n.Skip = b.matchSkip(m, n)
-	b.define(m, n, rows)
-	b.measures(m, n, rows)
+	sets := b.subsets(m, n)
+	b.define(m, &matchScope{node: n, rows: rows, sets: sets})
+	b.measures(m, &matchScope{node: n, rows: rows, sets: sets, defined: -1})
 	if len(b.found) > before {
 		return nil
 	}
@@ -44,9 +45,6 @@ func (b *binder) matchRecognize(m *sql.MatchRecognize, outer *scope) plan.Node {
 func (b *binder) refuseMatchClauses(m *sql.MatchRecognize) {
 	if m.Rows != sql.RowsDefault && m.Rows != sql.OneRow {
 		b.unsupported(m.Pos(), string(m.Rows), "ONE ROW PER MATCH is; aggregates such as LISTAGG collect what the rows of a match have")
-	}
-	if len(m.Subsets) > 0 {
-		b.unsupported(m.Subsets[0].Pos(), "SUBSET", "a column without a variable looks at all rows of the match")
 	}
 }
 
@@ -240,7 +238,34 @@ func variables(n *plan.Match) []string {
 	return names
 }
 
-func (b *binder) define(m *sql.MatchRecognize, n *plan.Match, rows relation) {
+// subsets are the names that stand for rows of a match: variables and, beyond
+// what Flink has, the names that SUBSET gives to several of them.
+func (b *binder) subsets(m *sql.MatchRecognize, n *plan.Match) map[string]plan.VariableSet {
+	sets := map[string]plan.VariableSet{}
+	for i, p := range n.Pattern {
+		sets[p.Variable] = 1 << i
+	}
+	for _, s := range m.Subsets {
+		if _, taken := sets[s.Name.Text]; taken {
+			b.wrong(s.Name.Pos(), problem.InvalidQuery, "choose another name", "%s is the name of a variable or of another SUBSET", s.Name.Text)
+			continue
+		}
+		var set plan.VariableSet
+		for _, v := range s.Variables {
+			i := variableOf(n, v.Text)
+			if i < 0 {
+				b.wrong(v.Pos(), problem.InvalidQuery, didYouMean(v.Text, variables(n), "variables are "+listed(variables(n))), "the pattern has no variable %s", v.Text)
+				continue
+			}
+			set |= 1 << i
+		}
+		sets[s.Name.Text] = set
+	}
+	return sets
+}
+
+func (b *binder) define(m *sql.MatchRecognize, match *matchScope) {
+	n := match.node
 	for _, d := range m.Define {
 		i := variableOf(n, d.Variable.Text)
 		if i < 0 {
@@ -251,18 +276,20 @@ func (b *binder) define(m *sql.MatchRecognize, n *plan.Match, rows relation) {
 			b.wrong(d.Pos(), problem.InvalidQuery, "join the conditions with AND", "%s is defined twice", d.Variable.Text)
 			continue
 		}
-		s := &scope{clause: "DEFINE", match: &matchScope{node: n, rows: rows, defined: i}}
+		inside := *match
+		inside.defined = i
+		s := &scope{clause: "DEFINE", match: &inside}
 		n.Pattern[i].Condition = b.condition(d.Condition, s, "DEFINE")
 	}
 }
 
-func (b *binder) measures(m *sql.MatchRecognize, n *plan.Match, rows relation) {
+func (b *binder) measures(m *sql.MatchRecognize, match *matchScope) {
+	n := match.node
 	if len(m.Measures) == 0 && len(n.Partition) == 0 {
 		b.wrong(m.Pos(), problem.InvalidQuery, "add MEASURES", "a match without MEASURES and PARTITION BY has no columns")
 	}
 	for _, measure := range m.Measures {
-		s := &scope{clause: "MEASURES", match: &matchScope{node: n, rows: rows, defined: -1}}
-		e := b.expr(measure.Expr, s)
+		e := b.expr(measure.Expr, &scope{clause: "MEASURES", match: match})
 		if e != nil && e.Type().Kind == value.Null {
 			e = b.untypedNull(e)
 		}

@@ -15,7 +15,8 @@ import (
 type matchScope struct {
 	node    *plan.Match
 	rows    relation
-	defined int // the part whose condition is bound; -1 in MEASURES
+	sets    map[string]plan.VariableSet // the rows that each variable and SUBSET stands for
+	defined int                         // the part whose condition is bound; -1 in MEASURES
 
 	// Inside FIRST, LAST or an aggregate: how it is called, which rows it looks
 	// at, and whether its argument is over the input itself.
@@ -60,8 +61,8 @@ func (b *binder) matchColumn(ref *sql.ColumnRef, s *scope) plan.Expr {
 	m := s.match
 	set, path, qualifier := m.all(), ref.Path, ""
 	if len(path) > 1 {
-		if i := variableOf(m.node, path[0].Text); i >= 0 {
-			set, path, qualifier = 1<<i, path[1:], path[0].Text+"."
+		if named, ok := m.sets[path[0].Text]; ok {
+			set, path, qualifier = named, path[1:], path[0].Text+"."
 		}
 	}
 	found, ok := m.rows.column(path[0])
@@ -258,17 +259,10 @@ func (b *binder) matchAggregate(c *sql.Call, f *plan.Function, s *scope) plan.Ex
 	inner, match := s.within(c)
 	match.summarizes = true
 	call := plan.AggregateCall{Function: f, Distinct: c.Distinct}
-	if star, ok := soleStar(c); !ok || f.Name != "COUNT" {
+	if !isCountOfRows(c, f) {
 		if call.Args = b.arguments(c, inner); call.Args == nil && len(c.Args) > 0 {
 			return nil
 		}
-	} else if len(star.Qualifier) > 0 {
-		i := variableOf(match.node, star.Qualifier.String())
-		if i < 0 {
-			b.wrong(star.Pos(), problem.UnknownColumn, didYouMean(star.Qualifier.String(), variables(match.node), "variables are "+listed(variables(match.node))), "the pattern has no variable %s", star.Qualifier)
-			return nil
-		}
-		*match.set = 1 << i
 	}
 	if *match.set == 0 {
 		*match.set = match.all()
@@ -276,12 +270,12 @@ func (b *binder) matchAggregate(c *sql.Call, f *plan.Function, s *scope) plan.Ex
 	return b.summarized(c, match, call)
 }
 
-func soleStar(c *sql.Call) (*sql.Star, bool) {
-	if len(c.Args) != 1 {
-		return nil, false
+func isCountOfRows(c *sql.Call, f *plan.Function) bool {
+	if f.Name != "COUNT" || len(c.Args) != 1 {
+		return false
 	}
-	star, ok := c.Args[0].(*sql.Star)
-	return star, ok
+	_, star := c.Args[0].(*sql.Star)
+	return star
 }
 
 // summarized settles the types of an aggregate call: there may be no rows.
