@@ -68,6 +68,9 @@ func (r random) null(value string) string {
 
 func (r random) word() string { return fmt.Sprintf("%q", pick(r, "a", "b", "b", "c", "Ab", "", "é")) }
 
+// momentForm is how the formats write event times.
+const momentForm = "2006-01-02 15:04:05.000"
+
 // beginning is the event time of the first row.
 var beginning = time.Date(2024, 3, 1, 9, 0, 0, 0, time.UTC)
 
@@ -91,7 +94,7 @@ func (r random) times(n int, calm bool) []string {
 		if r.chance(12) && !calm {
 			shown = at.Add(-time.Duration(2+r.IntN(8)) * time.Minute)
 		}
-		all[i] = shown.Format("2006-01-02 15:04:05.000")
+		all[i] = shown.Format(momentForm)
 	}
 	return all
 }
@@ -105,28 +108,34 @@ func (r random) delay(calm bool) string {
 	return pick(r, "INTERVAL '0' SECOND", "INTERVAL '5' SECOND", "INTERVAL '1' MINUTE")
 }
 
-// events is a stream of rows with all kinds of columns.
-func (r random) events(name string, calm bool) *table {
+// events is a stream of rows with all kinds of columns; zoned ones have instants
+// for times.
+func (r random) events(name string, calm, zoned bool) *table {
 	t := &table{name: name, file: name + ".json", columns: []column{
 		{"id", integer}, {"k", text}, {"g", integer}, {"x", integer}, {"y", long}, {"d", decimal}, {"b", boolean}, {"ts", moment}}}
+	timeType, ending := "TIMESTAMP(3)", ""
+	if zoned {
+		timeType, ending = "TIMESTAMP_LTZ(3)", "Z"
+	}
 	t.definition = fmt.Sprintf(`CREATE TABLE %s (
-  id INT, k STRING, g INT, x INT, y BIGINT, d DECIMAL(8, 2), b BOOLEAN, ts TIMESTAMP(3),
+  id INT, k STRING, g INT, x INT, y BIGINT, d DECIMAL(8, 2), b BOOLEAN, ts %s,
   WATERMARK FOR ts AS ts - %s
-) WITH ('connector' = 'filesystem', 'path' = '${DIR}/%s', 'format' = 'json')`, name, r.delay(calm), t.file)
+) WITH ('connector' = 'filesystem', 'path' = '${DIR}/%s', 'format' = 'json')`, name, timeType, r.delay(calm), t.file)
 	n := pick(r, 0, 1, 3, 8, 15, 25, 40)
 	for i, at := range r.times(n, calm) {
 		t.lines = append(t.lines, fmt.Sprintf(`{"id": %d, "k": %s, "g": %s, "x": %s, "y": %s, "d": %s, "b": %s, "ts": %q}`,
 			i+1, r.null(r.word()), r.null(fmt.Sprint(r.IntN(3))), r.null(fmt.Sprint(r.IntN(20)-5)), r.null(fmt.Sprint(r.Int64N(1_000_000_000_000))),
-			r.null(fmt.Sprintf("%d.%02d", r.IntN(200)-50, r.IntN(100))), r.null(fmt.Sprint(r.chance(2))), at))
+			r.null(fmt.Sprintf("%d.%02d", r.IntN(200)-50, r.IntN(100))), r.null(fmt.Sprint(r.chance(2))), at+ending))
 	}
 	return t
 }
 
 // changes is a table of inserts, updates and deletes with a key.
 func (r random) changes(name string) *table {
-	t := &table{name: name, file: name + ".json", columns: []column{{"id", integer}, {"k", text}, {"n", integer}}}
+	t := &table{name: name, file: name + ".json", columns: []column{{"id", integer}, {"k", text}, {"n", integer}, {"ts", moment}}}
 	t.definition = fmt.Sprintf(`CREATE TABLE %s (
-  id INT, k STRING, n INT, PRIMARY KEY (id) NOT ENFORCED
+  id INT, k STRING, n INT, ts TIMESTAMP(3), PRIMARY KEY (id) NOT ENFORCED,
+  WATERMARK FOR ts AS ts - INTERVAL '1' HOUR
 ) WITH ('connector' = 'filesystem', 'path' = '${DIR}/%s', 'format' = 'debezium-json')`, name, t.file)
 	live := map[int]string{}
 	var ids []int
@@ -156,7 +165,8 @@ func (r random) changes(name string) *table {
 }
 
 func (r random) changing(id int) string {
-	return fmt.Sprintf(`{"id": %d, "k": %s, "n": %s}`, id, r.null(r.word()), r.null(fmt.Sprint(r.IntN(9)-2)))
+	at := beginning.Add(time.Duration(r.IntN(600)) * time.Second).Format(momentForm)
+	return fmt.Sprintf(`{"id": %d, "k": %s, "n": %s, "ts": %q}`, id, r.null(r.word()), r.null(fmt.Sprint(r.IntN(9)-2)), at)
 }
 
 // content is the file's text.

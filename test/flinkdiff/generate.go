@@ -17,6 +17,7 @@ const (
 type statement struct {
 	number int
 	kind   string
+	zone   string // of the session; "" leaves it at UTC
 	tables []*table
 	views  []string
 	query  string
@@ -26,6 +27,9 @@ type statement struct {
 // script is the text that both engines run, with ${DIR} for the folder.
 func (s *statement) script() string {
 	var b strings.Builder
+	if s.zone != "" {
+		b.WriteString("SET 'table.local-time-zone' = '" + s.zone + "';\n")
+	}
 	for _, t := range s.tables {
 		b.WriteString(t.definition + ";\n")
 	}
@@ -47,7 +51,9 @@ var makers = []maker{
 	{"group", 5, group},
 	{"window", 5, window},
 	{"session", 2, session},
+	{"legacy window", 2, legacyWindow},
 	{"join", 5, join},
+	{"several joins", 3, severalJoins},
 	{"interval join", 3, intervalJoin},
 	{"window join", 2, windowJoin},
 	{"temporal join", 2, temporalJoin},
@@ -73,6 +79,9 @@ func generate(seed uint64, n int) *statement {
 	for _, m := range makers {
 		if at -= m.weight; at < 0 {
 			s := &statement{number: n, kind: m.kind, modes: []string{streaming, batch}}
+			if r.chance(5) {
+				s.zone = pick(r, "Asia/Kolkata", "America/New_York", "UTC")
+			}
 			m.make(r, s)
 			return s
 		}
@@ -80,7 +89,16 @@ func generate(seed uint64, n int) *statement {
 	panic("the weights do not add up")
 }
 
-func (s *statement) table(t *table) *table {
+// events adds a stream of rows. With a zone their times are instants.
+func (s *statement) events(r random, name string, calm bool) *table {
+	t := r.events(name, calm, s.zone != "")
+	s.tables = append(s.tables, t)
+	return t
+}
+
+// changes adds a table of changes.
+func (s *statement) changes(r random, name string) *table {
+	t := r.changes(name)
 	s.tables = append(s.tables, t)
 	return t
 }
@@ -94,7 +112,7 @@ func (r random) where(columns []column) string {
 }
 
 func projection(r random, s *statement) {
-	e := s.table(r.events("e", false))
+	e := s.events(r, "e", false)
 	items, _ := r.expressions(e.columns, 1+r.IntN(4))
 	distinct := ""
 	if r.chance(4) {
@@ -132,7 +150,7 @@ func having(r random, made []column) string {
 }
 
 func group(r random, s *statement) {
-	e := s.table(r.events("e", false))
+	e := s.events(r, "e", false)
 	aggregates, made := r.aggregates(e.columns, 1+r.IntN(4), false)
 	if r.chance(6) {
 		s.query = "SELECT " + list(aggregates...) + "\nFROM e" + r.where(e.columns)
@@ -164,7 +182,7 @@ func (r random) windowed(name, time string) string {
 }
 
 func window(r random, s *statement) {
-	e := s.table(r.events("e", false))
+	e := s.events(r, "e", false)
 	from := r.windowed("e", "ts")
 	if r.chance(6) {
 		s.query = "SELECT id, k, x, window_start, window_end, window_time\nFROM " + from + r.where(e.columns)
@@ -182,7 +200,7 @@ func window(r random, s *statement) {
 
 func session(r random, s *statement) {
 	s.modes = []string{streaming} // Flink has no sessions in batch mode
-	e := s.table(r.events("e", false))
+	e := s.events(r, "e", false)
 	aggregates, made := r.aggregates(e.columns, 1+r.IntN(3), false)
 	gap := pick(r, "INTERVAL '10' SECOND", "INTERVAL '30' SECOND", "INTERVAL '2' MINUTE")
 	keys := []string{"window_start", "window_end"}
@@ -195,11 +213,27 @@ func session(r random, s *statement) {
 		"\nGROUP BY " + list(keys...) + having(r, made)
 }
 
+func legacyWindow(r random, s *statement) {
+	e := s.events(r, "e", false)
+	size := pick(r, sizes...)
+	name, arguments := "TUMBLE", "ts, "+size.size
+	switch r.IntN(3) {
+	case 0:
+		name, arguments = "HOP", "ts, "+size.step+", "+size.size
+	case 1:
+		name, arguments = "SESSION", "ts, "+size.step
+		s.modes = []string{streaming}
+	}
+	aggregates, made := r.aggregates(e.columns, 1+r.IntN(3), false)
+	s.query = fmt.Sprintf("SELECT k, %[1]s_START(%[2]s) AS ws, %[1]s_END(%[2]s) AS we, %[3]s\nFROM e%[4]s\nGROUP BY k, %[1]s(%[2]s)%[5]s",
+		name, arguments, list(aggregates...), r.where(e.columns), having(r, made))
+}
+
 // joinKinds are those of a regular join.
 var joinKinds = []string{"JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"}
 
 func join(r random, s *statement) {
-	l, f := s.table(r.events("e", true)), s.table(r.events("f", true))
+	l, f := s.events(r, "e", true), s.events(r, "f", true)
 	both := append(qualified("l", l.columns), qualified("r", f.columns)...)
 	on := "l." + pick(r, "k", "g") + " = r." + "k"
 	if strings.HasPrefix(on, "l.g") {
@@ -223,9 +257,29 @@ func join(r random, s *statement) {
 	s.query = "SELECT l.id AS l_id, r.id AS r_id, " + list(items...) + "\nFROM " + from + r.where(both)
 }
 
+func severalJoins(r random, s *statement) {
+	e, f := s.events(r, "e", true), s.events(r, "f", true)
+	third, on := "c", "c.id = e.id"
+	if r.chance(2) {
+		s.modes = []string{streaming} // Flink's batch mode refuses changelogs
+		s.changes(r, "c")
+		on = pick(r, "c.id = e.id", "c.k = f.k", "c.n = e.g", "c.k = e.k AND c.n = f.g")
+	} else {
+		third = "(SELECT k, COUNT(*) AS n, MAX(id) AS id FROM e GROUP BY k) AS c"
+		on = pick(r, "c.k = e.k", "c.k = f.k", "c.n = f.g", "c.id = f.id")
+	}
+	both := append(qualified("e", e.columns), qualified("f", f.columns)...)
+	from := fmt.Sprintf("e\n%s f ON e.%s\n%s %s ON %s", pick(r, joinKinds...), pick(r, "k = f.k", "g = f.g", "id = f.id"), pick(r, joinKinds...), third, on)
+	if r.chance(3) {
+		s.query = fmt.Sprintf("SELECT c.n, COUNT(*) AS rows0, COUNT(DISTINCT e.id) AS ids, SUM(f.x) AS total\nFROM %s%s\nGROUP BY c.n", from, r.where(both))
+		return
+	}
+	s.query = fmt.Sprintf("SELECT e.id AS e_id, f.id AS f_id, c.k AS c_k, c.n AS c_n\nFROM %s%s", from, r.where(both))
+}
+
 func intervalJoin(r random, s *statement) {
-	s.table(r.events("e", true))
-	s.table(r.events("f", true))
+	s.events(r, "e", true)
+	s.events(r, "f", true)
 	key := pick(r, "k", "g")
 	time := pick(r,
 		"r.ts BETWEEN l.ts - INTERVAL '30' SECOND AND l.ts + INTERVAL '1' MINUTE",
@@ -241,8 +295,8 @@ func intervalJoin(r random, s *statement) {
 }
 
 func windowJoin(r random, s *statement) {
-	s.table(r.events("e", true))
-	s.table(r.events("f", true))
+	s.events(r, "e", true)
+	s.events(r, "f", true)
 	size := pick(r, sizes...)
 	function := func(name string) string {
 		return "TABLE(TUMBLE(TABLE " + name + ", DESCRIPTOR(ts), " + size.size + "))"
@@ -265,8 +319,8 @@ func windowJoin(r random, s *statement) {
 
 func temporalJoin(r random, s *statement) {
 	s.modes = []string{streaming} // Flink has no event-time temporal joins in batch mode
-	s.table(r.events("e", true))
-	s.table(r.events("f", true))
+	s.events(r, "e", true)
+	s.events(r, "f", true)
 	s.views = append(s.views, "CREATE VIEW v AS SELECT k, x, g, ts FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY ts DESC) AS n FROM f) WHERE n = 1")
 	s.query = fmt.Sprintf("SELECT e.id, e.k, v.x AS version_x, v.g AS version_g\nFROM e\n%s v FOR SYSTEM_TIME AS OF e.ts ON e.k = v.k", pick(r, "JOIN", "LEFT JOIN"))
 }
@@ -278,7 +332,7 @@ func (r random) order() string {
 }
 
 func topN(r random, s *statement) {
-	e := s.table(r.events("e", false))
+	e := s.events(r, "e", false)
 	most := 2 + r.IntN(3)
 	switch r.IntN(4) {
 	case 0:
@@ -299,7 +353,7 @@ func topN(r random, s *statement) {
 
 func deduplication(r random, s *statement) {
 	s.modes = []string{pick(r, streaming, batch)}
-	s.table(r.events("e", false))
+	s.events(r, "e", false)
 	order := "ts" + pick(r, "", " DESC")
 	if s.modes[0] == batch {
 		order += ", id" // without it the order of ties is anybody's
@@ -308,7 +362,7 @@ func deduplication(r random, s *statement) {
 }
 
 func windowTopN(r random, s *statement) {
-	e := s.table(r.events("e", false))
+	e := s.events(r, "e", false)
 	from := r.windowed("e", "ts")
 	most := 1 + r.IntN(3)
 	if r.chance(3) {
@@ -323,7 +377,7 @@ func windowTopN(r random, s *statement) {
 
 func over(r random, s *statement) {
 	s.modes = []string{pick(r, streaming, batch)}
-	s.table(r.events("e", false))
+	s.events(r, "e", false)
 	partition := pick(r, "", "PARTITION BY k ", "PARTITION BY g ", "PARTITION BY k, g ")
 	order, frames := "ts", []string{"ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
 		"ROWS BETWEEN 2 PRECEDING AND CURRENT ROW", "RANGE BETWEEN INTERVAL '1' MINUTE PRECEDING AND CURRENT ROW"}
@@ -354,7 +408,7 @@ var patterns = []struct {
 }
 
 func pattern(r random, s *statement) {
-	s.table(r.events("e", false))
+	s.events(r, "e", false)
 	p := pick(r, patterns...)
 	conditions := []string{"%[1]s.x > 3", "%[1]s.x < 8", "%[1]s.x BETWEEN 0 AND 10", "%[1]s.g = 1", "%[1]s.b", "%[1]s.x IS NOT NULL", "%[1]s.k = 'b'", "%[1]s.id > 2"}
 	var measures, definitions []string
@@ -384,7 +438,7 @@ func pattern(r random, s *statement) {
 }
 
 func setOperation(r random, s *statement) {
-	e, f := s.table(r.events("e", true)), s.table(r.events("f", true))
+	e, f := s.events(r, "e", true), s.events(r, "f", true)
 	columns := list(some(r, 2, "k", "g", "x")...)
 	part := func(t *table) string { return "SELECT " + columns + " FROM " + t.name + r.where(t.columns) }
 	operators := []string{"UNION", "UNION ALL", "INTERSECT", "INTERSECT ALL", "EXCEPT", "EXCEPT ALL"}
@@ -395,7 +449,7 @@ func setOperation(r random, s *statement) {
 }
 
 func subquery(r random, s *statement) {
-	e, f := s.table(r.events("e", true)), s.table(r.events("f", true))
+	e, f := s.events(r, "e", true), s.events(r, "f", true)
 	inner := qualified("f", f.columns)
 	key := pick(r, "k", "g")
 	condition := pick(r,
@@ -418,7 +472,7 @@ func subquery(r random, s *statement) {
 }
 
 func nested(r random, s *statement) {
-	e := s.table(r.events("e", true))
+	e := s.events(r, "e", true)
 	aggregate := func() string { call, _ := r.aggregate(e.columns, false); return call }
 	switch r.IntN(6) {
 	case 0:
@@ -430,7 +484,7 @@ func nested(r random, s *statement) {
 		s.views = []string{"CREATE VIEW parts0 AS SELECT window_time AS at0, k, COUNT(*) AS n, MAX(x) AS v FROM TABLE(TUMBLE(TABLE e, DESCRIPTOR(ts), INTERVAL '30' SECOND)) GROUP BY window_start, window_end, window_time, k"}
 		s.query = fmt.Sprintf("SELECT window_start, window_end, SUM(n) AS n, COUNT(*) AS parts, MAX(v) AS v\nFROM %s\nGROUP BY window_start, window_end", r.windowed("parts0", "at0"))
 	case 3:
-		f := s.table(r.events("f", true))
+		f := s.events(r, "f", true)
 		s.query = fmt.Sprintf("SELECT k, %s AS v, COUNT(*) AS n\nFROM (SELECT id, k, g, x, y, d, b, ts FROM e%s UNION ALL SELECT id, k, g, x, y, d, b, ts FROM f)\nGROUP BY k", aggregate(), r.where(f.columns))
 	case 4:
 		s.query = fmt.Sprintf("SELECT e.id, e.k, u.v\nFROM e CROSS JOIN UNNEST(ARRAY[e.x, e.g, %d]) AS u (v)%s", r.IntN(5), pick(r, "", "\nWHERE u.v > 1"))
@@ -441,8 +495,13 @@ func nested(r random, s *statement) {
 
 func changelog(r random, s *statement) {
 	s.modes = []string{streaming} // Flink's batch mode refuses changelogs
-	c := s.table(r.changes("c"))
-	switch r.IntN(5) {
+	c := s.changes(r, "c")
+	switch r.IntN(7) {
+	case 5:
+		items, _ := r.aggregates(c.columns, 2, false)
+		s.query = "SELECT window_start, window_end, k, " + list(items...) + "\nFROM TABLE(TUMBLE(TABLE c, DESCRIPTOR(ts), INTERVAL '" + pick(r, "1", "3") + "' MINUTE))\nGROUP BY window_start, window_end, k"
+	case 6:
+		s.query = fmt.Sprintf("SELECT id, k, n\nFROM c\nWHERE %s %sIN (SELECT %s FROM c AS other WHERE %s)", "k", pick(r, "", "NOT "), "other.k", r.condition(qualified("other", c.columns), 1))
 	case 0:
 		items, _ := r.expressions(c.columns, 2)
 		s.query = "SELECT id, " + list(items...) + "\nFROM c" + r.where(c.columns)
@@ -450,7 +509,7 @@ func changelog(r random, s *statement) {
 		aggregates, made := r.aggregates(c.columns, 1+r.IntN(3), false)
 		s.query = "SELECT k, " + list(aggregates...) + "\nFROM c" + r.where(c.columns) + "\nGROUP BY k" + having(r, made)
 	case 2:
-		f := s.table(r.events("f", true))
+		f := s.events(r, "f", true)
 		both := append(qualified("c", c.columns), qualified("f", f.columns)...)
 		s.query = fmt.Sprintf("SELECT c.id AS c_id, f.id AS f_id, c.n, f.x\nFROM c\n%s f ON c.%s%s", pick(r, joinKinds...), pick(r, "k = f.k", "n = f.g", "id = f.x"), r.where(both))
 	case 3:
