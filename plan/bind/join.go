@@ -61,7 +61,11 @@ func (b *binder) join(j *sql.Join, outer *scope) rows {
 		return rows{}
 	}
 	kind := joinKinds[j.Kind]
-	return b.joined(j, kind, left, right, Join(kind, left.node, right.node, on.conditions), on)
+	joined := b.attachJoin(kind, left.node, right.node, on.conditions)
+	if joined == nil {
+		return rows{}
+	}
+	return b.joined(j, kind, left, right, joined, on)
 }
 
 // dependentLast turns a, (b CROSS JOIN UNNEST(a.tags)), as commas bind, into (a,
@@ -155,7 +159,7 @@ func (b *binder) joinCondition(j *sql.Join, left, right rows, outer *scope) (on 
 	case j.On == nil:
 		return on, true
 	}
-	s := &scope{outer: outer, relations: sideBySide(left, right), clause: "ON"}
+	s := &scope{outer: outer, level: &level{}, relations: sideBySide(left, right), clause: "ON"}
 	condition := b.condition(j.On, s, "ON")
 	if condition == nil {
 		return on, false

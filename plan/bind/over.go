@@ -399,6 +399,9 @@ func (o *overing) place(e plan.Expr) plan.Expr {
 		return nil
 	}
 	return plan.TransformExpr(e, func(e plan.Expr) plan.Expr {
+		if q, ok := e.(*subquery); ok {
+			return q.lifted(o.place)
+		}
 		c, ok := e.(*plan.Column)
 		if !ok || c.Index < overFirst {
 			return e

@@ -278,6 +278,95 @@ func (b *binder) attachFilter(node plan.Node, condition plan.Expr) plan.Node {
 	return firstColumns(Where(node, values), width)
 }
 
+// attachJoin is Join for conditions with subqueries. Pairs of an inner join are
+// asked when they are there. In an outer join a subquery is computed for the rows
+// of the side that it is about; it is nil after one that is about both was
+// reported.
+func (b *binder) attachJoin(kind plan.JoinKind, left, right plan.Node, conditions []plan.Expr) plan.Node {
+	var plain, asking []plan.Expr
+	for _, c := range conditions {
+		if hasSubquery(c) {
+			asking = append(asking, c)
+		} else {
+			plain = append(plain, c)
+		}
+	}
+	switch {
+	case len(asking) == 0:
+		return Join(kind, left, right, conditions)
+	case kind == plan.InnerJoin:
+		return b.attachFilter(Join(kind, left, right, plain), conjunction(asking))
+	}
+	width, widthRight := len(left.Schema()), len(right.Schema())
+	atLeft, atRight := map[*subquery]plan.Expr{}, map[*subquery]plan.Expr{}
+	for _, c := range asking {
+		for _, q := range subqueriesIn(c) {
+			var values []plan.Expr
+			switch q.about(width) {
+			case noSide, leftSide:
+				left, values = b.attach(left, []plan.Expr{q})
+				atLeft[q] = values[0]
+			case rightSide:
+				right, values = b.attach(right, []plan.Expr{q.lifted(func(e plan.Expr) plan.Expr { return moved(e, -width) })})
+				atRight[q] = values[0]
+			default:
+				b.unsupported(q.Pos(), "a subquery about both sides in ON of a "+kind.String()+" JOIN", "an INNER JOIN can have one; else compute it in a column of one side")
+				return nil
+			}
+		}
+	}
+	wide := len(left.Schema())
+	all := slices.Concat(plain, asking)
+	for i, c := range all {
+		all[i] = plan.TransformExpr(c, func(e plan.Expr) plan.Expr {
+			switch e := e.(type) {
+			case *plan.Column:
+				if e.Index >= width {
+					return moved(e, wide-width)
+				}
+			case *subquery:
+				if v := atLeft[e]; v != nil {
+					return v
+				}
+				return moved(atRight[e], wide)
+			}
+			return e
+		})
+	}
+	kept := make([]int, 0, width+widthRight)
+	for i := range width {
+		kept = append(kept, i)
+	}
+	for i := range widthRight {
+		kept = append(kept, wide+i)
+	}
+	return onlyColumns(Join(kind, left, right, all), kept)
+}
+
+// subqueriesIn lists the subqueries in e, outside of each other.
+func subqueriesIn(e plan.Expr) []*subquery {
+	var all []*subquery
+	plan.InspectExpr(e, func(e plan.Expr) bool {
+		if q, ok := e.(*subquery); ok {
+			all = append(all, q)
+		}
+		return true
+	})
+	return all
+}
+
+// about tells from which side of a join the subquery takes something.
+func (q *subquery) about(width int) side {
+	used := noSide
+	for _, o := range outerColumns(q.rows, q.of, q.match) {
+		used |= sideOf(o.expr, width)
+		for _, inner := range subqueriesIn(o.expr) {
+			used |= inner.about(width)
+		}
+	}
+	return used
+}
+
 // askedSubquery is the EXISTS or IN that a condition is, or is the negation of.
 func askedSubquery(e plan.Expr) (q *subquery, negated bool) {
 	if c, ok := e.(*plan.Call); ok && c.Function.Name == "NOT" {
@@ -426,7 +515,7 @@ func (b *binder) scalarValue(node plan.Node, q *subquery) (plan.Node, plan.Expr)
 		case alwaysOneRow(rows):
 			kind = plan.InnerJoin
 		case !atMostOneRow(rows):
-			rows, kind = b.singleValue(rows, nil), plan.InnerJoin
+			rows, kind = b.singleValue(q.Pos(), rows, nil), plan.InnerJoin
 		}
 		joined := b.pair(kind, node, rows, nil)
 		return joined, nullable(outputColumn(joined.Schema(), width, q.Pos()))
@@ -442,7 +531,7 @@ func (b *binder) scalarValue(node plan.Node, q *subquery) (plan.Node, plan.Expr)
 		f = d.laid(f)
 		ties := columnsOf(f.node.Schema()[1:], 1)
 		if key, unique := plan.UniqueKey(f.node); !unique || slices.Contains(key, 0) {
-			f.node = b.singleValue(f.node, ties)
+			f.node = b.singleValue(q.Pos(), f.node, ties)
 		}
 	}
 	joined := b.pair(plan.LeftJoin, node, f.node, d.beside(f.conditions))
@@ -492,9 +581,8 @@ func (b *binder) onlyIf(condition, v plan.Expr) plan.Expr {
 // in the other columns, of which keys are all, and those columns. A group of
 // several rows is a problem when the job runs. Without keys there is always one
 // row, NULL when there is none in rows.
-func (b *binder) singleValue(rows plan.Node, keys []plan.Expr) plan.Node {
+func (b *binder) singleValue(pos problem.Position, rows plan.Node, keys []plan.Expr) plan.Node {
 	s := rows.Schema()
-	pos := problem.Position{}
 	a := &plan.Aggregate{Input: rows, Keys: keys}
 	for _, key := range keys {
 		a.Names = append(a.Names, nameOf(key, "tie"))

@@ -61,7 +61,7 @@ var miscellaneous = []*plan.Function{
 func singleValue(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
 	return eachRow(out, func(i int) error {
 		if args[1].Ints[i] > 1 {
-			return invalid("a subquery that stands for one value gives %d rows", args[1].Ints[i])
+			return invalid("a subquery that stands for one value gives more than one row")
 		}
 		out.Set(i, args[0], i)
 		return nil
