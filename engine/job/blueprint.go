@@ -150,6 +150,8 @@ func (c *compiler) element(n plan.Node) (*element, error) {
 		return c.windowAggregate(n, number)
 	case *plan.Join:
 		return c.join(n, number)
+	case *plan.TemporalJoin:
+		return c.temporalJoin(n, number)
 	case *plan.Normalize:
 		return c.normalize(n, number)
 	case *plan.Match:

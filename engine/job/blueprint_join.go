@@ -22,6 +22,13 @@ func (c *compiler) join(n *plan.Join, number state.Operator) (*element, error) {
 	})
 }
 
+// temporalJoin compiles a join with the versions of a table.
+func (c *compiler) temporalJoin(n *plan.TemporalJoin, number state.Operator) (*element, error) {
+	return c.meeting(n.Left, n.Right, n.Keys, number, func(env operator.Environment) (engine.Operator, error) {
+		return operator.NewTemporalJoin(env, n)
+	})
+}
+
 // meeting compiles an operator whose two inputs meet by their keys.
 func (c *compiler) meeting(left, right plan.Node, keys []plan.JoinKey, number state.Operator, construct func(operator.Environment) (engine.Operator, error)) (*element, error) {
 	e := &element{state: number, make: construct}

@@ -333,10 +333,11 @@ func equalKeys(l, r joinRow, nullSafe bool) bool {
 
 // joinFeed is two inputs in event time, each with its own watermark.
 type joinFeed struct {
-	runner *joinRunner
-	delay  int64
-	marks  [2]engine.Watermark
-	sides  [2]relation // with the marks of rows
+	runner  *joinRunner
+	delay   int64
+	bounded bool // batch mode: no marks, no watermark before the end
+	marks   [2]engine.Watermark
+	sides   [2]relation // with the marks of rows
 }
 
 func newJoinFeed(r *joinRunner, delay int64) *joinFeed {
@@ -346,7 +347,9 @@ func newJoinFeed(r *joinRunner, delay int64) *joinFeed {
 // add marks a row of the port.
 func (f *joinFeed) add(port int, row joinRow) joinRow {
 	row.mark = f.marks[port]
-	f.marks[port] = max(f.marks[port], row.at-f.delay)
+	if !f.bounded {
+		f.marks[port] = max(f.marks[port], row.at-f.delay)
+	}
 	f.sides[port] = append(f.sides[port], row)
 	return row
 }
