@@ -52,8 +52,8 @@ type Match struct {
 	current int      // row of chunk that is being matched
 	time    int64    // event time of what happens now
 
-	summaries []*runningSummary
-	found     []uint32 // scratch of find
+	summaries map[int]*runningSummary // by read; of those in conditions
+	found     []uint32                // scratch of find
 
 	changed  changedMatches
 	savedNow engine.Watermark
@@ -77,7 +77,7 @@ func NewMatch(env Environment, n *plan.Match) (*Match, error) {
 	m := &Match{
 		env: env, node: n, automaton: pattern.Compile(n), now: batch.NoMark, savedNow: batch.NoMark,
 		instant: env.Context.Streaming && n.TimeAttribute() == plan.Proctime,
-		rows:    newMatchRows(schemaTypes(n.Input.Schema())), table: newTable(), codes: make([]uint32, batch.MaxRows),
+		rows:    newMatchRows(schemaTypes(n.Input.Schema())), table: newTable(), codes: make([]uint32, batch.MaxRows), summaries: map[int]*runningSummary{},
 	}
 	m.machine = pattern.NewMachine(m.automaton, m)
 	var err error

@@ -159,7 +159,7 @@ func newMatchLookups(m *Match, part int, terms []plan.Expr) (*matchLookups, erro
 		var sum *runningSummary
 		if r.Kind == plan.Summarize {
 			var err error
-			if sum, err = m.summary(r); err != nil {
+			if sum, err = m.summary(i); err != nil {
 				return nil, err
 			}
 		}

@@ -24,19 +24,18 @@ type runningSummary struct {
 	group [1]uint32
 }
 
-// summary finds or makes the running summary of a read.
-func (m *Match) summary(r plan.MatchRead) (*runningSummary, error) {
-	for _, s := range m.summaries {
-		if s.read.Name == r.Name && s.read.Set == r.Set {
-			return s, nil
-		}
+// summary finds or makes the running summary of a read of the node.
+func (m *Match) summary(read int) (*runningSummary, error) {
+	if s := m.summaries[read]; s != nil {
+		return s, nil
 	}
+	r := m.node.Reads[read]
 	s := &runningSummary{match: m, read: r, state: newAccumulator(m.env.Context, r.Call)}
 	var err error
 	if s.args, s.uses, err = compileArguments(r.Call, len(m.node.Input.Schema())); err != nil {
 		return nil, err
 	}
-	m.summaries = append(m.summaries, s)
+	m.summaries[read] = s
 	return s, nil
 }
 
