@@ -79,7 +79,8 @@ type Bound struct {
 	Calls   map[*sql.Call]*plan.Function
 	Columns map[*sql.ColumnRef]Resolved
 	Tables  map[*sql.TableRef]*plan.Table
-	Inlined map[*sql.Call]*Function // calls of functions made by CREATE FUNCTION
+	Inlined map[*sql.Call]*Function  // calls of functions made by CREATE FUNCTION
+	Stars   map[*sql.Star][]sql.Path // what * shows where USING or NATURAL make one column of two; not there otherwise
 }
 
 // Resolved is what a ColumnRef turned out to be: Path[:Table] names the
@@ -131,6 +132,7 @@ func newBinder(catalog Catalog, session Session) *binder {
 			Columns: map[*sql.ColumnRef]Resolved{},
 			Tables:  map[*sql.TableRef]*plan.Table{},
 			Inlined: map[*sql.Call]*Function{},
+			Stars:   map[*sql.Star][]sql.Path{},
 		},
 	}
 }

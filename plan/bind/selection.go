@@ -231,6 +231,9 @@ func (b *binder) star(star *sql.Star, s *scope) []item {
 			b.wrong(star.Pos(), problem.InvalidQuery, "add FROM and a table", "* stands for the columns of FROM, and there is none")
 			return []item{{}}
 		}
+		if paths := shownPaths(s.relations); paths != nil {
+			b.bound.Stars[star] = paths
+		}
 		return shownColumns(s.relations, star.Pos())
 	}
 	for _, r := range s.relations {

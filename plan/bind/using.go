@@ -153,3 +153,24 @@ func (b *binder) merged(j *sql.Join, kind plan.JoinKind, common []string, left, 
 	}
 	return m
 }
+
+// shownPaths are the names of the columns that * shows, where some are those of
+// USING or NATURAL; nil where none are.
+func shownPaths(relations []relation) []sql.Path {
+	if !slices.ContainsFunc(relations, func(r relation) bool { return r.merged != nil }) {
+		return nil
+	}
+	var paths []sql.Path
+	for _, r := range relations {
+		for _, c := range r.columns {
+			switch {
+			case slices.Contains(r.hidden, c.Name):
+			case r.name == "":
+				paths = append(paths, sql.PathOf(c.Name))
+			default:
+				paths = append(paths, sql.PathOf(r.name, c.Name))
+			}
+		}
+	}
+	return paths
+}

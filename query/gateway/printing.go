@@ -67,6 +67,10 @@ func (p *printing) Function(call *sql.Call) (string, bool) {
 	return parameter.ReplaceAllString(f.DuckDB, "{$1}"), true
 }
 
+// Shown is the order that USING and NATURAL have here: the common columns stand
+// first.
+func (p *printing) Shown(star *sql.Star) []sql.Path { return p.bound.Stars[star] }
+
 // Table prints a stored table's name, a view's query, or what the progress board
 // says.
 func (p *printing) Table(path sql.Path) (string, bool) {

@@ -27,6 +27,9 @@ type Info interface {
 	// Table gives the DuckDB text of a table or view: a name or a subquery in
 	// parentheses. ok is false when there is none.
 	Table(path sql.Path) (text string, ok bool)
+	// Shown gives the columns that a * stands for where they are others, or in
+	// another order, than in DuckDB; nil leaves it as it is.
+	Shown(star *sql.Star) []sql.Path
 }
 
 // DuckDB prints a bound query as DuckDB SQL with the meaning it has in Flink:
@@ -167,6 +170,10 @@ func (d *duckdb) expr(p *printer, e sql.Expr) bool {
 	case *sql.Param:
 		p.write("$", strconv.Itoa(e.Index+1))
 		return true
+	case *sql.Star:
+		columns := d.info.Shown(e)
+		p.commas(len(columns), func(i int) { p.path(columns[i]) })
+		return len(columns) > 0
 	case *sql.Binary:
 		return d.binary(p, e)
 	case *sql.Unary:

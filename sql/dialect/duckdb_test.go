@@ -73,6 +73,8 @@ func (lettersInfo) Table(path sql.Path) (string, bool) {
 	return `"hot"."` + path.String() + `"`, true
 }
 
+func (lettersInfo) Shown(*sql.Star) []sql.Path { return nil }
+
 func TestDuckDB(t *testing.T) {
 	datadriven.RunTest(t, "testdata/duckdb/questions", func(t *testing.T, d *datadriven.TestData) string {
 		q, err := parse.Query(d.Input)
