@@ -91,6 +91,10 @@ func extractKernel(u timeUnit, of value.Type) plan.Kernel {
 				out.Ints[i] = partOfTimestamp(u, rawInstant(c, i))
 			default:
 				t := instantAt(c, i, ctx.Zone)
+				if isClockUnit(u) {
+					out.Ints[i] = partOfTimestamp(u, t)
+					return nil
+				}
 				days := value.FloorDiv(t.Seconds, value.SecondsPerDay)
 				out.Ints[i] = part(u, days, value.Instant{Seconds: t.Seconds - days*value.SecondsPerDay, Nanos: t.Nanos})
 			}
@@ -109,7 +113,8 @@ func partOfTimeOfDay(u timeUnit, millis int64) int64 {
 }
 
 // partOfTimestamp splits a TIMESTAMP towards 1970, as Flink does: before it the
-// last fraction of a day counts to the day after, and its time is negative.
+// last fraction of a day counts to the day after, and its time is negative. The
+// date of a TIMESTAMP_LTZ is that of its local day, its time is split like this.
 func partOfTimestamp(u timeUnit, t value.Instant) int64 {
 	days, rest := t.Wide().QuoRem(value.Int128Of(value.SecondsPerDay * nanosPerSecond))
 	if u == "EPOCH" {
