@@ -130,10 +130,27 @@ func appendTexts(out []byte, c *Column, from, to int) []byte {
 		}
 		return out
 	}
-	for _, v := range c.Views[from:to] {
+	views := c.Views[from:to]
+	if len(views) > 0 && areContiguous(views) {
+		last := views[len(views)-1]
+		return append(out, c.Heap[views[0].Offset:last.Offset+last.Length]...)
+	}
+	for _, v := range views {
 		out = append(out, c.Heap[v.Offset:v.Offset+v.Length]...)
 	}
 	return out
+}
+
+// areContiguous reports whether each view begins where the one before ends.
+func areContiguous(views []View) bool {
+	next := views[0].Offset
+	for _, v := range views {
+		if v.Offset != next {
+			return false
+		}
+		next += v.Length
+	}
+	return true
 }
 
 func appendLengths(out []byte, c *Column, views []View, from int) []byte {

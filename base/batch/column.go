@@ -119,11 +119,11 @@ func resized[T any](s []T, n int) []T {
 	return grown
 }
 
-// Reset makes the column empty and keeps its memory, but for the heap, which may
-// be shared, for the next rows.
+// Reset makes the column empty and keeps its memory, the heap's too, for the
+// next rows. Only who alone has the column and its heap may do that.
 func (c *Column) Reset() {
 	c.Resize(0)
-	c.Nulls, c.Heap = nil, nil
+	c.Nulls, c.Heap = nil, c.Heap[:0]
 	for _, child := range c.Children {
 		child.Reset()
 	}

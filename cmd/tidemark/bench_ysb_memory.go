@@ -65,9 +65,8 @@ func (s *ysbSource) Open(_ context.Context, split connect.SplitID, _ connect.Off
 	for _, c := range s.request.Columns {
 		columns = append(columns, format.Column{Name: c.Name, Type: c.Type})
 	}
-	if r.decoder, err = json.NewDecoder(columns, 0, nil); err != nil {
-		return nil, err
-	}
+	r.decoder = format.NewJSONDecoder(columns, format.JSONOptions{})
+	r.decoder.CopyTexts() // the block is filled again
 	r.splitter, err = json.NewSplitter(nil)
 	return r, err
 }
@@ -76,7 +75,7 @@ func (s *ysbSource) Open(_ context.Context, split connect.SplitID, _ connect.Off
 type ysbReader struct {
 	source   *ysbSource
 	next     func() (from, to int64, ok bool)
-	decoder  format.Decoder
+	decoder  *format.JSONDecoder
 	splitter format.Splitter
 	records  []batch.View
 	block    []byte
@@ -98,7 +97,6 @@ func (r *ysbReader) Read(ctx context.Context) (*batch.Batch, error) {
 	if len(rejected) > 0 {
 		return nil, rejected[0].Problem
 	}
-	b.Detach() // the block is filled again
 	r.rows += int64(b.Rows)
 	return b, nil
 }

@@ -17,7 +17,8 @@
 //  2. Only columns asked for are converted, so damage in the others is not
 //     seen; a record must be well formed as a whole all the same.
 //  3. The batch shares the block's memory: whoever passes a block to Decode
-//     does not write to it again.
+//     does not write to it again, unless the decoder was told to copy texts
+//     (JSONDecoder.CopyTexts).
 //  4. What the fast path of the JSON decoder accepts, encoding/json/v2's
 //     jsontext accepts with the same meaning; a fuzz test compares them.
 package format

@@ -32,26 +32,39 @@ func FuzzJSONDecoder(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, record []byte) {
 		want, accept := oracle(record)
-		d := NewJSONDecoder(fuzzColumns, JSONOptions{IgnoreErrors: true})
-		const times = 3
-		block, records := bytes.Repeat(record, times), make([]batch.View, times)
-		for i := range records {
-			records[i] = batch.View{Offset: uint32(i * len(record)), Length: uint32(len(record))}
-		}
-		rows, rejected := d.Decode(block, records)
-		if accept != (rows.Rows == times) || accept != (len(rejected) == 0) {
-			t.Fatalf("%q: jsontext accepts: %v; the decoder gives %d rows, %v", record, accept, rows.Rows, rejected)
-		}
-		for i := range rows.Rows {
-			cells := make([]string, len(rows.Columns))
-			for k, v := range rows.Row(i) {
-				cells[k] = v.String()
-			}
-			if got := strings.Join(cells, " | "); got != want {
-				t.Fatalf("%q, time %d: got %s, want %s", record, i, got, want)
-			}
+		compare(t, NewJSONDecoder(fuzzColumns, JSONOptions{IgnoreErrors: true}), record, want, accept)
+		copies := NewJSONDecoder(fuzzColumns, JSONOptions{IgnoreErrors: true})
+		copies.CopyTexts()
+		for range 2 { // in fresh memory, then in the same again
+			copies.Reuse(compare(t, copies, record, want, accept))
 		}
 	})
+}
+
+// compare decodes a record some times and compares it with what it must be.
+func compare(t *testing.T, d *JSONDecoder, record []byte, want string, accept bool) *batch.Batch {
+	const times = 3
+	block, records := bytes.Repeat(record, times), make([]batch.View, times)
+	for i := range records {
+		records[i] = batch.View{Offset: uint32(i * len(record)), Length: uint32(len(record))}
+	}
+	rows, rejected := d.Decode(block, records)
+	if d.copies {
+		clear(block) // nothing of it is needed any more
+	}
+	if accept != (rows.Rows == times) || accept != (len(rejected) == 0) {
+		t.Fatalf("%q: jsontext accepts: %v; the decoder gives %d rows, %v", record, accept, rows.Rows, rejected)
+	}
+	for i := range rows.Rows {
+		cells := make([]string, len(rows.Columns))
+		for k, v := range rows.Row(i) {
+			cells[k] = v.String()
+		}
+		if got := strings.Join(cells, " | "); got != want {
+			t.Fatalf("%q, time %d: got %s, want %s", record, i, got, want)
+		}
+	}
+	return rows
 }
 
 // oracle reads a record with jsontext.

@@ -81,10 +81,11 @@ type JSONDecoder struct {
 	options JSONOptions
 	columns []Column
 	top     *objectShape
+	copies  bool // texts go into heaps of their columns' own
 
 	// Of the record under way.
 	block []byte // up to the end of the record
-	heap  []byte // the whole block, and behind it texts that had escapes
+	heap  []byte // unless texts are copied: the whole block, and behind it texts that had escapes
 	where string // field of the first error
 	bad   int    // place of a syntax error
 	fault fault  // of the first value that could not be taken
@@ -133,6 +134,7 @@ type fieldShape struct {
 	column *batch.Column
 	seen   int           // the last object that had it
 	plain  bool          // a text column: JSON strings go in as they are
+	bytes  int           // of texts in a row of the batch before, rounded up
 	row    *objectShape  // of ROW
 	parts  []*fieldShape // element of ARRAY; key and value of MAP
 }
@@ -193,6 +195,11 @@ func (d *JSONDecoder) Tolerant() bool { return d.options.IgnoreErrors }
 // of a ROW in it, that is not read: the batch does not have all that was said.
 func (d *JSONDecoder) MetUnknown() bool { return d.unknown }
 
+// CopyTexts makes the batches that follow share nothing with their blocks, which
+// can be filled again at once. A text is copied while it is scanned, which costs
+// less than to leave it where it is and to fetch it from there later.
+func (d *JSONDecoder) CopyTexts() { d.copies = true }
+
 // Reuse gives a batch back that Decode made and nobody uses any more, for the
 // next one to be made in its memory.
 func (d *JSONDecoder) Reuse(b *batch.Batch) { d.spare = b.Columns }
@@ -217,8 +224,11 @@ func (d *JSONDecoder) empty() []*batch.Column {
 // been cut into its elements by SplitArray before.
 func (d *JSONDecoder) Decode(block []byte, records []batch.View) (*batch.Batch, []Rejected) {
 	b := &batch.Batch{Columns: d.empty()}
-	for _, c := range b.Columns {
+	for i, c := range b.Columns {
 		c.Resize(len(records))
+		if room := d.top.fields[i].bytes*len(records) + wordBytes; d.copies && cap(c.Heap) < room {
+			c.Heap = make([]byte, 0, room)
+		}
 	}
 	d.top.bind(b.Columns)
 	d.unknown = false
@@ -232,9 +242,13 @@ func (d *JSONDecoder) Decode(block []byte, records []batch.View) (*batch.Batch, 
 			rejected = append(rejected, Rejected{Record: i, Problem: d.problem(record)})
 		}
 	}
-	for _, c := range b.Columns {
+	for i, c := range b.Columns {
 		c.Resize(b.Rows)
-		shareHeap(c, d.heap)
+		if d.copies {
+			d.top.fields[i].bytes = (len(c.Heap) + b.Rows) / (b.Rows + 1)
+		} else {
+			shareHeap(c, d.heap)
+		}
 	}
 	d.block, d.heap = nil, nil
 	return b, rejected
@@ -295,7 +309,12 @@ func (d *JSONDecoder) objectAt(o *objectShape, i, row int) int {
 			had++
 		}
 		if i < len(b) && b[i] == '"' {
-			if end := plainEnd(b, i+1); end < len(b) && b[end] == '"' {
+			if d.copies && f != nil && f.plain {
+				if end := copyPlain(f.column, row, b, i+1); end > 0 {
+					i = end
+					continue
+				}
+			} else if end := plainEnd(b, i+1); end < len(b) && b[end] == '"' {
 				switch {
 				case f == nil:
 					d.unknown = true
@@ -569,9 +588,9 @@ func (d *JSONDecoder) mapKey(keys *fieldShape, i, first int) int {
 	if keys.column.Type.Class() != value.Strings || keys.column.IsNull(n) {
 		return n
 	}
-	added := d.text(keys.column.Views[n])
+	added := d.text(keys.column, n)
 	for earlier := first; earlier < n; earlier++ {
-		if string(d.text(keys.column.Views[earlier])) == string(added) {
+		if string(d.text(keys.column, earlier)) == string(added) {
 			keys.column.Resize(n)
 			return earlier
 		}
@@ -579,7 +598,14 @@ func (d *JSONDecoder) mapKey(keys *fieldShape, i, first int) int {
 	return n
 }
 
-func (d *JSONDecoder) text(v batch.View) []byte { return d.heap[v.Offset : v.Offset+v.Length] }
+// text is the text in a row of a column of the batch under way.
+func (d *JSONDecoder) text(c *batch.Column, row int) []byte {
+	if d.copies {
+		return c.Bytes(row)
+	}
+	v := c.Views[row]
+	return d.heap[v.Offset : v.Offset+v.Length]
+}
 
 // problem describes why the record gave no row.
 func (d *JSONDecoder) problem(record batch.View) *problem.Problem {

@@ -5,6 +5,8 @@ import (
 	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"tidemark/base/batch"
 )
 
 // Every byte of a word set to 0x01 and 0x80.
@@ -13,17 +15,58 @@ const (
 	eachHigh = 0x8080808080808080
 )
 
-// plainEnd is the index, from i on, of the first byte of b that is a quote, a
-// backslash, a control character or not ASCII; len(b) when there is none. Eight
-// bytes are looked at together. In an ASCII byte x, x-1 borrows into the high
-// bit where x is zero, and x-0x20 where x is a control character; a borrow can
-// mislead only bytes behind one that is found, and the lowest high bit wins.
-func plainEnd(b []byte, i int) int {
-	for ; i+8 <= len(b); i += 8 {
+// wordBytes is how many bytes are looked at together.
+const wordBytes = 8
+
+// copyPlain makes the text whose first byte after the quote is b[i] that of a
+// row, in the column's own heap, and returns the index behind its closing quote.
+// It returns 0, and has done nothing, when the text has something that plainEnd
+// finds: it is copied while that looks for it.
+func copyPlain(c *batch.Column, row int, b []byte, i int) int {
+	start := len(c.Heap)
+	n, room := start, c.Heap[:cap(c.Heap)]
+	for i+wordBytes <= len(b) && n+wordBytes <= len(room) {
 		w := binary.LittleEndian.Uint64(b[i:])
-		quote, escape := w^(eachLow*'"'), w^(eachLow*'\\')
-		found := ((quote - eachLow) | (escape - eachLow) | (w - eachLow*0x20) | w) & eachHigh
-		if found != 0 {
+		binary.LittleEndian.PutUint64(room[n:], w)
+		if found := special(w); found != 0 {
+			more := bits.TrailingZeros64(found) >> 3
+			if b[i+more] != '"' {
+				return 0
+			}
+			n += more
+			c.Heap = c.Heap[:n]
+			c.Views[row] = batch.View{Offset: uint32(start), Length: uint32(n - start)}
+			c.Nulls.Clear(row)
+			return i + more + 1
+		}
+		i += wordBytes
+		n += wordBytes
+	}
+	end := plainEnd(b, i)
+	if end == len(b) || b[end] != '"' {
+		return 0
+	}
+	c.Heap = append(room[:n], b[i:end]...)
+	c.Views[row] = batch.View{Offset: uint32(start), Length: uint32(len(c.Heap) - start)}
+	c.Nulls.Clear(row)
+	return end + 1
+}
+
+// special has the high bit set of the first byte of a word that is a quote, a
+// backslash, a control character or not ASCII, and no bits below; 0 says that
+// there is none. In an ASCII byte x, x-1 borrows into the high bit where x is
+// zero, and x-0x20 where x is a control character; a borrow can mislead only
+// bytes behind one that is found.
+func special(w uint64) uint64 {
+	quote, escape := w^(eachLow*'"'), w^(eachLow*'\\')
+	return ((quote - eachLow) | (escape - eachLow) | (w - eachLow*0x20) | w) & eachHigh
+}
+
+// plainEnd is the index, from i on, of the first byte of b that is a quote, a
+// backslash, a control character or not ASCII; len(b) when there is none.
+func plainEnd(b []byte, i int) int {
+	for ; i+wordBytes <= len(b); i += wordBytes {
+		if found := special(binary.LittleEndian.Uint64(b[i:])); found != 0 {
 			return i + bits.TrailingZeros64(found)>>3
 		}
 	}

@@ -16,15 +16,13 @@ func (d *JSONDecoder) convert(f *fieldShape, t token, row int) fault {
 	c := f.column
 	switch f.typ.Kind {
 	case value.Char, value.Varchar:
-		c.Views[row] = d.textView(t)
+		d.setText(c, row, t)
 		return noFault
 	case value.Variant:
-		if t.kind == textToken {
+		if t.kind == textToken { // with its quotes
 			t.start, t.end, t.escaped = t.start-1, t.end+1, false
-			c.Views[row] = batch.View{Offset: uint32(t.start), Length: uint32(t.end - t.start)}
-			return noFault
 		}
-		c.Views[row] = d.textView(t)
+		d.setText(c, row, t)
 		return noFault
 	case value.Array, value.Map, value.Row:
 		return wrongType
@@ -93,22 +91,32 @@ func strictKind(typ value.Type, t token) bool {
 	return t.kind == textToken
 }
 
-// textView is the token as text: a view into the block where it can be, else
-// into the heap behind the block. Numbers and words keep their spelling, objects
-// and arrays lose the blanks between their parts.
-func (d *JSONDecoder) textView(t token) batch.View {
+// setText makes the token as text that of a row. Numbers and words keep their
+// spelling, objects and arrays lose the blanks between their parts.
+func (d *JSONDecoder) setText(c *batch.Column, row int, t token) {
 	text := d.block[t.start:t.end]
 	switch {
 	case t.escaped:
-		start := len(d.heap)
-		d.heap = appendUnescaped(d.heap, text)
-		return batch.View{Offset: uint32(start), Length: uint32(len(d.heap) - start)}
+		d.setMade(c, row, func(heap []byte) []byte { return appendUnescaped(heap, text) })
 	case t.kind == objectToken || t.kind == arrayToken:
-		start := len(d.heap)
-		d.heap = appendCompact(d.heap, text)
-		return batch.View{Offset: uint32(start), Length: uint32(len(d.heap) - start)}
+		d.setMade(c, row, func(heap []byte) []byte { return appendCompact(heap, text) })
+	case d.copies:
+		c.SetBytes(row, text)
+	default:
+		c.Views[row] = batch.View{Offset: uint32(t.start), Length: uint32(t.end - t.start)}
 	}
-	return batch.View{Offset: uint32(t.start), Length: uint32(t.end - t.start)}
+}
+
+// setMade makes what is appended to a heap the text of a row: to the column's
+// own, or to the one behind the block.
+func (d *JSONDecoder) setMade(c *batch.Column, row int, appendTo func(heap []byte) []byte) {
+	heap := &d.heap
+	if d.copies {
+		heap = &c.Heap
+	}
+	start := len(*heap)
+	*heap = appendTo(*heap)
+	c.Views[row] = batch.View{Offset: uint32(start), Length: uint32(len(*heap) - start)}
 }
 
 // appendCompact appends checked JSON without the blanks outside its texts.
@@ -130,13 +138,11 @@ func appendCompact(dst, text []byte) []byte {
 }
 
 func (d *JSONDecoder) base64(c *batch.Column, row int, text []byte) fault {
-	start := len(d.heap)
-	heap, err := base64.StdEncoding.AppendDecode(d.heap, text)
+	decoded, err := base64.StdEncoding.AppendDecode(nil, text)
 	if err != nil {
 		return unreadable
 	}
-	d.heap = heap
-	c.Views[row] = batch.View{Offset: uint32(start), Length: uint32(len(heap) - start)}
+	d.setMade(c, row, func(heap []byte) []byte { return append(heap, decoded...) })
 	return noFault
 }
 

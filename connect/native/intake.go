@@ -70,7 +70,11 @@ func NewIntake(topic, quarantine *eventlog.Topic, columns []value.Field) *Intake
 	for i, c := range columns {
 		in.fields = append(in.fields, format.Column{Name: c.Name, Type: c.Type, Position: i})
 	}
-	in.decoders.New = func() any { return format.NewJSONDecoder(in.fields, format.JSONOptions{Strict: true}) }
+	in.decoders.New = func() any {
+		d := format.NewJSONDecoder(in.fields, format.JSONOptions{Strict: true})
+		d.CopyTexts() // column by column, as packs have them
+		return d
+	}
 	in.packs.New = func() any { return new([]byte) }
 	return in
 }

@@ -107,5 +107,8 @@ func (s *Source) Open(_ context.Context, split connect.SplitID, from connect.Off
 	// changed since, a value that no longer fits is NULL, not the end of the job.
 	r.decoder = format.NewJSONDecoder(fields, format.JSONOptions{Strict: true})
 	r.lenient = format.NewJSONDecoder(fields, format.JSONOptions{IgnoreErrors: true})
+	// The log's memory can be given back at once then.
+	r.decoder.CopyTexts()
+	r.lenient.CopyTexts()
 	return r, nil
 }

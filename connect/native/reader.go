@@ -31,7 +31,6 @@ type reader struct {
 	isPack    bool            // the block is a pack
 	packs     packReader
 	skip      int          // rows of the pack before the block's first record
-	viewed    bool         // a batch has views into block
 	at        atomic.Int64 // next, for Lag
 	newest    atomic.Int64 // when the last record that was read came, ms
 }
@@ -61,18 +60,14 @@ func (r *reader) Read(ctx context.Context) (*batch.Batch, error) {
 		b = r.complete(b, n, nil)
 	} else {
 		n = min(batch.MaxRows, most)
-		views := r.block.Values()[r.taken : r.taken+n]
-		b = r.decode(views)
-		r.detach(b, views)
+		b = r.decode(r.block.Values()[r.taken : r.taken+n])
 	}
 	r.newest.Store(r.block.Time(r.taken + n - 1))
 	r.taken += n
 	r.next = r.block.First() + eventlog.Offset(r.taken)
 	if r.taken == r.block.Len() {
 		r.next = r.block.Next()
-		if !r.viewed { // otherwise its memory is the collector's
-			r.block.Release()
-		}
+		r.block.Release()
 		r.block = nil
 	}
 	r.at.Store(int64(r.next))
@@ -85,7 +80,7 @@ func (r *reader) enter(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.block, r.taken, r.viewed = block, 0, false
+	r.block, r.taken = block, 0
 	pack, skip, isPack := block.Packed()
 	r.isPack, r.skip = isPack, skip
 	if isPack {
@@ -132,22 +127,6 @@ func (r *reader) damaged(err error) error {
 	}
 	return problem.New(problem.Corrupt, "event %d of partition %d of %s cannot be read: %v", r.block.First()+eventlog.Offset(r.taken), r.partition, r.source.topic.Name(), err)
 }
-
-// detach copies the texts of a batch that uses little of its records: the block
-// can be filled again then, instead of fresh memory for the next one, and the
-// texts lie close together for the next worker.
-func (r *reader) detach(b *batch.Batch, records []batch.View) {
-	last := records[len(records)-1]
-	read := int(last.Offset+last.Length) - int(records[0].Offset)
-	if b.TextBytes()*detachShare > read {
-		r.viewed = true
-		return
-	}
-	b.Detach()
-}
-
-// detachShare: texts are copied when they are at most this part of what was read.
-const detachShare = 2
 
 // decode reads records of the block under way as the request's columns.
 func (r *reader) decode(views []batch.View) *batch.Batch {
