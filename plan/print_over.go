@@ -11,7 +11,11 @@ func printOver(n *Over, line, property linePrinter) {
 		if c.IgnoreNulls {
 			nulls = " IGNORE NULLS"
 		}
-		property("call: %s := %s%s over %s", printColumn(out[len(in)+i]), PrintCall(c.AggregateCall, in), nulls, c.Frame)
+		frame := ""
+		if c.Function.Aggregate {
+			frame = " over " + c.Frame.String()
+		}
+		property("call: %s := %s%s%s", printColumn(out[len(in)+i]), PrintCall(c.AggregateCall, in), nulls, frame)
 	}
 }
 

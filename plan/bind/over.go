@@ -44,7 +44,7 @@ func (b *binder) callOver(c *sql.Call, s *scope) plan.Expr {
 		b.wrong(c.Pos(), problem.UnknownFunction, didYouMean(c.Function(), function.Names(), "SHOW FUNCTIONS lists them all"), "no function %s", c.Function())
 		return nil
 	case s.over == nil:
-		b.wrong(c.Pos(), problem.InvalidQuery, "compute it in a subquery and filter around that, or use QUALIFY", "a function with OVER is not allowed in %s", s.clause)
+		b.wrong(c.Pos(), problem.InvalidQuery, "compute it in a subquery and use its result around that; QUALIFY filters by it", "a function with OVER is not allowed in %s", s.clause)
 		return nil
 	case !f.Aggregate && f.Category != function.WindowCategory:
 		b.wrong(c.Pos(), problem.InvalidQuery, "remove OVER", "%s computes a value from one row, so that OVER means nothing", f.Name)

@@ -28,6 +28,11 @@ import (
 //	----
 //	TYPE: value
 //
+//	window
+//	NAME(TYPE, TYPE constant …) one call with OVER a line
+//	----
+//	TYPE                        or: error: …
+//
 // A call is evaluated for three rows: the values, NULLs, and the values again,
 // which must give the same.
 func TestTable(t *testing.T) {
@@ -42,6 +47,8 @@ func TestTable(t *testing.T) {
 				return runCalls(t, d, covered)
 			case "aggregate":
 				return runAggregate(t, d, covered)
+			case "window":
+				return resolveWindow(d, covered)
 			}
 			t.Fatalf("%s: unknown command %s", d.Pos, d.Cmd)
 			return ""

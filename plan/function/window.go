@@ -46,8 +46,9 @@ func neighbour(name, side string) *plan.Function {
 		DuckDB:     name + "($*)", Flink: name + "($*)",
 	}, form{
 		params: []parameter{anything, integer, anything}, optional: 2, check: constantFrom(1, 0), unify: unifyDefault,
+		// As in Flink the default alone decides, even where values may be NULL.
 		result: func(params []value.Type) value.Type {
-			return params[0].WithNullability(len(params) == 3 && params[0].NotNull && params[2].NotNull)
+			return params[0].WithNullability(len(params) == 3 && params[2].NotNull)
 		},
 	})
 }
@@ -74,7 +75,7 @@ func constantFrom(i int, least int64) func(*call) error {
 		}
 		l := c.Args[i].Literal
 		if l == nil || l.Null || l.Int < least {
-			return problem.New(problem.InvalidQuery, "argument %d must be a constant from %d on", i+1, least).At(c.Args[i].At)
+			return problem.New(problem.InvalidQuery, "argument %d must be a constant from %d on", i+1, least).At(c.Args[i].At).WithHint("write a whole number, such as 1")
 		}
 		return nil
 	}

@@ -109,6 +109,8 @@ func withWindowTime(n, source plan.Node) (extended plan.Node, column int) {
 		return n, len(n.Schema()) - 1
 	case *plan.Join:
 		return joinWindowTime(n, source)
+	case *plan.Rank:
+		return rankWindowTime(n, source)
 	case *plan.Unnest, *plan.TemporalJoin, *plan.LookupJoin:
 		inputs := append([]plan.Node(nil), n.Inputs()...)
 		width := len(inputs[0].Schema())

@@ -53,6 +53,7 @@ var rules = []rule{
 	{"remove-project", removeProject},
 	{"window-aggregate", windowAggregate},
 	{"aggregate-same-window", aggregateSameWindow},
+	{"rank", rank},
 }
 
 // Optimize improves a plan. fired names the rules that did something, in
