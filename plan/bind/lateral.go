@@ -18,7 +18,7 @@ func (b *binder) lateral(j *sql.Join, right *sql.Derived, left rows, around *sco
 		return rows{}
 	}
 	s := &scope{outer: around, level: &level{}, relations: left.relations, clause: "LATERAL"}
-	node := b.query(right.Query, s)
+	node := b.table(right.Query, s)
 	node, relation := b.named(node, "", nil, right.Alias)
 	if left.node == nil || node == nil {
 		return rows{}

@@ -270,7 +270,7 @@ func (b *binder) values(v *sql.Values, outer *scope) plan.Node {
 	if !ok {
 		return nil
 	}
-	return &plan.Values{Columns: columns, Rows: rows}
+	return b.attachValues(&plan.Values{Columns: columns, Rows: rows})
 }
 
 // unnamed is the name of result column i when it has none, as in Flink.

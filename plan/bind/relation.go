@@ -35,7 +35,7 @@ func (b *binder) relation(rel sql.Relation, outer *scope) (plan.Node, relation) 
 	case *sql.TableRef:
 		return b.tableRef(rel)
 	case *sql.Derived:
-		node := b.query(rel.Query, outer)
+		node := b.table(rel.Query, outer)
 		return b.named(node, "", nil, rel.Alias)
 	case *sql.TableFunction:
 		node := b.tableFunction(rel, outer)
@@ -155,7 +155,7 @@ func (b *binder) commonTable(c *cteScope) plan.Node {
 	saved := b.ctes
 	defer func() { b.ctes = saved }()
 	b.ctes, c.used = c.outer, true
-	node := b.query(c.cte.Query, c.scope)
+	node := b.table(c.cte.Query, c.scope)
 	if node == nil || len(c.cte.Columns) == 0 {
 		return node
 	}
@@ -179,7 +179,7 @@ func (b *binder) view(table *plan.Table, use problem.Position) plan.Node {
 	}
 	savedCTEs, savedFound := b.ctes, b.found
 	b.ctes, b.found, b.views = nil, nil, append(b.views, table.Name)
-	node := b.query(q, nil)
+	node := b.table(q, nil)
 	wrong := b.found
 	b.ctes, b.found, b.views = savedCTEs, savedFound, b.views[:len(b.views)-1]
 	for _, p := range wrong {

@@ -41,7 +41,9 @@ func (b *binder) operands(op *sql.SetOperation, outer *scope) (inputs []plan.Nod
 			return
 		}
 		node := b.body(body, outer, &ordering{})
-		ok = ok && node != nil
+		if ok = ok && node != nil; ok && b.session.Streaming {
+			node = unsorted(node)
+		}
 		inputs, bodies = append(inputs, node), append(bodies, body)
 	}
 	add(op.Left)

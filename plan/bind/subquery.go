@@ -56,7 +56,7 @@ func (b *binder) subqueryRows(pos problem.Position, q *sql.Query, s *scope) plan
 		b.unsupported(pos, "a subquery in "+s.clause, "a query can use one in WHERE, SELECT, GROUP BY, HAVING and ORDER BY")
 		return nil
 	}
-	return b.query(q, s)
+	return b.table(q, s)
 }
 
 // exists binds EXISTS (query).
@@ -244,6 +244,27 @@ func (b *binder) attachAggregate(a *plan.Aggregate) *plan.Aggregate {
 	}).(*plan.Aggregate)
 	c.Input = input
 	return &c
+}
+
+// attachValues is attach for constant rows: those with subqueries are no
+// constants, but one row each of a query without FROM.
+func (b *binder) attachValues(v *plan.Values) plan.Node {
+	if b.subqueries == 0 || !slices.ContainsFunc(v.Rows, func(row []plan.Expr) bool { return slices.ContainsFunc(row, hasSubquery) }) {
+		return v
+	}
+	var union plan.Union
+	for _, row := range v.Rows {
+		node, exprs := b.attach(&plan.Values{Rows: [][]plan.Expr{{}}}, row)
+		p := &plan.Project{Input: node, Exprs: exprs, Times: make([]plan.TimeAttribute, len(row))}
+		for _, c := range v.Columns {
+			p.Names = append(p.Names, c.Name)
+		}
+		union.All = append(union.All, p)
+	}
+	if len(union.All) == 1 {
+		return union.All[0]
+	}
+	return &union
 }
 
 // attachFilter keeps the rows of node that meet a condition with subqueries:

@@ -5,13 +5,14 @@ import (
 
 	"tidemark/base/value"
 	"tidemark/plan"
+	"tidemark/sql"
 )
 
 // firstRows is a LIMIT as a Top-N, which keeps its rows right while the input
 // changes, and can do so for each of several partitions.
 func firstRows(n *plan.Limit) plan.Node {
 	if n.Count == 0 {
-		return &plan.Filter{Input: n.Input, Condition: &plan.Literal{Value: value.OfBool(false)}}
+		return &plan.Filter{Input: unsorted(n.Input), Condition: &plan.Literal{Value: value.OfBool(false)}}
 	}
 	rank := &plan.Rank{Function: plan.RowNumber, From: n.Offset + 1, To: math.MaxInt64, WindowEnd: -1}
 	if n.Count > 0 && n.Count <= math.MaxInt64-n.Offset {
@@ -29,4 +30,28 @@ func firstRows(n *plan.Limit) plan.Node {
 	}
 	rank.Input = n.Input
 	return rank
+}
+
+// unsorted is a query as a table, which has no order of its own.
+func unsorted(n plan.Node) plan.Node {
+	switch n := n.(type) {
+	case *plan.Sort:
+		return n.Input
+	case *plan.Project: // takes off columns that were there for sorting
+		if sort, ok := n.Input.(*plan.Sort); ok {
+			return plan.WithInputs(n, []plan.Node{sort.Input})
+		}
+	}
+	return n
+}
+
+// table binds a query that others read as a table. A stream has no order then;
+// in batch mode rows stay in the order that was asked for, for functions that
+// take them as they come.
+func (b *binder) table(q *sql.Query, outer *scope) plan.Node {
+	node := b.query(q, outer)
+	if node == nil || !b.session.Streaming {
+		return node
+	}
+	return unsorted(node)
 }

@@ -110,12 +110,12 @@ func (b *binder) windowInput(e sql.Expr, window string, outer *scope) plan.Node 
 			return nil
 		}
 		if e.Query != nil {
-			return b.query(e.Query, outer)
+			return b.table(e.Query, outer)
 		}
 		node, _ := b.tableByName(&sql.TableRef{Span: e.Span, Path: e.Table})
 		return node
 	case *sql.Subquery:
-		return b.query(e.Query, outer)
+		return b.table(e.Query, outer)
 	}
 	b.wrong(e.Pos(), problem.InvalidQuery, "write TABLE and its name: TUMBLE(TABLE t, …)", "the first argument of a window function is a table")
 	return nil
