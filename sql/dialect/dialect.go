@@ -82,6 +82,7 @@ type printer struct {
 	plain   bool     // leave out comments
 	strict  bool     // parentheses where dialects bind differently
 	noHints bool     // leave out hints
+	noFor   bool     // EXPLAIN without FOR
 }
 
 func newPrinter(h hooks) *printer { return &printer{hooks: h} }

@@ -15,7 +15,7 @@ func Flink(s sql.Statement) (string, error) {
 		return "", fault
 	}
 	p := newPrinter(flink{})
-	p.plain = true
+	p.plain, p.noFor = true, true
 	p.statement(s)
 	if p.fault != nil {
 		return "", p.fault
@@ -23,8 +23,45 @@ func Flink(s sql.Statement) (string, error) {
 	return p.text(), nil
 }
 
-// flink is Tidemark's form; what Flink does not have is refused beforehand.
+// flink is Tidemark's form but for what follows; what Flink does not have is
+// refused beforehand.
 type flink struct{ tidemark }
+
+// name puts keywords of any kind in backticks: Flink takes some for keywords
+// where Tidemark does not, as in DESCRIBE catalog.
+func (flink) name(n sql.Name) string {
+	if len(n.Text) > 1 && contextual[strings.ToUpper(n.Text)] { // letters are keywords only in front of a literal
+		return inBackticks(n.Text)
+	}
+	return Quote(n)
+}
+
+// relation prints a comma inside parentheses as CROSS JOIN.
+func (flink) relation(p *printer, r sql.Relation) bool {
+	j, ok := r.(*sql.Join)
+	if !ok || j.Kind == sql.CommaJoin {
+		return false
+	}
+	left, right := crossed(j.Left), crossed(j.Right)
+	if left == j.Left && right == j.Right {
+		return false
+	}
+	joined := *j
+	joined.Left, joined.Right = left, right
+	p.join(&joined)
+	return true
+}
+
+// crossed gives a comma join, and those on its left, as cross joins.
+func crossed(r sql.Relation) sql.Relation {
+	j, ok := r.(*sql.Join)
+	if !ok || j.Kind != sql.CommaJoin {
+		return r
+	}
+	c := *j
+	c.Kind, c.Left = sql.CrossJoin, crossed(j.Left)
+	return &c
+}
 
 // ownTableOptions are options of tables that Flink does not know.
 var ownTableOptions = map[string]bool{
@@ -78,6 +115,12 @@ func beyondFlink(s sql.Statement) *problem.Problem {
 			if u, ok := n.Right.(*sql.Unnest); ok && u.Ordinality && n.Kind == sql.LeftJoin {
 				r.fault(n, "Flink fails on LEFT JOIN UNNEST … WITH ORDINALITY", "write CROSS JOIN, and add the rows without elements by UNION ALL")
 			}
+		case *sql.Aliased:
+			r.lacks(n, "joins in parentheses with an alias", "write (SELECT * FROM …) AS "+n.Alias.Name.Text)
+		case *sql.PartitionValue:
+			if n.Value == nil {
+				r.lacks(n, "partition columns without a value", "leave "+n.Column.Text+" out of PARTITION (…): the query gives it")
+			}
 		case *sql.Derived:
 			if n.Lateral && countsAll(n.Query) {
 				r.fault(n, "Flink loses the rows for which an aggregate in LATERAL (…) has no input", "write a LEFT JOIN with GROUP BY")
@@ -111,20 +154,59 @@ func (r *refusal) statement(s sql.Statement) {
 		if !s.HasWith && s.Like == nil && s.As == nil {
 			r.lacks(s, "native tables", "give the table a connector in WITH (…)")
 		}
+		if s.OrReplace && s.As == nil {
+			r.fault(s, "Flink takes no notice of OR REPLACE here", "write DROP TABLE IF EXISTS in front")
+		}
 	case *sql.CreateFunction:
 		if s.Body != nil {
 			r.lacks(s, "functions written in SQL", "write the expression where the function is called")
 		}
-	case *sql.CreateMaterializedTable:
-		if s.OrReplace {
-			r.lacks(s, "CREATE OR REPLACE MATERIALIZED TABLE", "write ALTER MATERIALIZED TABLE … AS")
+	case *sql.CreateView:
+		if s.OrReplace && !s.Temporary {
+			r.fault(s, "Flink takes no notice of OR REPLACE here", "write DROP VIEW IF EXISTS in front, or CREATE OR REPLACE TEMPORARY VIEW")
 		}
+		for _, c := range s.Columns {
+			if c.Comment != nil {
+				r.lacks(c.Comment, "comments on a view's columns", "leave it out")
+			}
+		}
+	case *sql.CreateMaterializedTable:
+		r.materializedTable(s)
 	case *sql.Explain:
 		switch s.Mode {
 		case sql.ExplainDefault, sql.ExplainPlan:
 		case sql.ExplainTree, sql.ExplainRoute, sql.ExplainSQL, sql.ExplainLineage:
 			r.lacks(s, "EXPLAIN "+string(s.Mode), "write EXPLAIN PLAN FOR")
 		}
+	case *sql.Show:
+		switch s.Kind {
+		case sql.ShowMaterialized, sql.ShowCreateMatTable:
+			r.lacks(s, "SHOW "+string(s.Kind), "write SHOW TABLES, SHOW CREATE TABLE")
+		case sql.ShowCreateFunction:
+			r.lacks(s, "SHOW CREATE FUNCTION", "write DESCRIBE FUNCTION")
+		}
+	case *sql.Describe:
+		if s.Kind == sql.DescribeDatabase {
+			r.lacks(s, "DESCRIBE DATABASE", "write SHOW TABLES FROM")
+		}
+	}
+}
+
+// materializedTable refuses what Flink's materialized tables lack.
+func (r *refusal) materializedTable(s *sql.CreateMaterializedTable) {
+	if s.OrReplace {
+		r.lacks(s, "CREATE OR REPLACE MATERIALIZED TABLE", "write ALTER MATERIALIZED TABLE … AS")
+	}
+	if len(s.ColumnNames) > 0 {
+		r.lacks(s.ColumnNames[0], "column lists of materialized tables", "name the columns in the query")
+	}
+	for _, e := range s.Elements {
+		if _, key := e.(*sql.PrimaryKey); !key {
+			r.lacks(e, "columns and watermarks in the definition of a materialized table", "name the columns in the query")
+		}
+	}
+	if s.Freshness == nil {
+		r.lacks(s, "materialized tables without FRESHNESS", "write FRESHNESS = INTERVAL '1' SECOND in front of AS")
 	}
 }
 
@@ -150,6 +232,15 @@ func (r *refusal) expression(e sql.Expr) {
 		if hint, own := ownFunctions[e.Function()]; own && len(e.Name) == 1 {
 			r.lacks(e, "the function "+e.Function(), hint)
 		}
+		if e.Function() == "JSON_ARRAY" && len(e.Args) == 0 && e.JSON != nil && e.JSON.OnNull != "" {
+			r.lacks(e, "ON NULL of an empty JSON_ARRAY", "write JSON_ARRAY()")
+		}
+	case *sql.RowValue:
+		if len(e.Fields) == 0 {
+			r.lacks(e, "rows without fields", "give it a field")
+		}
+	case *sql.AtTimeZone:
+		r.lacks(e, "AT TIME ZONE", "write CONVERT_TZ, or a CAST with 'table.local-time-zone' set")
 	case *sql.Param:
 		r.lacks(e, "parameters", "write the value")
 	case *sql.Interval:

@@ -16,8 +16,10 @@ func Quote(n sql.Name) string {
 	if plain(n.Text) && !sql.Reserved(upper) && !(n.Quoted && contextual[upper]) {
 		return n.Text
 	}
-	return "`" + strings.ReplaceAll(n.Text, "`", "``") + "`"
+	return inBackticks(n.Text)
 }
+
+func inBackticks(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
 
 // contextual are words that are keywords only in some places.
 var contextual = func() map[string]bool {

@@ -163,14 +163,14 @@ func (p *printer) where(condition sql.Expr) {
 }
 
 func (p *printer) explain(s *sql.Explain) {
-	p.write("EXPLAIN ")
+	p.write("EXPLAIN")
 	switch {
 	case s.Mode != sql.ExplainDefault:
-		p.write(string(s.Mode), " FOR")
+		p.write(" ", string(s.Mode), " FOR")
 	case len(s.Details) > 0:
-		p.write(strings.Join(s.Details, ", "))
-	default:
-		p.write("FOR")
+		p.write(" ", strings.Join(s.Details, ", "))
+	case !p.noFor:
+		p.write(" FOR")
 	}
 	p.line()
 	if set, ok := s.Statement.(*sql.StatementSet); ok {

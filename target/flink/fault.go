@@ -101,12 +101,19 @@ var rules = []rule{
 	{"", "do not match", problem.TypeMismatch, "cast the columns of the query"},
 	{"CodeGenException", "", problem.Unsupported, "Flink cannot compile this; write it in another way"},
 	{"JobExecutionException", "", problem.InvalidValue, "the job ran and failed on a row; TRY_CAST and the formats' ignore-parse-errors let such rows pass"},
-	{"SqlValidatorException", "", problem.InvalidQuery, ""},
+	{"SqlValidat", "", problem.InvalidQuery, ""},
 	{"CalciteContextException", "", problem.InvalidQuery, ""},
+	{"CalciteException", "", problem.Unsupported, "Flink does not do this; run it embedded, or write it in another way"},
+	{"AssertionError", "", problem.Unsupported, ownFault},
+	{"NullPointerException", "", problem.Unsupported, ownFault},
+	{"ClassCastException", "", problem.Unsupported, ownFault},
 	{"TableException", "", problem.Unsupported, "Flink does not do this; run it embedded, or write it in another way"},
 	{"UnsupportedOperationException", "", problem.Unsupported, "Flink does not do this; run it embedded, or write it in another way"},
 	{"ValidationException", "", problem.InvalidQuery, ""},
 }
+
+// ownFault is what to do when Flink fails by itself.
+const ownFault = "this is a fault of Flink, whose log has the rest; run it embedded, or write it in another way"
 
 // problemOf judges a chain of exceptions.
 func problemOf(chain []cause) *problem.Problem {
@@ -122,7 +129,7 @@ func problemOf(chain []cause) *problem.Problem {
 			}
 		}
 	}
-	return problem.New(problem.Unsupported, "%s", message).WithHint("Flink failed by itself here; its log has the rest. Write the query in another way, or run it embedded")
+	return problem.New(problem.InvalidQuery, "%s", message).WithHint("the log of Flink's gateway has the rest")
 }
 
 // sentence is what an exception says, on one line: the first paragraph without

@@ -168,6 +168,7 @@ func (s *Session) beat(ctx context.Context) {
 func (s *Session) Close() error {
 	s.stopBeats()
 	s.beats.Wait()
+	defer s.gateway.client.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(context.Background(), cleanMax)
 	defer cancel()
 	return explained(s.gateway.delete(ctx, s.path), nil)

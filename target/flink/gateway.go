@@ -27,7 +27,7 @@ func newGateway(address string) (*gateway, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, problem.New(problem.InvalidRequest, "%q is no address of a SQL gateway", address).WithHint("such as http://127.0.0.1:8083")
 	}
-	return &gateway{address: strings.TrimSuffix(address, "/"), client: http.Client{Timeout: requestMax}}, nil
+	return &gateway{address: strings.TrimSuffix(address, "/"), client: http.Client{Timeout: requestMax, Transport: http.DefaultTransport.(*http.Transport).Clone()}}, nil
 }
 
 // serverFault is an error that the gateway reports: texts, the last of which

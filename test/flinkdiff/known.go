@@ -22,6 +22,8 @@ var faults = []fault{
 		reason: "MIN and MAX over an outer join do not take back"},
 	{kinds: []string{"subquery"}, text: regexp.MustCompile(`NOT EXISTS .*IS NOT DISTINCT FROM`),
 		reason: "correlated NOT EXISTS with IS NOT DISTINCT FROM loses NULL keys"},
+	{kinds: []string{"over"}, text: regexp.MustCompile(`(LAG|LEAD)\([^()]*, \d+, `),
+		reason: "LAG and LEAD with a default show a NULL that they find as -1"},
 	{mode: streaming, text: regexp.MustCompile(`^SELECT`), not: regexp.MustCompile(`GROUP BY`),
 		when:   func(ours, theirs answer) bool { return len(theirs.rows) == 0 && len(ours.rows) == 1 },
 		reason: "in streaming mode an aggregate over no rows at all has no row; here it has one, as in batch mode"},
