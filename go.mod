@@ -1,6 +1,8 @@
 module tidemark
 
+
 go 1.26.0
+
 
 // Pinned: "go get -u" breaks the build, see docs/decisions/dependencies.md.
 require (
@@ -17,6 +19,7 @@ require (
 	github.com/klauspost/compress v1.20.3
 	github.com/prometheus/client_golang v1.25.0
 	github.com/rogpeppe/go-internal v1.16.0
+	github.com/tetratelabs/wazero v1.12.0
 	github.com/twmb/franz-go/pkg/kmsg v1.15.0
 	go.uber.org/goleak v1.3.0
 	golang.org/x/sys v0.49.0
@@ -24,6 +27,7 @@ require (
 	modernc.org/sqlite v1.61.1
 	pgregory.net/rapid v1.3.0
 )
+
 
 require (
 	github.com/DataDog/zstd v1.5.7 // indirect

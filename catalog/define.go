@@ -61,6 +61,10 @@ func (c *Catalog) Apply(ctx context.Context, session bind.Session, statement sql
 		}
 		return change, err
 	case *sql.CreateFunction:
+		s, err := bind.Embedded(session, s)
+		if err != nil {
+			return Change{}, err
+		}
 		definition := dialect.Tidemark(plain(s))
 		f, err := bind.Define(c, session, s, definition)
 		if err != nil {

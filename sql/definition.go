@@ -263,8 +263,9 @@ type CreateFunction struct {
 	Returns     *TypeName
 	Body        Expr
 	Class       *StringValue
-	Language    string // JAVA, SCALA, PYTHON or ""
+	Language    string // WASM, JAVA, SCALA, PYTHON or ""
 	Using       []StringValue
+	Code        *StringValue // of WASM, the module in BASE64 instead of a file
 	With        []*Option
 }
 

@@ -17,7 +17,7 @@ func (p *Project) Check(ctx context.Context, session bind.Session) problem.List 
 	ordered, wrong := p.definitions()
 	c := catalog.New(nil)
 	broken := map[string]bool{}
-	session.Streaming, session.Expand = true, true
+	session.Streaming, session.Expand, session.ReadFile = true, true, p.readFile
 	if session.Config == nil {
 		session.Config = map[string]string{}
 	}
@@ -61,6 +61,7 @@ func (p *Pipeline) Deploy(ctx context.Context, project *Project) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	session := p.session()
+	session.ReadFile = project.readFile
 	for _, d := range ordered {
 		if s, ok := d.statement.(*sql.Set); ok {
 			if err := set(&session, s); err != nil {

@@ -29,7 +29,12 @@ type Project struct {
 	Target  string
 	Vars    map[string]string // of the chosen environment
 	Sources []Source          // its .sql files, by path
+
+	files fs.FS
 }
+
+// readFile reads a file that a definition names, by its path in the project.
+func (p *Project) readFile(name string) ([]byte, error) { return fs.ReadFile(p.files, name) }
 
 // Source is one file.
 type Source struct {
@@ -62,7 +67,7 @@ func ReadProject(folder fs.FS, env string) (*Project, error) {
 	if err := yaml.UnmarshalWithOptions(text, &y, yaml.Strict()); err != nil {
 		return nil, wrongYAML(err)
 	}
-	p := &Project{Name: y.Name, Target: y.Target}
+	p := &Project{Name: y.Name, Target: y.Target, files: folder}
 	switch p.Target {
 	case "":
 		p.Target = "embedded"

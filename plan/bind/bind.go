@@ -67,6 +67,10 @@ type Session struct {
 	// Changing reports whether the events of an external table may take back
 	// earlier ones; nil means that none do.
 	Changing func(*plan.Table) bool
+
+	// ReadFile reads a file that a definition names, a WebAssembly module. It is
+	// nil where statements come from elsewhere than the files.
+	ReadFile func(path string) ([]byte, error)
 }
 
 // Bound is a query with its meaning.

@@ -195,7 +195,8 @@ func firstPresent(b *binder, pos problem.Position, f *plan.Function, args []plan
 	return b.branches(pos, conditions, args, o.Result)
 }
 
-// inlined replaces a call of an SQL function by its body.
+// inlined replaces a call of a user function by its body, or by a call of its
+// module.
 func (b *binder) inlined(c *sql.Call, f *Function, s *scope) plan.Expr {
 	switch {
 	case len(c.Args) != len(f.Parameters):
@@ -217,6 +218,16 @@ func (b *binder) inlined(c *sql.Call, f *Function, s *scope) plan.Expr {
 			return nil
 		}
 		parameters[p.Name] = b.implicit(args[i], p.Type)
+	}
+	if f.Compiled != nil {
+		for i, p := range f.Parameters {
+			args[i] = parameters[p.Name]
+		}
+		call := b.apply(c.Pos(), f.Compiled, args)
+		if call == nil {
+			return nil
+		}
+		return b.implicit(call, f.Returns)
 	}
 	b.inline = append(b.inline, f.Name)
 	defer func() { b.inline = b.inline[:len(b.inline)-1] }()
@@ -240,13 +251,14 @@ type Parameter struct {
 	Type value.Type
 }
 
-// Function is a function made by CREATE FUNCTION … AS expression. Calls of it
-// are replaced by its body, so that it runs wherever its parts do.
+// Function is a function made by CREATE FUNCTION. Calls of one that is an
+// expression are replaced by its body, so that it runs wherever its parts do.
 type Function struct {
 	Name       string // in upper case
 	Parameters []Parameter
 	Returns    value.Type
-	Body       sql.Expr
+	Body       sql.Expr       // nil for a function of a module
+	Compiled   *plan.Function // of a module
 	Definition string // the statement that made it, in canonical print
 }
 

@@ -149,6 +149,14 @@ func (b *binder) freshness(i *sql.Interval) time.Duration {
 // canonical print.
 func Define(catalog Catalog, session Session, c *sql.CreateFunction, definition string) (*Function, error) {
 	b := newBinder(catalog, session)
+	if c.Language == wasmLanguage {
+		f := b.module(c)
+		if err := b.problems(); err != nil {
+			return nil, err
+		}
+		f.Definition = definition
+		return f, nil
+	}
 	if c.Body == nil {
 		b.unsupported(c.Name.Pos(), "a function of "+strings.TrimSpace(c.Language+" code"), "write its expression: CREATE FUNCTION f(a BIGINT) RETURNS BIGINT AS a * 2")
 		return nil, b.problems()

@@ -158,8 +158,11 @@ func (r *refusal) statement(s sql.Statement) {
 			r.fault(s, "Flink takes no notice of OR REPLACE here", "write DROP TABLE IF EXISTS in front")
 		}
 	case *sql.CreateFunction:
-		if s.Body != nil {
+		switch {
+		case s.Body != nil:
 			r.lacks(s, "functions written in SQL", "write the expression where the function is called")
+		case s.Language == "WASM":
+			r.lacks(s, "WebAssembly functions", "write the function in Java")
 		}
 	case *sql.CreateView:
 		if s.OrReplace && !s.Temporary {

@@ -438,8 +438,19 @@ func (p *printer) createFunction(s *sql.CreateFunction) {
 		p.commas(len(s.Parameters), func(i int) {
 			p.write(p.name(s.Parameters[i].Name), " ", p.typeText(s.Parameters[i].Type.Type))
 		})
-		p.write(") RETURNS ", p.typeText(s.Returns.Type), " AS ")
-		p.expression(s.Body)
+		p.write(") RETURNS ", p.typeText(s.Returns.Type))
+		if s.Body != nil {
+			p.write(" AS ")
+			p.expression(s.Body)
+			return
+		}
+		p.write(" LANGUAGE ", s.Language, " USING ")
+		if s.Code != nil {
+			p.write("BASE64 ", quoteText(s.Code.Text))
+		} else {
+			p.write("FILE ", quoteText(s.Using[0].Text))
+		}
+		p.with(s.With, false)
 		return
 	}
 	p.write(" AS ", quoteText(s.Class.Text), when(s.Language != "", " LANGUAGE "+s.Language))

@@ -328,6 +328,10 @@ func (p *parser) createFunction() *sql.CreateFunction {
 		}
 		p.expectHint("RETURNS", "write CREATE FUNCTION f(a BIGINT) RETURNS BIGINT AS a * 2")
 		s.Returns = p.typeName()
+		if p.accept("LANGUAGE") {
+			p.moduleOf(s)
+			return s
+		}
 		if !p.accept("RETURN") {
 			p.expectHint("AS", "write CREATE FUNCTION f(a BIGINT) RETURNS BIGINT AS a * 2")
 		}
@@ -351,6 +355,23 @@ func (p *parser) createFunction() *sql.CreateFunction {
 	}
 	s.With, _ = p.with()
 	return s
+}
+
+// moduleOf reads where the code of a function is.
+func (p *parser) moduleOf(s *sql.CreateFunction) {
+	const usage = "write CREATE FUNCTION f(a STRING) RETURNS BIGINT LANGUAGE WASM USING FILE 'f.wasm'"
+	p.expectHint("WASM", usage)
+	s.Language = "WASM"
+	p.expectHint("USING", usage)
+	switch p.acceptAny("FILE", "BASE64") {
+	case "FILE":
+		s.Using = []sql.StringValue{*p.stringValue("a path in single quotes")}
+	case "BASE64":
+		s.Code = p.stringValue("the module in BASE64, in single quotes")
+	default:
+		p.failHint("FILE or BASE64", usage)
+	}
+	s.With, _ = p.with()
 }
 
 func (p *parser) drop() sql.Statement {
