@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 
 	"tidemark/base/batch"
@@ -122,6 +123,8 @@ type objectShape struct {
 // gap is the constant text before a value, or before the end of an object.
 type gap struct {
 	text  string
+	first uint64      // eight bytes of the text, if it has 8 to 16
+	last  uint64      // the last eight, which may overlap
 	field *fieldShape // of the value behind the gap; nil when it is not read
 	ends  bool        // the object ends with this gap
 	next  []*gap      // those met behind the value
@@ -294,7 +297,7 @@ func (d *JSONDecoder) objectAt(o *objectShape, i, row int) int {
 	for {
 		// The usual case first, without a call: the same gap as last time, and
 		// then a text without escapes.
-		if len(at.next) > 0 && len(b)-i >= len(at.next[0].text) && string(b[i:i+len(at.next[0].text)]) == at.next[0].text {
+		if len(at.next) > 0 && at.next[0].standsAt(b, i) {
 			at = at.next[0]
 			i += len(at.text)
 		} else if at, i = d.step(o, at, i); i < 0 {
@@ -346,9 +349,8 @@ func (d *JSONDecoder) objectAt(o *objectShape, i, row int) int {
 
 // step passes the gap at i that comes after the value behind from.
 func (d *JSONDecoder) step(o *objectShape, from *gap, i int) (*gap, int) {
-	rest := d.block[i:]
 	for _, g := range from.next {
-		if len(rest) >= len(g.text) && string(rest[:len(g.text)]) == g.text {
+		if g.standsAt(d.block, i) {
 			return g, i + len(g.text)
 		}
 	}
@@ -387,10 +389,25 @@ func (d *JSONDecoder) learn(o *objectShape, from *gap, start int) (*gap, int) {
 	return o.remember(from, &gap{text: string(b[start:next]), field: o.byName[string(name)]}), next
 }
 
+// standsAt reports whether the gap's text is b[i:].
+func (g *gap) standsAt(b []byte, i int) bool {
+	n := len(g.text)
+	if len(b)-i < n {
+		return false
+	}
+	if n-wordBytes <= wordBytes && n >= wordBytes {
+		return binary.LittleEndian.Uint64(b[i:]) == g.first && binary.LittleEndian.Uint64(b[i+n-wordBytes:]) == g.last
+	}
+	return string(b[i:i+n]) == g.text
+}
+
 // remember adds g behind from, unless there are many already: keys that are
 // data would fill the memory and be slow to try.
 func (o *objectShape) remember(from, g *gap) *gap {
 	if o.gaps < gapsMax && len(from.next) < alternatives {
+		if n := len(g.text); n >= wordBytes {
+			g.first, g.last = binary.LittleEndian.Uint64([]byte(g.text)), binary.LittleEndian.Uint64([]byte(g.text[n-wordBytes:]))
+		}
 		o.gaps++
 		from.next = append(from.next, g)
 	} else {

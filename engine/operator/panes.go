@@ -59,10 +59,10 @@ const (
 // of finds or makes the pane for a row with time t on the windows' clock that
 // came when the watermark was mark.
 func (p *panes) of(t int64, mark engine.Watermark) (*pane, place) {
-	slice := p.windows.slice(t)
-	if r := p.recent; r != nil && r.slice == slice && mark < p.recentFires {
+	if r := p.recent; r != nil && t < r.slice && t >= r.slice-p.windows.width && mark < p.recentFires {
 		return r, inPane
 	}
+	slice := p.windows.slice(t)
 	first, last := p.windows.firstWindow(slice), p.windows.lastWindow(slice)
 	if first > last {
 		return nil, inNoWindow

@@ -33,6 +33,13 @@ func (w *Watermark) Mark(rows *batch.Batch, clock *Clock, split int) (engine.Wat
 	}
 	running, _ := clock.Split(split)
 	rows.Marks = make([]int64, rows.Rows)
+	if rows.Sel == nil && columns[0].Nulls == nil && columns[0].Type.Class() == value.Ints {
+		for i, micros := range columns[0].Ints {
+			rows.Marks[i] = running
+			running = max(running, wholeMilliseconds(micros))
+		}
+		return clock.Mark(split, rows.Marks, running), nil
+	}
 	at := 0
 	for i := range rows.Rows {
 		rows.Marks[i] = running
@@ -58,7 +65,17 @@ func milliseconds(c *batch.Column, i int) int64 {
 		}
 		return quotient.Int64()
 	}
-	return floorDivide(c.Ints[i], 1000)
+	return wholeMilliseconds(c.Ints[i])
+}
+
+// wholeMilliseconds rounds microseconds down. It is a function of its own for
+// the compiler to see the constant, and to multiply instead of dividing.
+func wholeMilliseconds(micros int64) int64 {
+	q := micros / 1000
+	if micros%1000 < 0 {
+		q--
+	}
+	return q
 }
 
 // floorDivide rounds towards negative infinity; by is positive.
