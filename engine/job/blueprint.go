@@ -67,6 +67,7 @@ type compiler struct {
 	spec *Spec
 	b    *blueprint
 	next state.Operator
+	versioned map[*plan.Rank]bool // deduplications that make the versions of a temporal join
 }
 
 // stageParts is what the stage being built below an element reads so far.
@@ -76,7 +77,7 @@ type stageParts struct {
 }
 
 func compile(spec *Spec) (*blueprint, error) {
-	c := &compiler{spec: spec, b: &blueprint{}}
+	c := &compiler{spec: spec, b: &blueprint{}, versioned: map[*plan.Rank]bool{}}
 	root, err := c.element(spec.Plan)
 	if err != nil {
 		return nil, err
@@ -159,6 +160,9 @@ func (c *compiler) element(n plan.Node) (*element, error) {
 	case *plan.Over:
 		return c.over(n, number)
 	case *plan.Rank:
+		if c.versioned[n] {
+			return c.latestVersions(n, number)
+		}
 		return c.rank(n, number)
 	case *plan.Union:
 		return c.union(n)

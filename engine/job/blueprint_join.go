@@ -22,10 +22,29 @@ func (c *compiler) join(n *plan.Join, number state.Operator) (*element, error) {
 	})
 }
 
-// temporalJoin compiles a join with the versions of a table.
+// temporalJoin compiles a join with the versions of a table. A deduplication
+// that makes them must not leave any out.
 func (c *compiler) temporalJoin(n *plan.TemporalJoin, number state.Operator) (*element, error) {
+	below := n.Right
+	for {
+		project, ok := below.(*plan.Project)
+		if !ok {
+			break
+		}
+		below = project.Input
+	}
+	if rank, ok := below.(*plan.Rank); ok && operator.KeepsLatest(rank) && !c.isUpdating(rank.Input) {
+		c.versioned[rank] = true
+	}
 	return c.meeting(n.Left, n.Right, n.Keys, number, func(env operator.Environment) (engine.Operator, error) {
 		return operator.NewTemporalJoin(env, n)
+	})
+}
+
+// latestVersions compiles a deduplication below a temporal join.
+func (c *compiler) latestVersions(n *plan.Rank, number state.Operator) (*element, error) {
+	return c.partitioned(n.Input, n.Partition, number, func(env operator.Environment) (engine.Operator, error) {
+		return operator.NewLatestVersions(env, n)
 	})
 }
 
