@@ -1,8 +1,6 @@
 module tidemark
 
-
 go 1.26.0
-
 
 // Pinned: "go get -u" breaks the build, see docs/decisions/dependencies.md.
 require (
@@ -27,7 +25,6 @@ require (
 	modernc.org/sqlite v1.61.1
 	pgregory.net/rapid v1.3.0
 )
-
 
 require (
 	github.com/DataDog/zstd v1.5.7 // indirect
