@@ -147,7 +147,7 @@ func (c *Catalog) drop(ctx context.Context, s *sql.Drop) (Change, error) {
 	}
 	kind, ok := dropped[s.Kind]
 	if !ok {
-		return Change{}, unsupported(s, "DROP "+string(s.Kind), "there is one catalog with one database")
+		return Change{}, unsupported(s, "DROP "+string(s.Kind), "scripts have catalogs and databases; a server has one of each")
 	}
 	t, err := c.Drop(ctx, name, kind, s.IfExists)
 	if err != nil {

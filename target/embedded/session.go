@@ -42,13 +42,14 @@ type Session struct {
 	catalog *catalog.Catalog
 	config  map[string]string
 	zone    *time.Location
+	places  *places
 	log     *eventlog.Log // opened with the first native table
 	inserts int
 }
 
 // NewSession starts a session with an empty catalog.
 func NewSession(options SessionOptions) *Session {
-	s := &Session{options: options, catalog: catalog.New(nil), config: map[string]string{}, zone: time.UTC}
+	s := &Session{options: options, catalog: catalog.New(nil), config: map[string]string{}, zone: time.UTC, places: newPlaces()}
 	if options.Files == nil {
 		s.options.Files = vfs.OS()
 	}
@@ -75,6 +76,12 @@ type Results struct {
 
 // Execute runs one statement to its end.
 func (s *Session) Execute(ctx context.Context, statement sql.Statement, results Results) error {
+	if is, err := s.placing(statement); is {
+		return err
+	}
+	if err := s.places.settle(statement); err != nil {
+		return err
+	}
 	if catalog.Defines(statement) {
 		return s.define(ctx, statement)
 	}
@@ -83,8 +90,6 @@ func (s *Session) Execute(ctx context.Context, statement sql.Statement, results 
 		return s.set(st, results)
 	case *sql.Reset:
 		return s.reset(st)
-	case *sql.Use:
-		return nil // there is one catalog with one database
 	case *sql.QueryStatement:
 		return s.query(ctx, st.Query, results)
 	case *sql.Insert:
@@ -264,8 +269,9 @@ func (s *Session) show(st *sql.Show, results Results) error {
 	add := func(name string) { rows = append(rows, []string{name}) }
 	switch st.Kind {
 	case sql.ShowTables, sql.ShowViews, sql.ShowMaterialized:
-		for _, name := range s.catalog.Names() {
-			t, _ := s.catalog.Table(name)
+		names := s.tablesIn(s.places.catalog, s.places.database)
+		for _, name := range names {
+			t, _ := s.catalog.Table(short(s.places.full(sql.PathOf(name))).String())
 			if st.Kind == sql.ShowTables || st.Kind == sql.ShowViews && t.Kind == plan.View || st.Kind == sql.ShowMaterialized && t.Kind == plan.Materialized {
 				add(name)
 			}
@@ -280,17 +286,25 @@ func (s *Session) show(st *sql.Show, results Results) error {
 		}
 		sort.Slice(rows, func(i, j int) bool { return rows[i][0] < rows[j][0] })
 	case sql.ShowCreateTable, sql.ShowCreateView, sql.ShowCreateMatTable:
-		t, ok := s.catalog.Table(st.Path.String())
+		t, ok := s.catalog.Table(short(s.places.full(st.Path)).String())
 		if !ok {
 			return catalog.Unknown(st.Path.String(), s.catalog.Names()).At(st.Path.Pos())
 		}
 		add(t.Definition)
 	case sql.ShowColumns:
 		return s.describe(&sql.Describe{StatementBase: st.StatementBase, Path: st.Path}, results)
-	case sql.ShowCatalogs, sql.ShowCurrentCatalog:
-		add("default_catalog")
-	case sql.ShowDatabases, sql.ShowCurrentDatabase:
-		add("default_database")
+	case sql.ShowCatalogs:
+		for _, name := range sortedKeys(s.places.databases) {
+			add(name)
+		}
+	case sql.ShowCurrentCatalog:
+		add(s.places.catalog)
+	case sql.ShowDatabases:
+		for _, name := range sortedKeys(s.places.databases[s.places.catalog]) {
+			add(name)
+		}
+	case sql.ShowCurrentDatabase:
+		add(s.places.database)
 	case sql.ShowJobs, sql.ShowModules, sql.ShowPartitions, sql.ShowCreateFunction:
 		return problem.New(problem.Unsupported, "SHOW %s is not built yet", st.Kind).At(st.Pos())
 	}
@@ -301,7 +315,7 @@ func (s *Session) describe(st *sql.Describe, results Results) error {
 	if st.Kind != sql.DescribeTable {
 		return problem.New(problem.Unsupported, "DESCRIBE %s is not built yet", st.Kind).At(st.Pos())
 	}
-	t, ok := s.catalog.Table(st.Path.String())
+	t, ok := s.catalog.Table(short(s.places.full(st.Path)).String())
 	if !ok {
 		return catalog.Unknown(st.Path.String(), s.catalog.Names()).At(st.Path.Pos())
 	}
