@@ -188,6 +188,8 @@ func (d *duckdb) expr(p *printer, e sql.Expr) bool {
 		if e.Similar {
 			return unsupported(p, e, "write LIKE or REGEXP(x, pattern)", "SIMILAR TO is not supported")
 		}
+	case *sql.In:
+		return d.rowIn(p, e)
 	case *sql.Quantified:
 		return d.quantified(p, e)
 	case *sql.Case:
@@ -310,6 +312,32 @@ func (d *duckdb) between(p *printer, e *sql.Between) bool {
 	p.write(" OR ")
 	half(e.High, e.Low)
 	p.write(")", when(e.Not, ")"))
+	return true
+}
+
+// rowIn prints (a, b) IN (query) field by field: DuckDB compares rows as values,
+// in which NULL equals NULL.
+func (d *duckdb) rowIn(p *printer, e *sql.In) bool {
+	row, ok := e.Operand.(*sql.RowValue)
+	if !ok || e.Query == nil || row.Explicit || len(row.Fields) < 2 {
+		return false
+	}
+	match := func() {
+		for i, field := range row.Fields {
+			p.write(when(i > 0, " AND "))
+			p.operand(field, sql.ComparePrecedence+1)
+			p.write(" = \"$in\".\"$", strconv.Itoa(i+1), "\"")
+		}
+	}
+	p.write(when(e.Not, "(NOT "), "(SELECT CASE WHEN bool_or(")
+	match()
+	p.write(") THEN TRUE WHEN bool_or((")
+	match()
+	p.write(") IS NULL) THEN NULL ELSE FALSE END FROM ")
+	p.parenthesised(e.Query)
+	p.write(" AS \"$in\"(")
+	p.commas(len(row.Fields), func(i int) { p.write("\"$", strconv.Itoa(i+1), "\"") })
+	p.write("))", when(e.Not, ")"))
 	return true
 }
 

@@ -162,6 +162,9 @@ func (s *Store) explain(ctx context.Context, err error) error {
 		return problem.New(problem.InvalidValue, "%s", text)
 	case duckdb.ErrorTypeOutOfMemory:
 		return problem.New(problem.TooLarge, "the question needs more memory than it may have").WithHint("group by fewer values or ask for a shorter time")
+	case duckdb.ErrorTypeNotImplemented:
+		return problem.New(problem.Unsupported, "DuckDB cannot answer this: %s", strings.TrimPrefix(text, "Not implemented Error: ")).
+			WithHint("ask for it in a materialized table, which the engine computes")
 	case duckdb.ErrorTypeCatalog:
 		return problem.New(problem.Conflict, "%s", text).WithHint("the table may have just been dropped; ask again").Retryable()
 	}

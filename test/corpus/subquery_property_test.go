@@ -133,12 +133,11 @@ func (g *questions) aggregated(in names) string {
 
 func (g *questions) comparison() string { return g.pick("=", "=", "<>", "<", ">=") }
 
-// condition is a condition with subqueries up to the depth. Rows of several
-// values are not compared: DuckDB takes NULLs in them for values.
+// condition is a condition with subqueries up to the depth.
 func (g *questions) condition(depth int, in names) string {
 	kinds := []string{"compare", "compare", "null", "is"}
 	if depth > 0 {
-		kinds = append(kinds, "not", "and", "or", "exists", "exists", "in", "in", "quantified", "scalar", "scalar")
+		kinds = append(kinds, "not", "and", "or", "exists", "exists", "in", "in", "in row", "quantified", "scalar", "scalar")
 	}
 	not := ""
 	if g.chance(40) {
@@ -159,6 +158,8 @@ func (g *questions) condition(depth int, in names) string {
 		return not + "EXISTS (" + g.rows(depth-1, 1, in) + ")"
 	case "in":
 		return g.value(in) + " " + not + "IN (" + g.rows(depth-1, 1, in) + ")"
+	case "in row":
+		return "(" + g.column(in) + ", " + g.value(in) + ") " + not + "IN (" + g.rows(depth-1, 2, in) + ")"
 	case "quantified":
 		return g.value(in) + " " + g.comparison() + " " + g.pick("ANY", "ALL") + " (" + g.rows(depth-1, 1, in) + ")"
 	case "scalar":
