@@ -309,76 +309,84 @@ func Where(n plan.Node, conditions []plan.Expr) plan.Node {
 }
 
 // absorbed gives the conditions that belong to joins at the top of n to them;
-// rest are the others. A condition that could fail does not go before one that
-// stays, which may be there to spare it rows.
+// rest are the others.
 func absorbed(n plan.Node, conditions []plan.Expr) (with plan.Node, rest []plan.Expr) {
-	take := func(takes func(plan.Expr) bool) (taken []plan.Expr) {
-		var stay []plan.Expr
-		for _, c := range conditions {
-			if plan.Deterministic(c) && takes(c) && (len(stay) == 0 || neverFails(c)) {
-				taken = append(taken, c)
-			} else {
-				stay = append(stay, c)
-			}
-		}
-		conditions = stay
-		return taken
-	}
 	switch n := n.(type) {
 	case *plan.Project:
-		all := conditions
-		picked := take(func(c plan.Expr) bool {
-			return plan.UsesOnly(c, func(column int) bool { return isColumn(n.Exprs[column]) })
-		})
-		below := make([]plan.Expr, len(picked))
-		for i, c := range picked {
-			below[i] = plan.Substitute(c, n.Exprs)
-		}
-		input, left := absorbed(n.Input, below)
-		for i, c := range below {
-			if slices.Contains(left, c) {
-				rest = append(rest, picked[i])
-			}
-		}
-		if input == n.Input {
-			return n, all
-		}
-		p := &plan.Project{Input: input, Exprs: n.Exprs, Names: n.Names}
-		times := timesOf(input)
-		for _, e := range n.Exprs {
-			p.Times = append(p.Times, timeOf(e, times))
-		}
-		return p, append(rest, conditions...)
+		return absorbedBelow(n, conditions)
 	case *plan.Join:
-		if n.Kind != plan.InnerJoin {
-			return n, conditions
+		if n.Kind == plan.InnerJoin {
+			return absorbedByJoin(n, conditions)
 		}
-		width := len(n.Left.Schema())
-		both := take(func(c plan.Expr) bool { return sideOf(c, width) == bothSides })
-		ofLeft := take(func(c plan.Expr) bool { return sideOf(c, width) == leftSide })
-		ofRight := take(func(c plan.Expr) bool { return sideOf(c, width) == rightSide })
-		left, leftRest := absorbed(n.Left, ofLeft)
-		for i, c := range ofRight {
-			ofRight[i] = moved(c, -width)
-		}
-		right, rightRest := absorbed(n.Right, ofRight)
-		for _, c := range rightRest {
-			leftRest = append(leftRest, moved(c, width))
-		}
-		rest := append(leftRest, conditions...)
-		if len(both) == 0 && left == n.Left && right == n.Right {
-			return n, rest
-		}
-		return Join(n.Kind, left, right, append(JoinConditions(n), both...)), rest
 	case *plan.Unnest, *plan.TemporalJoin, *plan.LookupJoin:
 		inputs := append([]plan.Node(nil), n.Inputs()...)
 		width := len(inputs[0].Schema())
-		of := take(func(c plan.Expr) bool { return sideOf(c, width) == leftSide })
-		input, rest := absorbed(inputs[0], of)
-		inputs[0] = input
-		return plan.WithInputs(n, inputs), append(rest, conditions...)
+		first, staying := taken(conditions, func(c plan.Expr) bool { return sideOf(c, width) == leftSide })
+		inputs[0], rest = absorbed(inputs[0], first)
+		return plan.WithInputs(n, inputs), append(rest, staying...)
 	}
 	return n, conditions
+}
+
+// taken splits conditions into those that run earlier and those that stay. A
+// condition that could fail does not go before one that stays, which may be
+// there to spare it rows.
+func taken(conditions []plan.Expr, takes func(plan.Expr) bool) (moving, staying []plan.Expr) {
+	for _, c := range conditions {
+		if plan.Deterministic(c) && takes(c) && (len(staying) == 0 || neverFails(c)) {
+			moving = append(moving, c)
+		} else {
+			staying = append(staying, c)
+		}
+	}
+	return moving, staying
+}
+
+// absorbedByJoin makes conditions on both sides part of an inner join, and lets
+// joins that are its sides have theirs.
+func absorbedByJoin(n *plan.Join, conditions []plan.Expr) (with plan.Node, rest []plan.Expr) {
+	width := len(n.Left.Schema())
+	both, conditions := taken(conditions, func(c plan.Expr) bool { return sideOf(c, width) == bothSides })
+	ofLeft, conditions := taken(conditions, func(c plan.Expr) bool { return sideOf(c, width) == leftSide })
+	ofRight, conditions := taken(conditions, func(c plan.Expr) bool { return sideOf(c, width) == rightSide })
+	left, rest := absorbed(n.Left, ofLeft)
+	for i, c := range ofRight {
+		ofRight[i] = moved(c, -width)
+	}
+	right, rightRest := absorbed(n.Right, ofRight)
+	for _, c := range rightRest {
+		rest = append(rest, moved(c, width))
+	}
+	rest = append(rest, conditions...)
+	if len(both) == 0 && left == n.Left && right == n.Right {
+		return n, rest
+	}
+	return Join(n.Kind, left, right, append(JoinConditions(n), both...)), rest
+}
+
+// absorbedBelow is absorbed for joins below a projection that picks the columns
+// which conditions are over. Times that a join keeps then are times above it.
+func absorbedBelow(n *plan.Project, conditions []plan.Expr) (with plan.Node, rest []plan.Expr) {
+	picked, staying := taken(conditions, func(c plan.Expr) bool {
+		return plan.UsesOnly(c, func(column int) bool { return isColumn(n.Exprs[column]) })
+	})
+	below := make([]plan.Expr, len(picked))
+	for i, c := range picked {
+		below[i] = plan.Substitute(c, n.Exprs)
+	}
+	input, left := absorbed(n.Input, below)
+	if input == n.Input {
+		return n, conditions
+	}
+	if len(left) > 0 {
+		input = &plan.Filter{Input: input, Condition: conjunction(left)}
+	}
+	p := &plan.Project{Input: input, Exprs: n.Exprs, Names: n.Names}
+	times := timesOf(input)
+	for _, e := range n.Exprs {
+		p.Times = append(p.Times, timeOf(e, times))
+	}
+	return p, staying
 }
 
 func isColumn(e plan.Expr) bool {
