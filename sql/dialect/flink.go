@@ -83,6 +83,7 @@ var ownFunctions = map[string]string{
 	"PROGRESS":    "ask Tidemark for the progress",
 	"REGEXP_LIKE": "write REGEXP(x, pattern)",
 	"RLIKE":       "write REGEXP(x, pattern)",
+	"SEQUENCE":    "write the numbers: ARRAY[1, 2, …]",
 	"$SUM0":       "write COALESCE(SUM(x), 0)",
 	"SUM0":        "write COALESCE(SUM(x), 0)",
 }

@@ -4,7 +4,7 @@
 // It is not the conformance suite: that holds recorded answers to chosen
 // questions; here nobody chose.
 //
-// Flow: a seed and a number make a case (statements over small random files) →
+// Flow: Flink reads what the printer makes of every clause and function → a seed and a number make a case (statements over small random files) →
 // the program runs it embedded and, unless it refuses it by name, with --target
 // flink, in streaming and in batch mode → the rows are compared as multisets →
 // rows of a case that differs are left out while it still differs → it is kept
@@ -86,6 +86,15 @@ func run(ctx context.Context, program string, o options) (err error) {
 		defer os.Remove(o.found) // stays when it has got cases
 	}
 	fmt.Printf("seed %d\n", o.seed)
+	var faults []string
+	if o.only < 0 && o.kind == "" {
+		if faults, err = checkGrammar(ctx, o.gateway); err != nil {
+			return err
+		}
+		for _, fault := range faults {
+			fmt.Println(fault)
+		}
+	}
 	d := &differ{program: program, options: o}
 	begin := time.Now()
 	d.all(ctx)
@@ -95,6 +104,8 @@ func run(ctx context.Context, program string, o options) (err error) {
 	fmt.Printf("%s\n%.0f s\n", d.tally.report(), time.Since(begin).Seconds())
 	if d.tally.differences() > 0 {
 		fmt.Printf("the differing cases are in %s; run one again with -seed %d -case NUMBER\n", o.found, o.seed)
+	}
+	if d.tally.differences() > 0 || len(faults) > 0 {
 		return errDiffers
 	}
 	return nil
