@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,8 +14,10 @@ import (
 // gap, each of which stands for a variable of the Pattern and meets the
 // variable's condition.
 //
-// Its columns are the partition's, then the measures: one row a match. In
-// streaming mode Order begins with an ascending time attribute, rows are matched
+// A match gives one row, of the partition's columns and the measures; or, with
+// AllRows, a row for each of its rows: the partition's columns, those it is
+// ordered by, the measures as they are with this row, and the other columns of
+// the input. In streaming mode Order begins with an ascending time attribute, rows are matched
 // when the watermark has passed them, and matches are never taken back.
 //
 // Conditions and measures are expressions over Reads, not over the input: column
@@ -26,12 +29,15 @@ type Match struct {
 	Pattern   []PatternPart
 	Skip      MatchSkip
 	Within    time.Duration // from the first row to the last it takes less than this; 0 for no limit
+	AllRows   bool
+	Rest      []int // with AllRows, the columns of the input behind the measures
 	Reads     []MatchRead
 	Measures  []Expr
 	Names     []string // one per measure
 }
 
-// PatternPart is a variable of a pattern with its quantifier. A part that is
+// PatternPart is a variable of a pattern with its quantifier, in one of its
+// places; its condition is the same in all. A part that is
 // not Reluctant takes every row that it can and gives none back.
 type PatternPart struct {
 	Variable  string
@@ -83,6 +89,7 @@ type MatchRead struct {
 	Column int           // of Navigate, of the input
 	First  bool          // of Navigate: Offset counts from the first row, not from the last
 	Offset int           // of Navigate; beyond the rows it is NULL
+	Final  bool          // with AllRows: it looks at the whole match, not at the rows so far
 	Call   AggregateCall // of Summarize, over the input
 	Name   string        // for printing
 	Of     value.Type
@@ -91,12 +98,13 @@ type MatchRead struct {
 // MatchReadKind is the kind of MatchRead.
 type MatchReadKind uint8
 
-// The kinds: a column of a row, an aggregate of rows, and the event time at
-// which the match is known.
+// The kinds: a column of a row, an aggregate of rows, the event time at which
+// the match is known, and the variable that the last row stands for.
 const (
 	Navigate MatchReadKind = iota
 	Summarize
 	MatchTime
+	Classifier
 )
 
 // Inputs of a Match.
@@ -107,19 +115,37 @@ func (n *Match) Inputs() []Node { return []Node{n.Input} }
 func (n *Match) Schema() Schema {
 	in := n.Input.Schema()
 	var s Schema
-	for _, c := range n.Partition {
-		s = append(s, OutputColumn{Name: in[c].Name, Type: in[c].Type})
+	add := func(columns []int) {
+		for _, c := range columns {
+			s = append(s, OutputColumn{Name: in[c].Name, Type: in[c].Type})
+		}
 	}
+	add(n.Before())
 	for i, e := range n.Measures {
 		s = append(s, OutputColumn{Name: n.Names[i], Type: e.Type(), Time: n.timeOf(e)})
 	}
+	add(n.Rest)
 	return s
+}
+
+// Before is the columns of the input that stand before the measures.
+func (n *Match) Before() []int {
+	if !n.AllRows {
+		return n.Partition
+	}
+	columns := append([]int(nil), n.Partition...)
+	for _, k := range n.Order {
+		if c := k.Expr.(*Column).Index; !slices.Contains(columns, c) {
+			columns = append(columns, c)
+		}
+	}
+	return columns
 }
 
 func (n *Match) timeOf(e Expr) TimeAttribute {
 	switch e := e.(type) {
 	case *Column:
-		if n.Reads[e.Index].Kind == MatchTime {
+		if n.Reads[e.Index].Kind == MatchTime && !n.AllRows {
 			return n.TimeAttribute()
 		}
 	case *Call:
@@ -168,7 +194,10 @@ func printMatch(n *Match, line, property linePrinter) {
 	line("Match")
 	printOrdering(property, n.Partition, n.Order, in)
 	for i, e := range n.Measures {
-		property("measure: %s := %s", printColumn(out[len(n.Partition)+i]), PrintExpr(e, reads))
+		property("measure: %s := %s", printColumn(out[len(n.Before())+i]), PrintExpr(e, reads))
+	}
+	if n.AllRows {
+		property("all rows, with %s", columnNames(in, n.Rest))
 	}
 	names := make([]string, len(n.Pattern))
 	for i, p := range n.Pattern {
@@ -179,8 +208,8 @@ func printMatch(n *Match, line, property linePrinter) {
 		property("within: %s", n.Within)
 	}
 	property("skip: %s", n.skipText())
-	for _, p := range n.Pattern {
-		if p.Condition != nil {
+	for i, p := range n.Pattern {
+		if p.Condition != nil && !slices.ContainsFunc(n.Pattern[:i], p.isNamesake) {
 			property("define: %s := %s", Quote(p.Variable), PrintExpr(p.Condition, reads))
 		}
 	}
@@ -211,6 +240,9 @@ func (p PatternPart) String() string {
 	return name
 }
 
+// isNamesake reports whether other is the same variable in another place.
+func (p PatternPart) isNamesake(other PatternPart) bool { return p.Variable == other.Variable }
+
 func (n *Match) skipText() string {
 	switch n.Skip.Kind {
 	case SkipToNextRow:
@@ -226,7 +258,7 @@ func (n *Match) skipText() string {
 func (n *Match) setText(set VariableSet) string {
 	var names []string
 	for i, p := range n.Pattern {
-		if set.Has(i) {
+		if set.Has(i) && !slices.ContainsFunc(n.Pattern[:i], p.isNamesake) {
 			names = append(names, Quote(p.Variable))
 		}
 	}

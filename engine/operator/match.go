@@ -355,7 +355,6 @@ func (m *Match) Flush(engine.Emit) error { return nil }
 
 // Found collects a match to be shown.
 func (m *Match) Found(last pattern.Node) error {
-	m.machine.Keep(last)
 	m.output.add(last, m.time)
 	return nil
 }

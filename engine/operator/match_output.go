@@ -1,6 +1,8 @@
 package operator
 
 import (
+	"slices"
+
 	"tidemark/base/batch"
 	"tidemark/engine"
 	"tidemark/engine/expr"
@@ -26,10 +28,11 @@ type matchArguments struct {
 	columns []int
 }
 
-// foundMatch is a match with the event time at which it is known.
+// foundMatch is a row to be shown: of a match, or of a row of a match.
 type foundMatch struct {
-	last pattern.Node
-	time int64
+	last  pattern.Node // of the rows so far
+	whole pattern.Node // last of the match
+	time  int64        // event time at which the match is known
 }
 
 func newMatchOutput(m *Match) (*matchOutput, error) {
@@ -59,7 +62,17 @@ func newMatchOutput(m *Match) (*matchOutput, error) {
 }
 
 func (o *matchOutput) add(last pattern.Node, time int64) {
-	o.found = append(o.found, foundMatch{last, time})
+	if !o.match.node.AllRows {
+		o.match.machine.Keep(last)
+		o.found = append(o.found, foundMatch{last, last, time})
+		return
+	}
+	start := len(o.found)
+	for n := last; n != pattern.None; n = o.match.machine.Before(n) {
+		o.match.machine.Keep(last)
+		o.found = append(o.found, foundMatch{n, last, time})
+	}
+	slices.Reverse(o.found[start:])
 }
 
 // flush shows the matches collected. They carry the watermark before: downstream
@@ -93,13 +106,16 @@ func (o *matchOutput) show(found []foundMatch, emit engine.Emit) error {
 	for _, f := range found {
 		o.slots = append(o.slots, m.machine.Row(f.last).Slot)
 	}
-	for _, column := range m.node.Partition {
+	for _, column := range m.node.Before() {
 		out.Columns = append(out.Columns, m.rows.gather(column, o.slots))
 	}
 	out.Columns = append(out.Columns, measures...)
+	for _, column := range m.node.Rest {
+		out.Columns = append(out.Columns, m.rows.gather(column, o.slots))
+	}
 	out.Detach()
 	for _, f := range found {
-		m.machine.Release(f.last)
+		m.machine.Release(f.whole)
 	}
 	return emit(out)
 }
@@ -111,14 +127,26 @@ func (o *matchOutput) lookup(i int, r plan.MatchRead, found []foundMatch) (*batc
 		return o.navigate(r, found), nil
 	case plan.Summarize:
 		return o.summarize(i, r, found)
-	case plan.MatchTime:
+	case plan.MatchTime, plan.Classifier:
 	}
 	c := batch.NewColumn(r.Of, len(found))
 	c.Resize(len(found))
 	for row, f := range found {
-		setMilliseconds(c, row, f.time)
+		if r.Kind == plan.MatchTime {
+			setMilliseconds(c, row, f.time)
+		} else {
+			c.SetString(row, o.match.node.Pattern[o.match.machine.Row(f.upTo(r)).Part].Variable)
+		}
 	}
 	return c, nil
+}
+
+// upTo is the last of the rows that a read sees.
+func (f foundMatch) upTo(r plan.MatchRead) pattern.Node {
+	if r.Final {
+		return f.whole
+	}
+	return f.last
 }
 
 func (o *matchOutput) navigate(r plan.MatchRead, found []foundMatch) *batch.Column {
@@ -126,7 +154,7 @@ func (o *matchOutput) navigate(r plan.MatchRead, found []foundMatch) *batch.Colu
 	o.slots = o.slots[:0]
 	var missing []int
 	for row, f := range found {
-		slot, ok := m.find(r, f.last, 0, false)
+		slot, ok := m.find(r, f.upTo(r), 0, false)
 		if !ok {
 			missing = append(missing, row)
 			slot = m.machine.Row(f.last).Slot
@@ -161,7 +189,7 @@ func (o *matchOutput) summarize(i int, r plan.MatchRead, found []foundMatch) (*b
 	codes := make([]uint32, len(found))
 	for row, f := range found {
 		codes[row] = uint32(row)
-		o.path = m.machine.Path(o.path[:0], f.last)
+		o.path = m.machine.Path(o.path[:0], f.upTo(r))
 		for k := len(o.path) - 1; k >= 0; k-- {
 			if !r.Set.Has(o.path[k].Part) {
 				continue

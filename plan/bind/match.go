@@ -23,7 +23,7 @@ func (b *binder) matchRecognize(m *sql.MatchRecognize, outer *scope) plan.Node {
 	if input == nil {
 		return nil
 	}
-	n := &plan.Match{Input: input}
+	n := &plan.Match{Input: input, AllRows: m.Rows != sql.RowsDefault && m.Rows != sql.OneRow}
 	n.Partition = b.matchPartition(m, rows)
 	n.Order = b.matchOrder(m, rows)
 	n.Pattern = b.pattern(m.Pattern)
@@ -34,17 +34,25 @@ func (b *binder) matchRecognize(m *sql.MatchRecognize, outer *scope) plan.Node {
 	n.Skip = b.matchSkip(m, n)
 	sets := b.subsets(m, n)
 	b.define(m, &matchScope{node: n, rows: rows, sets: sets})
-	b.measures(m, &matchScope{node: n, rows: rows, sets: sets, defined: -1})
+	b.measures(m, &matchScope{node: n, rows: rows, sets: sets})
 	if len(b.found) > before {
 		return nil
+	}
+	if n.AllRows {
+		shown := n.Before()
+		for c := range rows.columns {
+			if !slices.Contains(shown, c) {
+				n.Rest = append(n.Rest, c)
+			}
+		}
 	}
 	return n
 }
 
 // refuseMatchClauses reports what Flink's subset does not have.
 func (b *binder) refuseMatchClauses(m *sql.MatchRecognize) {
-	if m.Rows != sql.RowsDefault && m.Rows != sql.OneRow {
-		b.unsupported(m.Pos(), string(m.Rows), "ONE ROW PER MATCH is; aggregates such as LISTAGG collect what the rows of a match have")
+	if m.Rows == sql.AllRowsWithUnmatched {
+		b.unsupported(m.Pos(), string(m.Rows), "ALL ROWS PER MATCH shows the rows of matches")
 	}
 }
 
@@ -112,23 +120,35 @@ func (b *binder) pattern(p sql.Pattern) []plan.PatternPart {
 	return parts
 }
 
-func (b *binder) patternParts(p sql.Pattern, parts *[]plan.PatternPart) {
+// patternParts adds the parts of p. A variable may stand in several places, and
+// a group that is repeated a fixed number of times is written out; Flink has
+// neither. It is false when there are too many parts to go on.
+func (b *binder) patternParts(p sql.Pattern, parts *[]plan.PatternPart) bool {
 	switch p := p.(type) {
 	case *sql.PatternVariable:
-		b.patternPart(p, plan.PatternPart{Min: 1, Max: 1}, parts)
+		return b.patternPart(p, plan.PatternPart{Min: 1, Max: 1}, parts)
 	case *sql.PatternConcat:
 		for _, part := range p.Parts {
-			b.patternParts(part, parts)
+			if !b.patternParts(part, parts) {
+				return false
+			}
 		}
 	case *sql.PatternQuantified:
 		v, ok := p.Pattern.(*sql.PatternVariable)
 		switch {
+		case !ok && p.Min == p.Max:
+			before := len(b.found)
+			for n := 0; n < p.Min && len(b.found) == before; n++ {
+				if !b.patternParts(p.Pattern, parts) {
+					return false
+				}
+			}
 		case !ok:
-			b.unsupported(p.Pos(), "a quantifier of a group", "repeat single variables, or write the group out")
+			b.unsupported(p.Pos(), "a group that is repeated any number of times", "repeat single variables, or the group a fixed number of times: {2}")
 		case p.Reluctant && p.Min == 0 && p.Max == 1:
 			b.unsupported(p.Pos(), "a reluctant optional variable (??)", "write "+v.Name.Text+"?, which takes the row if it can")
 		default:
-			b.patternPart(v, plan.PatternPart{Min: p.Min, Max: p.Max, Reluctant: p.Reluctant}, parts)
+			return b.patternPart(v, plan.PatternPart{Min: p.Min, Max: p.Max, Reluctant: p.Reluctant}, parts)
 		}
 	case *sql.PatternAlternation:
 		b.unsupported(p.Pos(), "an alternation (|) in a PATTERN", "let one variable's condition say OR, or UNION ALL two matches")
@@ -141,23 +161,21 @@ func (b *binder) patternParts(p sql.Pattern, parts *[]plan.PatternPart) {
 	case *sql.PatternEmpty:
 		b.wrong(p.Pos(), problem.InvalidQuery, "name a variable", "() matches no row")
 	}
+	return true
 }
 
-func (b *binder) patternPart(v *sql.PatternVariable, part plan.PatternPart, parts *[]plan.PatternPart) {
+func (b *binder) patternPart(v *sql.PatternVariable, part plan.PatternPart, parts *[]plan.PatternPart) bool {
 	part.Variable = v.Name.Text
 	rows := max(part.Min, part.Max)
 	for _, other := range *parts {
 		rows += max(other.Min, other.Max)
-		if other.Variable == part.Variable {
-			b.unsupported(v.Pos(), "a variable that stands twice in a PATTERN", "give the second one another name and the same condition")
-			return
-		}
 	}
 	if rows > matchRowsMax || len(*parts) == plan.PatternPartsMax {
-		b.wrong(v.Pos(), problem.TooLarge, "use {n,} and compare COUNT in a filter around the match", "the pattern counts more than %d rows or %d variables", matchRowsMax, plan.PatternPartsMax)
-		return
+		b.wrong(v.Pos(), problem.TooLarge, "use {n,} and compare COUNT in a filter around the match", "the pattern counts more than %d rows or has more than %d variables", matchRowsMax, plan.PatternPartsMax)
+		return false
 	}
 	*parts = append(*parts, part)
+	return true
 }
 
 // checkPattern refuses what Flink refuses.
@@ -210,8 +228,8 @@ func (b *binder) matchSkip(m *sql.MatchRecognize, n *plan.Match) plan.MatchSkip 
 		return plan.MatchSkip{Kind: plan.SkipPastLastRow}
 	case sql.SkipToFirst, sql.SkipToLast:
 		v := m.AfterMatch.Variable
-		i := variableOf(n, v.Text)
-		if i < 0 {
+		set := setOf(n, v.Text)
+		if set == 0 {
 			b.wrong(v.Pos(), problem.InvalidQuery, didYouMean(v.Text, variables(n), "variables are "+listed(variables(n))), "the pattern has no variable %s to skip to", v.Text)
 			return plan.MatchSkip{}
 		}
@@ -219,21 +237,29 @@ func (b *binder) matchSkip(m *sql.MatchRecognize, n *plan.Match) plan.MatchSkip 
 		if m.AfterMatch.Kind == sql.SkipToLast {
 			kind = plan.SkipToLast
 		}
-		return plan.MatchSkip{Kind: kind, Set: 1 << i}
+		return plan.MatchSkip{Kind: kind, Set: set}
 	case sql.SkipDefault, sql.SkipToNextRow:
 	}
 	return plan.MatchSkip{Kind: plan.SkipToNextRow}
 }
 
-// variableOf is the part of the pattern with the variable, -1 for none.
-func variableOf(n *plan.Match, name string) int {
-	return slices.IndexFunc(n.Pattern, func(p plan.PatternPart) bool { return p.Variable == name })
+// setOf is the parts of the pattern with the variable, none if it has none.
+func setOf(n *plan.Match, name string) plan.VariableSet {
+	var set plan.VariableSet
+	for i, p := range n.Pattern {
+		if p.Variable == name {
+			set |= 1 << i
+		}
+	}
+	return set
 }
 
 func variables(n *plan.Match) []string {
-	names := make([]string, len(n.Pattern))
-	for i, p := range n.Pattern {
-		names[i] = p.Variable
+	var names []string
+	for _, p := range n.Pattern {
+		if !slices.Contains(names, p.Variable) {
+			names = append(names, p.Variable)
+		}
 	}
 	return names
 }
@@ -242,8 +268,8 @@ func variables(n *plan.Match) []string {
 // what Flink has, the names that SUBSET gives to several of them.
 func (b *binder) subsets(m *sql.MatchRecognize, n *plan.Match) map[string]plan.VariableSet {
 	sets := map[string]plan.VariableSet{}
-	for i, p := range n.Pattern {
-		sets[p.Variable] = 1 << i
+	for _, name := range variables(n) {
+		sets[name] = setOf(n, name)
 	}
 	for _, s := range m.Subsets {
 		if _, taken := sets[s.Name.Text]; taken {
@@ -252,12 +278,11 @@ func (b *binder) subsets(m *sql.MatchRecognize, n *plan.Match) map[string]plan.V
 		}
 		var set plan.VariableSet
 		for _, v := range s.Variables {
-			i := variableOf(n, v.Text)
-			if i < 0 {
+			parts := setOf(n, v.Text)
+			if parts == 0 {
 				b.wrong(v.Pos(), problem.InvalidQuery, didYouMean(v.Text, variables(n), "variables are "+listed(variables(n))), "the pattern has no variable %s", v.Text)
-				continue
 			}
-			set |= 1 << i
+			set |= parts
 		}
 		sets[s.Name.Text] = set
 	}
@@ -266,26 +291,33 @@ func (b *binder) subsets(m *sql.MatchRecognize, n *plan.Match) map[string]plan.V
 
 func (b *binder) define(m *sql.MatchRecognize, match *matchScope) {
 	n := match.node
+	defined := map[string]bool{}
 	for _, d := range m.Define {
-		i := variableOf(n, d.Variable.Text)
-		if i < 0 {
+		name := d.Variable.Text
+		set := setOf(n, name)
+		if set == 0 {
 			b.wrong(d.Pos(), problem.InvalidQuery, didYouMean(d.Variable.Text, variables(n), "remove it, or add it to PATTERN"), "DEFINE of %s, which the pattern does not have", d.Variable.Text)
 			continue
 		}
-		if n.Pattern[i].Condition != nil {
+		if defined[name] {
 			b.wrong(d.Pos(), problem.InvalidQuery, "join the conditions with AND", "%s is defined twice", d.Variable.Text)
 			continue
 		}
+		defined[name] = true
 		inside := *match
-		inside.defined = i
-		s := &scope{clause: "DEFINE", match: &inside}
-		n.Pattern[i].Condition = b.condition(d.Condition, s, "DEFINE")
+		inside.defined = set
+		condition := b.condition(d.Condition, &scope{clause: "DEFINE", match: &inside}, "DEFINE")
+		for i := range n.Pattern {
+			if set.Has(i) {
+				n.Pattern[i].Condition = condition
+			}
+		}
 	}
 }
 
 func (b *binder) measures(m *sql.MatchRecognize, match *matchScope) {
 	n := match.node
-	if len(m.Measures) == 0 && len(n.Partition) == 0 {
+	if len(m.Measures) == 0 && len(n.Partition) == 0 && !n.AllRows {
 		b.wrong(m.Pos(), problem.InvalidQuery, "add MEASURES", "a match without MEASURES and PARTITION BY has no columns")
 	}
 	for _, measure := range m.Measures {

@@ -2,6 +2,7 @@ package bind
 
 import (
 	"fmt"
+	"slices"
 
 	"tidemark/base/problem"
 	"tidemark/base/value"
@@ -16,7 +17,8 @@ type matchScope struct {
 	node    *plan.Match
 	rows    relation
 	sets    map[string]plan.VariableSet // the rows that each variable and SUBSET stands for
-	defined int                         // the part whose condition is bound; -1 in MEASURES
+	defined plan.VariableSet            // the parts whose condition is bound; none in MEASURES
+	final   bool                        // inside FINAL
 
 	// Inside FIRST, LAST or an aggregate: how it is called, which rows it looks
 	// at, and whether its argument is over the input itself.
@@ -42,7 +44,7 @@ func (m *matchScope) read(pos problem.Position, r plan.MatchRead) plan.Expr {
 }
 
 func sameRead(x, y plan.MatchRead) bool {
-	if x.Kind != y.Kind || x.Set != y.Set || !x.Of.Equal(y.Of) {
+	if x.Kind != y.Kind || x.Set != y.Set || x.Final != y.Final || !x.Of.Equal(y.Of) {
 		return false
 	}
 	switch x.Kind {
@@ -50,7 +52,7 @@ func sameRead(x, y plan.MatchRead) bool {
 		return x.Column == y.Column && x.First == y.First && x.Offset == y.Offset
 	case plan.Summarize:
 		return sameCall(x.Call, y.Call)
-	case plan.MatchTime:
+	case plan.MatchTime, plan.Classifier:
 	}
 	return true
 }
@@ -92,7 +94,7 @@ func (b *binder) matchColumn(ref *sql.ColumnRef, s *scope) plan.Expr {
 // navigate looks a column up in a row of the match. Where there may be no such
 // row it can be NULL.
 func (m *matchScope) navigate(c *plan.Column, set plan.VariableSet, qualifier string) plan.Expr {
-	r := plan.MatchRead{Kind: plan.Navigate, Set: set, Column: c.Index, First: m.first, Offset: m.offset, Name: qualifier + c.Name, Of: c.Of}
+	r := plan.MatchRead{Kind: plan.Navigate, Set: set, Column: c.Index, First: m.first, Offset: m.offset, Final: m.isFinal(), Name: qualifier + c.Name, Of: c.Of}
 	switch {
 	case m.first && m.offset == 0:
 		r.Name = fmt.Sprintf("FIRST(%s)", r.Name)
@@ -101,20 +103,31 @@ func (m *matchScope) navigate(c *plan.Column, set plan.VariableSet, qualifier st
 	case m.offset > 0:
 		r.Name = fmt.Sprintf("LAST(%s, %d)", r.Name, m.offset)
 	}
+	if r.Final {
+		r.Name = "FINAL " + r.Name
+	}
 	if !m.certain(set) {
 		r.Of = r.Of.Optional()
 	}
 	return m.read(c.Pos(), r)
 }
 
+// isFinal reports whether lookups see the whole match. With one row per match
+// there is nothing else to see.
+func (m *matchScope) isFinal() bool { return m.final && m.node.AllRows }
+
 // certain reports whether a match has the row that is looked up: in DEFINE the
-// row in question, in MEASURES one of a variable that is not optional.
+// row in question, in MEASURES one of a variable that is not optional, unless
+// only the rows so far are seen.
 func (m *matchScope) certain(set plan.VariableSet) bool {
-	if m.offset > 0 {
+	switch {
+	case m.offset > 0:
 		return false
+	case m.node.AllRows && m.defined == 0 && !m.isFinal():
+		return set == m.all()
 	}
-	if m.defined >= 0 {
-		return set.Has(m.defined)
+	if m.defined != 0 {
+		return set&m.defined != 0
 	}
 	for i, p := range m.node.Pattern {
 		if set.Has(i) && p.Min > 0 {
@@ -140,14 +153,17 @@ func (b *binder) unknownMatchColumn(ref *sql.ColumnRef, m *matchScope, hasVariab
 	}
 }
 
-// matchUnary binds FINAL and RUNNING: with one row per match both are what the
-// whole match has.
+// matchUnary binds FINAL and RUNNING: what the whole match has, and what it has
+// up to the row that is shown. With one row per match they are the same.
 func (b *binder) matchUnary(e *sql.Unary, s *scope) plan.Expr {
-	if s.match.defined >= 0 {
+	if s.match.defined != 0 {
 		b.wrong(e.Pos(), problem.InvalidQuery, "remove it: a condition sees the rows up to the one in question", "%s is not allowed in DEFINE", e.Op)
 		return nil
 	}
-	return b.expr(e.Operand, s)
+	inner, match := *s, *s.match
+	match.final = e.Op == sql.Final
+	inner.match = &match
+	return b.expr(e.Operand, &inner)
 }
 
 // matchCall binds the functions that only MATCH_RECOGNIZE has, and aggregates;
@@ -159,13 +175,15 @@ func (b *binder) matchCall(c *sql.Call, s *scope) (bound plan.Expr, mine bool) {
 	case "PREV", "NEXT":
 		b.unsupported(c.Pos(), name, "LAST(column, 1) looks back inside the match")
 		return nil, true
-	case "CLASSIFIER", "MATCH_NUMBER":
-		b.unsupported(c.Pos(), name, "COUNT(variable.column) tells which variables have rows")
+	case "CLASSIFIER":
+		return b.classifier(c, s), true
+	case "MATCH_NUMBER":
+		b.unsupported(c.Pos(), name, "the time of the match, MATCH_ROWTIME(), tells matches apart")
 		return nil, true
 	case "MATCH_ROWTIME":
 		return b.matchTime(c, s), true
 	case "MATCH_PROCTIME":
-		if s.match.defined >= 0 || len(c.Args) > 0 {
+		if s.match.defined != 0 || len(c.Args) > 0 {
 			b.wrong(c.Pos(), problem.InvalidQuery, "write MATCH_PROCTIME() in MEASURES", "MATCH_PROCTIME is a measure without arguments")
 			return nil, true
 		}
@@ -225,7 +243,7 @@ func (b *binder) navigation(c *sql.Call, s *scope) plan.Expr {
 func (b *binder) matchTime(c *sql.Call, s *scope) plan.Expr {
 	m := s.match
 	column := m.rows.columns[m.node.TimeColumn()]
-	if m.defined >= 0 || m.set != nil || len(c.Args) > 1 {
+	if m.defined != 0 || m.set != nil || len(c.Args) > 1 {
 		b.wrong(c.Pos(), problem.InvalidQuery, "write MATCH_ROWTIME() in MEASURES", "MATCH_ROWTIME is a measure of its own")
 		return nil
 	}
@@ -243,6 +261,16 @@ func (b *binder) matchTime(c *sql.Call, s *scope) plan.Expr {
 		return nil
 	}
 	return m.read(c.Pos(), plan.MatchRead{Kind: plan.MatchTime, Name: "MATCH_ROWTIME()", Of: of})
+}
+
+// classifier binds CLASSIFIER(): the variable that a row stands for.
+func (b *binder) classifier(c *sql.Call, s *scope) plan.Expr {
+	m := s.match
+	if m.defined != 0 || m.set != nil || len(c.Args) > 0 {
+		b.wrong(c.Pos(), problem.InvalidQuery, "write CLASSIFIER() in MEASURES", "CLASSIFIER is a measure of its own")
+		return nil
+	}
+	return m.read(c.Pos(), plan.MatchRead{Kind: plan.Classifier, Final: m.isFinal(), Name: "CLASSIFIER()", Of: value.StringType.Required()})
 }
 
 // matchAggregate binds an aggregate of the rows of one variable, or of all. In
@@ -294,19 +322,23 @@ func (b *binder) summarized(c *sql.Call, m *matchScope, call plan.AggregateCall)
 		call.Args[i] = b.implicit(call.Args[i], overload.Params[i])
 	}
 	call.Overload = overload
-	return m.read(c.Pos(), plan.MatchRead{Kind: plan.Summarize, Set: *m.set, Call: call, Name: m.nameOf(call), Of: overload.Result})
+	return m.read(c.Pos(), plan.MatchRead{Kind: plan.Summarize, Set: *m.set, Call: call, Final: m.isFinal(), Name: m.nameOf(call), Of: overload.Result})
 }
 
 // nameOf prints a call with its variable.
 func (m *matchScope) nameOf(call plan.AggregateCall) string {
 	name := plan.PrintCall(call, nil)
+	if m.isFinal() {
+		name = "FINAL " + name
+	}
 	if *m.set == m.all() {
 		return name
 	}
+	var of []string
 	for i, p := range m.node.Pattern {
-		if m.set.Has(i) {
-			name += " of " + p.Variable
+		if m.set.Has(i) && !slices.Contains(of, p.Variable) {
+			of = append(of, p.Variable)
 		}
 	}
-	return name
+	return name + " of " + listed(of)
 }

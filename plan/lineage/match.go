@@ -19,6 +19,7 @@ func (t *tracer) match(n *plan.Match) []sources {
 			}
 		case plan.MatchTime:
 			reads[i].add(input[n.TimeColumn()], Direct)
+		case plan.Classifier:
 		}
 	}
 	for _, p := range n.Pattern {
@@ -27,8 +28,12 @@ func (t *tracer) match(n *plan.Match) []sources {
 		}
 	}
 	var columns []sources
-	for _, c := range n.Partition {
+	for _, c := range n.Before() {
 		columns = append(columns, input[c])
 	}
-	return append(columns, project(n.Measures, reads)...)
+	columns = append(columns, project(n.Measures, reads)...)
+	for _, c := range n.Rest {
+		columns = append(columns, input[c])
+	}
+	return columns
 }

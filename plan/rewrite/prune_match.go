@@ -2,17 +2,19 @@ package rewrite
 
 import "tidemark/plan"
 
-// pruneMatch drops the measures that nobody uses and what only they look up.
+// pruneMatch drops the measures and further columns that nobody uses, and what
+// only they look up.
 func pruneMatch(n *plan.Match, used []bool) (plan.Node, []int) {
 	keep := append([]bool(nil), used...)
-	for i := range n.Partition {
+	before := len(n.Before())
+	for i := range before {
 		keep[i] = true
 	}
 	c := *n
 	c.Measures, c.Names = nil, nil
 	looked := make([]bool, len(n.Reads))
 	for i, e := range n.Measures {
-		if keep[len(n.Partition)+i] {
+		if keep[before+i] {
 			plan.MarkUsed(looked, e)
 			c.Measures, c.Names = append(c.Measures, e), append(c.Names, n.Names[i])
 		}
@@ -22,6 +24,13 @@ func pruneMatch(n *plan.Match, used []bool) (plan.Node, []int) {
 	}
 	need := make([]bool, len(n.Input.Schema()))
 	markOrdering(need, n.Partition, n.Order)
+	c.Rest = nil
+	for i, column := range n.Rest {
+		if keep[before+len(n.Measures)+i] {
+			need[column] = true
+			c.Rest = append(c.Rest, column)
+		}
+	}
 	for i, r := range n.Reads {
 		switch {
 		case !looked[i]:
@@ -32,7 +41,7 @@ func pruneMatch(n *plan.Match, used []bool) (plan.Node, []int) {
 		}
 	}
 	input, at := prune(n.Input, need)
-	c.Input, c.Partition, c.Order = input, moved(n.Partition, at), movedOrder(n.Order, at)
+	c.Input, c.Partition, c.Order, c.Rest = input, moved(n.Partition, at), movedOrder(n.Order, at), moved(c.Rest, at)
 	c.Reads = movedReads(n.Reads, looked, at)
 	reads := kept(looked)
 	for i, e := range c.Measures {
@@ -62,7 +71,7 @@ func movedReads(reads []plan.MatchRead, looked []bool, at []int) []plan.MatchRea
 				args[j] = plan.Renumber(arg, at)
 			}
 			r.Call.Args = args
-		case plan.MatchTime:
+		case plan.MatchTime, plan.Classifier:
 		}
 		moved = append(moved, r)
 	}
