@@ -76,3 +76,38 @@ func TestRowsAreLeftOut(t *testing.T) {
 		t.Error("leaving out rows has changed something else")
 	}
 }
+
+func TestKnownFaultsLookAtTheAnswers(t *testing.T) {
+	rows := func(texts ...string) answer {
+		a := answer{rows: map[string]int{}}
+		for _, text := range texts {
+			a.rows[text]++
+		}
+		return a
+	}
+	temporal := &statement{kind: "temporal join", query: "SELECT … ON e.k = v.k"}
+	hop := &statement{kind: "legacy window", query: "SELECT … GROUP BY k, HOP(ts)"}
+	total := &statement{kind: "group", query: "SELECT COUNT(*) FROM e"}
+	for _, c := range []struct {
+		name         string
+		s            *statement
+		mode         string
+		ours, theirs answer
+		known        bool
+	}{
+		{"NULL keys match", temporal, streaming, rows(`["1",null,null]`), rows(`["1",null,"2"]`), true},
+		{"another key differs", temporal, streaming, rows(`["1","a",null]`), rows(`["1","a","2"]`), false},
+		{"windows are lost", hop, batch, rows("[1]", "[2]"), rows("[1]"), true},
+		{"windows are lost in streaming mode", hop, streaming, rows("[1]", "[2]"), rows("[1]"), false},
+		{"a window is other", hop, batch, rows("[1]", "[2]"), rows("[3]"), false},
+		{"an aggregate over nothing", total, streaming, rows("[0]"), rows(), true},
+		{"an aggregate that is other", total, streaming, rows("[0]"), rows("[1]"), false},
+	} {
+		if known(c.s, c.mode, nil) != "" {
+			t.Errorf("%s: not compared at all", c.name)
+		}
+		if reason := known(c.s, c.mode, &[2]answer{c.ours, c.theirs}); (reason != "") != c.known {
+			t.Errorf("%s: reason %q", c.name, reason)
+		}
+	}
+}

@@ -26,6 +26,8 @@ var faults = []fault{
 		reason: "LAG and LEAD with a default show a NULL that they find as -1"},
 	{kinds: []string{"legacy window"}, mode: batch, text: regexp.MustCompile(`HOP\(`), when: lessOnFlink,
 		reason: "GROUP BY HOP in batch mode loses windows behind a gap"},
+	{kinds: []string{"temporal join"}, text: regexp.MustCompile(`ON e.k = v.k`), when: onlyNullKeys,
+		reason: "temporal joins take NULL keys for equal"},
 	{mode: streaming, text: regexp.MustCompile(`^SELECT`), not: regexp.MustCompile(`GROUP BY`),
 		when:   func(ours, theirs answer) bool { return len(theirs.rows) == 0 && len(ours.rows) == 1 },
 		reason: "in streaming mode an aggregate over no rows at all has no row; here it has one, as in batch mode"},
@@ -36,6 +38,22 @@ func lessOnFlink(ours, theirs answer) bool {
 	for row, n := range theirs.rows {
 		if ours.rows[row] < n {
 			return false
+		}
+	}
+	return ours.code == "" && theirs.code == ""
+}
+
+// nullKey is a row whose second cell, a join's key, is NULL.
+var nullKey = regexp.MustCompile(`^\["[^"]*",null,`)
+
+// onlyNullKeys reports whether the answers differ in nothing but rows whose key
+// is NULL.
+func onlyNullKeys(ours, theirs answer) bool {
+	for _, pair := range [][2]answer{{ours, theirs}, {theirs, ours}} {
+		for row, n := range pair[0].rows {
+			if n != pair[1].rows[row] && !nullKey.MatchString(row) {
+				return false
+			}
 		}
 	}
 	return ours.code == "" && theirs.code == ""
