@@ -48,6 +48,7 @@ browser: ## the page in a real browser (needs Chromium)
 	cd test/browser && npm ci --no-audit --no-fund && TIDEMARK_BIN=$(CURDIR)/$(BIN) npm test
 
 flinkdiff: build ## random statements here and on a real Flink, which it brings up (N=300 SEED=…)
+	test/conformance/run --cases test/flinkdiff/found $(BIN)
 	$(GO) run ./test/flinkdiff -n $(or $(N),300) $(if $(SEED),-seed $(SEED)) $(BIN)
 
 test-peers: build browser crash flinkdiff ## tests with other programs: browser, killed processes, Flink

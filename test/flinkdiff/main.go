@@ -8,7 +8,8 @@
 // the program runs it embedded and, unless it refuses it by name, with --target
 // flink, in streaming and in batch mode → the rows are compared as multisets →
 // rows of a case that differs are left out while it still differs → it is kept
-// as a folder in the form of test/conformance.
+// as a folder in the form of test/conformance. What was found once and is not
+// Flink's fault stays in found, as cases that must be equal.
 //
 // Invariants:
 //  1. A case depends on nothing but the seed and its number.
