@@ -7,7 +7,10 @@
 // catalog only for definitions.
 //
 // Flow: Query binds WITH, FROM, WHERE, GROUP BY, HAVING, SELECT, set operations,
-// ORDER BY and LIMIT, each to nodes over the ones before; Insert adds the casts
+// ORDER BY and LIMIT, each to nodes over the ones before. A subquery in an
+// expression stands there as a placeholder until the operator it belongs to is
+// made, whose input is then joined with it (attach); decorrelation takes apart
+// what refers to the rows around it. Insert adds the casts
 // to a target's columns; Table, View, MaterializedTable and Function bind
 // definitions.
 //
@@ -19,6 +22,8 @@
 //  3. Types, nullability and names of result columns are those of Flink 2.1.
 //  4. An expression that could not be bound is nil after its problem was
 //     reported; whoever gets nil reports nothing further.
+//  5. No placeholder, neither subquery nor outerColumn, is in a plan that Query
+//     gives.
 package bind
 
 import (
