@@ -43,6 +43,8 @@ func (w *walker) node(n plan.Node) float64 {
 		return w.rank(n)
 	case *plan.Over:
 		return w.over(n)
+	case *plan.Match:
+		return w.match(n)
 	case *plan.Normalize:
 		rate := w.node(n.Input)
 		w.keep(State{Operator: "Normalize by " + names(n.Input.Schema(), n.Keys), Keeps: "the row of every key", RowBytes: rowBytes(n.Input.Schema()), Rate: rate, Span: Unbounded})
@@ -202,6 +204,18 @@ func (w *walker) over(n *plan.Over) float64 {
 	}
 	if len(n.Partition) == 0 && s.Span == Unbounded {
 		s.Span = 0
+	}
+	w.keep(s)
+	return rate
+}
+
+func (w *walker) match(n *plan.Match) float64 {
+	rate := w.node(n.Input)
+	in := n.Input.Schema()
+	s := State{Operator: "Match by " + names(in, n.Partition), Keeps: "the rows of patterns that are under way", RowBytes: rowBytes(in), Rate: rate, Span: n.Within}
+	if n.Within == 0 {
+		s.Span = Unbounded
+		s.Advice = "WITHIN an INTERVAL behind the pattern gives patterns up that take too long"
 	}
 	w.keep(s)
 	return rate

@@ -15,6 +15,7 @@ import (
 	"tidemark/base/vfs"
 	"tidemark/catalog"
 	"tidemark/plan"
+	"tidemark/plan/advice"
 	"tidemark/plan/bind"
 	"tidemark/plan/function"
 	"tidemark/plan/lineage"
@@ -257,6 +258,9 @@ func (s *Session) explain(st *sql.Explain, results Results) error {
 		text = plan.Print(optimized)
 		if len(fired) > 0 {
 			text += "rules: " + strings.Join(fired, ", ") + "\n"
+		}
+		if s.options.Streaming {
+			text += advice.Of(optimized, func(*plan.Table) (float64, bool) { return 0, false }).String()
 		}
 	case sql.ExplainRoute, sql.ExplainSQL:
 		return problem.New(problem.Unsupported, "EXPLAIN %s needs a server", st.Mode).At(st.Pos()).WithHint("ask it with tidemark sql")
