@@ -78,6 +78,7 @@ func (c *Calc) Process(_ int, rows *batch.Batch, emit engine.Emit) error {
 			if rows.Live() == 0 {
 				return nil
 			}
+			rows.Kinds = wholeUpdates(rows)
 		case s.project != nil:
 			columns, err := s.project.Eval(c.context, rows)
 			if err != nil {
@@ -93,6 +94,37 @@ func (c *Calc) Process(_ int, rows *batch.Batch, emit engine.Emit) error {
 		}
 	}
 	return emit(rows)
+}
+
+// wholeUpdates is the row kinds of b where an update of which only one row passed
+// a filter has become an insert or a delete.
+func wholeUpdates(b *batch.Batch) []batch.Kind {
+	if b.Kinds == nil || b.Sel == nil {
+		return b.Kinds
+	}
+	kinds := b.Kinds
+	become := func(row uint16, kind batch.Kind) {
+		if &kinds[0] == &b.Kinds[0] {
+			kinds = append([]batch.Kind(nil), b.Kinds...)
+		}
+		kinds[row] = kind
+	}
+	for i, row := range b.Sel {
+		switch b.Kinds[row] {
+		case batch.UpdateBefore:
+			after := int(row) + 1
+			if after < b.Rows && b.Kinds[after] == batch.UpdateAfter && (i+1 == len(b.Sel) || int(b.Sel[i+1]) != after) {
+				become(row, batch.Delete)
+			}
+		case batch.UpdateAfter:
+			before := int(row) - 1
+			if before >= 0 && b.Kinds[before] == batch.UpdateBefore && (i == 0 || int(b.Sel[i-1]) != before) {
+				become(row, batch.Insert)
+			}
+		case batch.Insert, batch.Delete:
+		}
+	}
+	return kinds
 }
 
 // withColumns is the live rows of b with other columns, which have a row for
