@@ -53,6 +53,10 @@ type Scan struct {
 	Table   *Table
 	Columns []int // positions in Table.Columns of what is read, ascending
 	Filter  Expr  // over Columns; rows that do not pass may be left out by the source and are by the engine; nil for all
+
+	// Changing says that rows may take back earlier ones, as far as the binder
+	// was told (see bind.Session).
+	Changing bool
 }
 
 // Values is a constant table.

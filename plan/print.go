@@ -38,6 +38,9 @@ func (p *printer) node(n Node, indent string) {
 		if n.Filter != nil {
 			property("filter: %s", PrintExpr(n.Filter, n.Schema()))
 		}
+		if n.Changing {
+			property("changing")
+		}
 	case *Values:
 		line("Values")
 		property("columns: %s", printSchema(n.Columns))

@@ -19,7 +19,7 @@ func AppendOnly(n Node) bool {
 func updating(n Node, changing func(*Scan) bool, groups func(*Aggregate) bool) bool {
 	switch n := n.(type) {
 	case *Scan:
-		return changing != nil && changing(n)
+		return n.Changing || changing != nil && changing(n)
 	case *Aggregate:
 		return groups(n)
 	case *WindowAggregate:

@@ -21,7 +21,8 @@ type memory struct {
 func newMemory(streaming bool) *memory {
 	return &memory{
 		tables: map[string]*plan.Table{}, functions: map[string]*bind.Function{},
-		session: bind.Session{Zone: time.UTC, Streaming: streaming, Now: time.Unix(1_700_000_000, 0), Config: map[string]string{}},
+		session: bind.Session{Zone: time.UTC, Streaming: streaming, Now: time.Unix(1_700_000_000, 0), Config: map[string]string{},
+			Changing: func(t *plan.Table) bool { return strings.HasPrefix(t.Options["format"], "debezium") }},
 	}
 }
 

@@ -26,8 +26,14 @@ func (b *binder) replaces(table *plan.Table) bool {
 	case plan.Native:
 		return b.session.Expand
 	case plan.External:
-		return strings.EqualFold(b.session.Config[duplicateSetting], "true") && b.session.Changing != nil && b.session.Changing(table)
+		return strings.EqualFold(b.session.Config[duplicateSetting], "true") && b.changing(table)
 	default:
 		return false
 	}
+}
+
+// changing reports whether the events of an external table may take back earlier
+// ones.
+func (b *binder) changing(table *plan.Table) bool {
+	return table.Kind == plan.External && b.session.Changing != nil && b.session.Changing(table)
 }

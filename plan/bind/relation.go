@@ -123,7 +123,7 @@ func (b *binder) tableByName(ref *sql.TableRef) (plan.Node, string) {
 		return b.view(table, ref.Path.Pos()), name
 	}
 	table = b.hinted(table, ref.Hints)
-	return b.normalized(table, scan(table, b.session.Streaming, b.idleTimeout(table))), name
+	return b.normalized(table, scan(table, b.session.Streaming, b.changing(table), b.idleTimeout(table))), name
 }
 
 // findTable looks a path up as written, and without the names of the one
@@ -255,8 +255,8 @@ func parseDuration(text string) (time.Duration, bool) {
 
 // scan reads a table: its stored columns, then the computed ones, then the
 // watermark. A batch has no watermark: it waits for all rows, and none is late.
-func scan(table *plan.Table, streaming bool, idle time.Duration) plan.Node {
-	s := &plan.Scan{Table: table}
+func scan(table *plan.Table, streaming, changing bool, idle time.Duration) plan.Node {
+	s := &plan.Scan{Table: table, Changing: changing}
 	position := make([]int, len(table.Columns)) // of each stored column in the scan
 	computed := false
 	for i, c := range table.Columns {

@@ -91,7 +91,7 @@ func pruneScan(n *plan.Scan, used []bool) (plan.Node, []int) {
 	need := append([]bool(nil), used...)
 	plan.MarkUsed(need, n.Filter)
 	position := kept(need)
-	pruned := &plan.Scan{Table: n.Table, Columns: []int{}}
+	pruned := &plan.Scan{Table: n.Table, Columns: []int{}, Changing: n.Changing}
 	for i, c := range n.Columns {
 		if need[i] {
 			pruned.Columns = append(pruned.Columns, c)
