@@ -150,7 +150,11 @@ func (r random) aggregate(columns []column, ordered bool) (call string, k kind) 
 	if number == "" {
 		return "COUNT(*)", long
 	}
-	switch r.IntN(9) {
+	forms := 9
+	if ordered {
+		forms = 12 // the last form more often
+	}
+	switch r.IntN(forms) {
 	case 0:
 		return "COUNT(*)", long
 	case 1:
@@ -173,8 +177,8 @@ func (r random) aggregate(columns []column, ordered bool) (call string, k kind) 
 		return fmt.Sprintf("COUNT(DISTINCT %s)", number), long
 	default:
 		if ordered {
-			c := r.of(columns, text, integer)
-			return fmt.Sprintf("%s(%s)", pick(r, "FIRST_VALUE", "LAST_VALUE"), c), integer
+			c := r.of(columns, text)
+			return pick(r, "FIRST_VALUE("+c+")", "LAST_VALUE("+c+")", "LISTAGG("+c+")", "LISTAGG("+c+", '/')"), text
 		}
 		return fmt.Sprintf("SUM(%s)", number), integer
 	}

@@ -149,9 +149,19 @@ func having(r random, made []column) string {
 	return "\nHAVING COUNT(*) " + pick(r, "> 1", "< 4", "BETWEEN 2 AND 5")
 }
 
+// ordered decides whether aggregates may depend on the order of rows, which only
+// a stream has.
+func (s *statement) ordered(r random) bool {
+	if r.chance(4) {
+		s.modes = []string{streaming}
+		return true
+	}
+	return false
+}
+
 func group(r random, s *statement) {
 	e := s.events(r, "e", false)
-	aggregates, made := r.aggregates(e.columns, 1+r.IntN(4), false)
+	aggregates, made := r.aggregates(e.columns, 1+r.IntN(4), s.ordered(r))
 	if r.chance(6) {
 		s.query = "SELECT " + list(aggregates...) + "\nFROM e" + r.where(e.columns)
 		return
@@ -188,7 +198,7 @@ func window(r random, s *statement) {
 		s.query = "SELECT id, k, x, window_start, window_end, window_time\nFROM " + from + r.where(e.columns)
 		return
 	}
-	aggregates, made := r.aggregates(e.columns, 1+r.IntN(3), false)
+	aggregates, made := r.aggregates(e.columns, 1+r.IntN(3), s.ordered(r))
 	keys := []string{"window_start", "window_end"}
 	groups := slices.Clone(keys)
 	if !r.chance(4) {
@@ -201,7 +211,7 @@ func window(r random, s *statement) {
 func session(r random, s *statement) {
 	s.modes = []string{streaming} // Flink has no sessions in batch mode
 	e := s.events(r, "e", false)
-	aggregates, made := r.aggregates(e.columns, 1+r.IntN(3), false)
+	aggregates, made := r.aggregates(e.columns, 1+r.IntN(3), s.ordered(r))
 	gap := pick(r, "INTERVAL '10' SECOND", "INTERVAL '30' SECOND", "INTERVAL '2' MINUTE")
 	keys := []string{"window_start", "window_end"}
 	partition := ""
