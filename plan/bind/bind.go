@@ -44,6 +44,7 @@ const (
 	tablesMax     = 4096 // tables read, each time that a view or common table expression names them
 	unfoldedMax   = 4096 // grouping sets of one GROUP BY
 	textFoldedMax = 1 << 16
+	domainsMax    = 256     // joins of correlated subqueries with the rows around them
 	expressionMax = 1 << 16 // parts of one expression, each time that it stands in it
 )
 
@@ -123,6 +124,8 @@ type binder struct {
 	hints      []*sql.Hint // of the SELECT whose FROM is being bound
 	tables     int         // read so far
 	subqueries int         // bound in expressions so far
+	base       plan.Node   // what the subqueries of the operator at hand are attached to, before any is
+	domains    int         // made so far
 	sizes      map[plan.Expr]int
 }
 

@@ -3,6 +3,7 @@ package bind
 import (
 	"slices"
 
+	"tidemark/base/problem"
 	"tidemark/plan"
 )
 
@@ -433,9 +434,23 @@ func (d *decorrelation) place(o *outerColumn) int {
 	return slices.IndexFunc(d.taken, func(known *outerColumn) bool { return plan.EqualExprs(known.expr, o.expr) })
 }
 
-// domain is the different values that the outer rows have.
+// domain is the different values that the outer rows have, and maybe more: those
+// of rows that another subquery of the same operator has sorted out.
 func (d *decorrelation) domain() plan.Node {
-	p := &plan.Project{Input: d.outer, Times: make([]plan.TimeAttribute, len(d.taken))}
+	source := d.outer
+	if d.base != nil {
+		width := len(d.base.Schema())
+		within := func(o *outerColumn) bool { return plan.UsesOnly(o.expr, func(i int) bool { return i < width }) }
+		if !slices.ContainsFunc(d.taken, func(o *outerColumn) bool { return !within(o) }) {
+			source = d.base
+		}
+	}
+	if d.domains++; d.domains > domainsMax {
+		// A problem was found; what goes on is kept small.
+		d.wrong(d.taken[0].Pos(), problem.TooLarge, "join the tables in FROM", "more than %d parts of this query have to be computed for each row around them", domainsMax)
+		source = &plan.Values{Columns: source.Schema()}
+	}
+	p := &plan.Project{Input: source, Times: make([]plan.TimeAttribute, len(d.taken))}
 	var names []string
 	for _, o := range d.taken {
 		p.Exprs = append(p.Exprs, o.expr)

@@ -195,12 +195,24 @@ func (b *binder) leftOver(n plan.Node) {
 	})
 }
 
+// attaching notes the plan that subqueries are about to be attached to, all of
+// whose columns stay where they are, until the function that it gives is called.
+// Domains are made of it, so that they do not double with each subquery.
+func (b *binder) attaching(node plan.Node) (done func()) {
+	before := b.base
+	if before == nil {
+		b.base = node
+	}
+	return func() { b.base = before }
+}
+
 // attach joins a plan with the subqueries in expressions over it. The plan's
 // columns stay at their places; what is added stands behind them.
 func (b *binder) attach(node plan.Node, exprs []plan.Expr) (plan.Node, []plan.Expr) {
 	if b.subqueries == 0 {
 		return node, exprs
 	}
+	defer b.attaching(node)()
 	attached := slices.Clone(exprs)
 	for i, e := range exprs {
 		if e == nil {
@@ -221,6 +233,7 @@ func (b *binder) attach(node plan.Node, exprs []plan.Expr) (plan.Node, []plan.Ex
 
 // attachItems is attach for a select list and what is computed for sorting.
 func (b *binder) attachItems(node plan.Node, items []item, hidden []plan.Expr) plan.Node {
+	defer b.attaching(node)()
 	for i, it := range items {
 		var attached []plan.Expr
 		node, attached = b.attach(node, []plan.Expr{it.expr})
@@ -237,6 +250,7 @@ func (b *binder) attachAggregate(a *plan.Aggregate) *plan.Aggregate {
 		return a
 	}
 	input := a.Input
+	defer b.attaching(input)()
 	c := *plan.MapExprs(a, func(e plan.Expr) plan.Expr {
 		var attached []plan.Expr
 		input, attached = b.attach(input, []plan.Expr{e})
@@ -273,6 +287,7 @@ func (b *binder) attachFilter(node plan.Node, condition plan.Expr) plan.Node {
 	if !hasSubquery(condition) {
 		return filtered(node, condition)
 	}
+	defer b.attaching(node)()
 	width := len(node.Schema())
 	var plain, values []plan.Expr
 	var asked []*subquery
