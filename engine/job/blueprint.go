@@ -64,10 +64,10 @@ func (s *sourcePlan) idleTimeout() time.Duration {
 
 // compiler cuts a plan.
 type compiler struct {
-	spec *Spec
-	b    *blueprint
-	next state.Operator
-	versioned map[*plan.Rank]bool // deduplications that make the versions of a temporal join
+	spec      *Spec
+	b         *blueprint
+	next      state.Operator
+	versioned map[plan.Node]bool // what makes the versions of a temporal join
 }
 
 // stageParts is what the stage being built below an element reads so far.
@@ -77,7 +77,7 @@ type stageParts struct {
 }
 
 func compile(spec *Spec) (*blueprint, error) {
-	c := &compiler{spec: spec, b: &blueprint{}, versioned: map[*plan.Rank]bool{}}
+	c := &compiler{spec: spec, b: &blueprint{}, versioned: map[plan.Node]bool{}}
 	root, err := c.element(spec.Plan)
 	if err != nil {
 		return nil, err
@@ -154,6 +154,9 @@ func (c *compiler) element(n plan.Node) (*element, error) {
 	case *plan.TemporalJoin:
 		return c.temporalJoin(n, number)
 	case *plan.Normalize:
+		if c.versioned[n] {
+			return c.normalizedVersions(n, number)
+		}
 		return c.normalize(n, number)
 	case *plan.Match:
 		return c.match(n, number)

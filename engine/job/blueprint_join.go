@@ -22,8 +22,8 @@ func (c *compiler) join(n *plan.Join, number state.Operator) (*element, error) {
 	})
 }
 
-// temporalJoin compiles a join with the versions of a table. A deduplication
-// that makes them must not leave any out.
+// temporalJoin compiles a join with the versions of a table. A deduplication or
+// normalisation that makes them must not leave any out.
 func (c *compiler) temporalJoin(n *plan.TemporalJoin, number state.Operator) (*element, error) {
 	below := n.Right
 	for {
@@ -33,8 +33,11 @@ func (c *compiler) temporalJoin(n *plan.TemporalJoin, number state.Operator) (*e
 		}
 		below = project.Input
 	}
-	if rank, ok := below.(*plan.Rank); ok && operator.KeepsLatest(rank) && !c.isUpdating(rank.Input) {
-		c.versioned[rank] = true
+	switch below := below.(type) {
+	case *plan.Rank:
+		c.versioned[below] = operator.KeepsLatest(below) && !c.isUpdating(below.Input)
+	case *plan.Normalize:
+		c.versioned[below] = true
 	}
 	return c.meeting(n.Left, n.Right, n.Keys, number, func(env operator.Environment) (engine.Operator, error) {
 		return operator.NewTemporalJoin(env, n)
@@ -46,6 +49,23 @@ func (c *compiler) latestVersions(n *plan.Rank, number state.Operator) (*element
 	return c.partitioned(n.Input, n.Partition, number, func(env operator.Environment) (engine.Operator, error) {
 		return operator.NewLatestVersions(env, n)
 	})
+}
+
+// normalizedVersions compiles a normalisation below a temporal join: in batch mode,
+// too, it shows every change.
+func (c *compiler) normalizedVersions(n *plan.Normalize, number state.Operator) (*element, error) {
+	e, err := c.normalize(n, number)
+	if err != nil {
+		return nil, err
+	}
+	normalize := e.make
+	e.make = func(env operator.Environment) (engine.Operator, error) {
+		changing := *env.Context
+		changing.Streaming = true
+		env.Context = &changing
+		return normalize(env)
+	}
+	return e, nil
 }
 
 // meeting compiles an operator whose two inputs meet by their keys.
