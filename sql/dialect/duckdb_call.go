@@ -185,7 +185,9 @@ func (d *duckdb) allArguments(p *printer, c *sql.Call) {
 		p.write(" ORDER BY ")
 		p.orderItems(c.OrderBy)
 	}
-	if c.Nulls == sql.IgnoreNulls {
+	// FIRST_VALUE and LAST_VALUE leave NULL out whether told or not.
+	picks := c.Function() == "FIRST_VALUE" || c.Function() == "LAST_VALUE"
+	if c.Nulls == sql.IgnoreNulls || picks && c.Over != nil {
 		p.write(" IGNORE NULLS")
 	}
 }
