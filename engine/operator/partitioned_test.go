@@ -357,3 +357,58 @@ func TestKeepFirstWaits(t *testing.T) {
 		wantRows(t, want, got)
 	})
 }
+
+// TestRankOfWindows compares the first rows of windows, and last versions, with
+// sorting everything that was not late.
+func TestRankOfWindows(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		events := drawEvents(t, false)
+		window := &plan.Window{Input: timedEvents(), Spec: plan.WindowSpec{Kind: plan.Tumble, Time: 2, Size: 5}}
+		n := &plan.Rank{
+			Input: window, Partition: []int{0, 4, 5}, Order: drawOrder(t), WindowEnd: 5,
+			From: 1, To: rapid.Int64Range(1, 3).Draw(t, "to"), LatestFirst: rapid.Bool().Draw(t, "latest first"),
+		}
+		end := func(e event) int64 { return floorDivide(e.at.Int/1000, 5)*5 + 5 }
+		got, updates := drive(t, events, true, func(env Environment) (engine.Operator, error) {
+			ranked, err := NewRank(env, n)
+			if err != nil {
+				return nil, err
+			}
+			windows, err := NewWindow(env, window)
+			return &overWindows{windows, ranked}, err
+		})
+		if updates {
+			t.Fatal("a row of a window was taken back")
+		}
+		perWindow := map[int64][]event{}
+		for _, e := range events {
+			if e.mark < end(e)-1 {
+				perWindow[end(e)] = append(perWindow[end(e)], e)
+			}
+		}
+		var want []string
+		for to, inside := range perWindow {
+			if n.LatestFirst {
+				slices.Reverse(inside)
+			}
+			for _, part := range byPartition(inside, n.Order) {
+				for _, e := range part[:min(len(part), int(n.To))] {
+					stamp := func(ms int64) value.Value { return value.Value{Type: eventTime, Int: ms * 1000} }
+					want = append(want, fmt.Sprint(texts(append(e.values(), stamp(to-5), stamp(to), stamp(to-1)))))
+				}
+			}
+		}
+		wantRows(t, want, got)
+	})
+}
+
+// overWindows is an operator without state in front of another one.
+type overWindows struct {
+	first engine.Operator
+	engine.Operator
+}
+
+// Process gives the second operator what the first one makes of the rows.
+func (c *overWindows) Process(port int, rows *batch.Batch, emit engine.Emit) error {
+	return c.first.Process(port, rows, func(b *batch.Batch) error { return c.Operator.Process(port, b, emit) })
+}
