@@ -26,7 +26,7 @@ const (
 	badMax           = 10_000        // in one body
 	rejectionsShown  = 100           // in a receipt; all are in the quarantine
 	packEventsMin    = 64            // in a body, for which columns are better than texts
-	partEvents       = batch.MaxRows // in a part of a pack
+	sectionEvents    = batch.MaxRows // in a section of a pack
 	packKeptBytesMax = 4 << 20       // of a pack's memory that is used again
 	quarantinedBytes = 16 << 10      // of a raw event that is kept in the quarantine
 )
@@ -278,10 +278,10 @@ func (in *Intake) check(text, pack []byte) (found checked, err error) {
 	decoder := in.decoders.Get().(*format.JSONDecoder)
 	defer in.decoders.Put(decoder)
 	found.pack = append(pack, in.packHead...)
-	views := make([]batch.View, 0, partEvents)
-	events := make([]event, 0, partEvents)
+	views := make([]batch.View, 0, sectionEvents)
+	events := make([]event, 0, sectionEvents)
 	for count := 0; ; {
-		if events = cut.next(events[:0], partEvents); len(events) == 0 {
+		if events = cut.next(events[:0], sectionEvents); len(events) == 0 {
 			break
 		}
 		if count += len(events); count > eventsMax {
@@ -299,7 +299,7 @@ func (in *Intake) check(text, pack []byte) (found checked, err error) {
 		b, rejected := decoder.Decode(text, views)
 		found.hasMore = found.hasMore || decoder.MetUnknown()
 		if b.Rows > 0 && !found.hasMore {
-			found.pack = appendPackPart(found.pack, b)
+			found.pack = appendPackSection(found.pack, b)
 		}
 		decoder.Reuse(b)
 		start := 0

@@ -17,11 +17,11 @@ import (
 // body instead of its text, so that a reader takes the columns that it needs
 // and parses nothing. docs/formats/pack.md draws it:
 //
-//	pack   = version:1  size of schema:uvarint  schema  part…
+//	pack   = version:1  size of schema:uvarint  schema  section…
 //	schema = columns:uvarint  column…       column = name type
 //	name   = length:uvarint  bytes
-//	type   = kind:1  required:1  precision:uvarint  scale:uvarint  unit:1  types of parts
-//	part   = rows:uvarint  size of each column: 4 bytes, little-endian  columns…
+//	type   = kind:1  required:1  precision:uvarint  scale:uvarint  unit:1  types of what is in it
+//	section = rows:uvarint  size of each column: 4 bytes, little-endian  columns…
 const packVersion = 1
 
 // packKinds gives a kind's byte, by its place counted from 1. Kinds are only
@@ -32,7 +32,7 @@ var packKinds = [...]value.Kind{
 	value.IntervalYearMonth, value.IntervalDayTime, value.Array, value.Map, value.Row, value.Variant,
 }
 
-// appendPackHead appends what stands before the parts of every pack of a table.
+// appendPackHead appends what stands before the sections of every pack of a table.
 func appendPackHead(to []byte, fields []value.Field) []byte {
 	schema := appendPackFields(nil, fields)
 	to = binary.AppendUvarint(append(to, packVersion), uint64(len(schema)))
@@ -69,8 +69,8 @@ func appendPackType(to []byte, t value.Type) []byte {
 	return to
 }
 
-// appendPackPart appends the rows of a batch of the table's columns.
-func appendPackPart(to []byte, b *batch.Batch) []byte {
+// appendPackSection appends the rows of a batch of the table's columns.
+func appendPackSection(to []byte, b *batch.Batch) []byte {
 	to = binary.AppendUvarint(to, uint64(b.Rows))
 	sizes := len(to)
 	to = append(to, make([]byte, 4*len(b.Columns))...)
@@ -87,13 +87,13 @@ var errPack = errors.New("a pack of events is damaged")
 
 // packReader reads packs as the columns that are wanted of the table now.
 type packReader struct {
-	wanted  []value.Field
-	schema  []byte         // of the pack before; the rest is made for it
-	columns int            // how many a pack has
-	from    []int          // for each wanted column: which one of the pack, -1 for none
-	convert []*packConvert // for each wanted column: not nil where it has another type now
-	parts   []byte         // of the pack under way that were not read yet
-	sizes   []int
+	wanted   []value.Field
+	schema   []byte         // of the pack before; the rest is made for it
+	columns  int            // how many a pack has
+	from     []int          // for each wanted column: which one of the pack, -1 for none
+	convert  []*packConvert // for each wanted column: not nil where it has another type now
+	sections []byte         // of the pack under way that were not read yet
+	sizes    []int
 }
 
 // begin begins to read a pack.
@@ -104,7 +104,7 @@ func (p *packReader) begin(pack []byte) error {
 	d := packDecoder{rest: pack}
 	d.byte()
 	schema := d.take(d.uvarint())
-	p.parts = d.rest
+	p.sections = d.rest
 	if d.failed {
 		return errPack
 	}
@@ -130,10 +130,10 @@ func (p *packReader) begin(pack []byte) error {
 	return nil
 }
 
-// skip passes a number of rows if the next part has no more, and tells how many
+// skip passes a number of rows if the next section has no more, and tells how many
 // rows it has.
 func (p *packReader) skip(most int) (rows int, skipped bool, err error) {
-	d := packDecoder{rest: p.parts}
+	d := packDecoder{rest: p.sections}
 	rows = d.uvarint()
 	p.sizes = p.sizes[:0]
 	total := 0
@@ -151,18 +151,18 @@ func (p *packReader) skip(most int) (rows int, skipped bool, err error) {
 	if rows > most {
 		return rows, false, nil
 	}
-	p.parts = d.rest[total:]
+	p.sections = d.rest[total:]
 	return rows, true, nil
 }
 
-// next reads the next part.
+// next reads the next section.
 func (p *packReader) next() (*batch.Batch, error) {
-	before := p.parts
+	before := p.sections
 	rows, _, err := p.skip(batch.MaxRows)
 	if err != nil {
 		return nil, err
 	}
-	columns := before[:len(before)-len(p.parts)]
+	columns := before[:len(before)-len(p.sections)]
 	starts, at := make([]int, len(p.sizes)), len(columns)
 	for i := len(p.sizes) - 1; i >= 0; i-- {
 		at -= p.sizes[i]

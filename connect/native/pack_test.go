@@ -51,7 +51,7 @@ func TestGoldenPack(t *testing.T) {
 			if len(rejected) > 0 {
 				t.Fatal(rejected[0].Problem)
 			}
-			return hex.Dump(appendPackPart(appendPackHead(nil, columns), b))
+			return hex.Dump(appendPackSection(appendPackHead(nil, columns), b))
 		}
 		t.Fatalf("unknown command %s", d.Cmd)
 		return ""
@@ -111,7 +111,7 @@ func lines(n int) string {
 // A body of many events is kept as columns, one with a field that is no column
 // as it came; both read as their events do one by one.
 func TestManyEventsReadAsTheyDoOneByOne(t *testing.T) {
-	const events = 2*partEvents + 100
+	const events = 2*sectionEvents + 100
 	text := lines(events)
 	for name, more := range map[string]string{"packed": "", "with a field that is no column": `{"id":1,"more":[1]}`} {
 		t.Run(name, func(t *testing.T) {
@@ -166,18 +166,18 @@ func TestPacksOfOtherColumns(t *testing.T) {
 	}
 }
 
-// Reading goes on inside of a pack, inside of its parts, with metadata.
+// Reading goes on inside of a pack, inside of its sections, with metadata.
 func TestReadingGoesOnInsideOfAPack(t *testing.T) {
 	main, quarantine, done := tables(t, vfs.NewMem(), 1)
 	defer done()
-	const events = partEvents + 300
+	const events = sectionEvents + 300
 	accept(t, NewIntake(main, quarantine, columns), lines(events), "")
 	wanted := connect.Request{Bounded: true, Columns: []connect.Column{{Name: "o", Type: value.BigIntType, Metadata: "offset"}, {Name: "id", Type: value.BigIntType}}}
 	source, err := NewSource(main, wanted)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, from := range []int{0, 1, partEvents - 1, partEvents, partEvents + 1, events - 1} {
+	for _, from := range []int{0, 1, sectionEvents - 1, sectionEvents, sectionEvents + 1, events - 1} {
 		r, err := source.Open(t.Context(), SplitOf(0), connect.Offset{0, 0, 0, 0, 0, 0, byte(from >> 8), byte(from)})
 		if err != nil {
 			t.Fatal(err)
@@ -214,7 +214,7 @@ func FuzzPack(f *testing.F) {
 		if p.begin(pack) != nil {
 			return
 		}
-		for len(p.parts) > 0 {
+		for len(p.sections) > 0 {
 			b, err := p.next()
 			if err != nil {
 				return
@@ -226,7 +226,7 @@ func FuzzPack(f *testing.F) {
 	})
 }
 
-// Any part of a pack that is cut off is an error.
+// Any end of a pack that is cut off is an error.
 func TestCutPacks(t *testing.T) {
 	found, err := NewIntake(nil, nil, columns).check([]byte(lines(200)), nil)
 	if err != nil {

@@ -91,7 +91,7 @@ func (r *reader) enter(ctx context.Context) error {
 	return nil
 }
 
-// unpack reads the next part of the pack under way, of which most rows count:
+// unpack reads the next section of the pack under way, of which most rows count:
 // not those before the block's first record, nor those behind a bounded end.
 func (r *reader) unpack(most int) (*batch.Batch, error) {
 	for r.skip > 0 {
