@@ -22,18 +22,20 @@ func Configure(n plan.Node, options map[string]string) plan.Node {
 // window over them would count the same rows again, and a join that forgets rows
 // by their time could not take back pairs with those that it has forgotten.
 func emitting(n plan.Node, emit plan.Emit, late plan.LatePolicy) plan.Node {
-	below := emit
+	below, lateBelow := emit, late
 	switch n := n.(type) {
-	case *plan.WindowAggregate, *plan.Window, *plan.TemporalJoin:
+	case *plan.WindowAggregate, *plan.Window:
 		below = plan.EmitFinal
+	case *plan.TemporalJoin:
+		below, lateBelow = plan.EmitFinal, unrevised(late)
 	case *plan.Join:
 		if n.Window != nil || n.Interval != nil {
-			below = plan.EmitFinal
+			below, lateBelow = plan.EmitFinal, unrevised(late)
 		}
 	}
 	inputs := append([]plan.Node(nil), n.Inputs()...)
 	for i, input := range inputs {
-		inputs[i] = emitting(input, below, late)
+		inputs[i] = emitting(input, below, lateBelow)
 	}
 	n = plan.WithInputs(n, inputs)
 	w, ok := n.(*plan.WindowAggregate)
@@ -43,4 +45,13 @@ func emitting(n plan.Node, emit plan.Emit, late plan.LatePolicy) plan.Node {
 	changed := *w
 	changed.Emit, changed.Late = emit, late
 	return &changed
+}
+
+// unrevised is the policy for what must not take rows back: late rows are kept
+// aside where they would have amended a window.
+func unrevised(late plan.LatePolicy) plan.LatePolicy {
+	if late.Action == plan.LateRevise {
+		return plan.LatePolicy{Action: plan.LateSide}
+	}
+	return late
 }
