@@ -35,19 +35,29 @@ type failing interface {
 	Fatal(args ...any)
 }
 
+// ticksOf binds the definition of the table.
+func ticksOf(t failing) *plan.Table {
+	t.Helper()
+	statements, wrong := parse.Script("", ticksTable)
+	if err := wrong.Err(); err != nil {
+		t.Fatal(err)
+	}
+	table, err := bind.Table(ticks{}, bind.Session{Streaming: true, Zone: time.UTC}, statements[0].(*sql.CreateTable))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
 // matchOf binds SELECT * FROM ticks MATCH_RECOGNIZE (clauses).
 func matchOf(t failing, streaming bool, clauses string) *plan.Match {
 	t.Helper()
 	session := bind.Session{Streaming: streaming, Zone: time.UTC}
-	statements, wrong := parse.Script("", ticksTable+"; SELECT * FROM ticks MATCH_RECOGNIZE ("+clauses+");")
+	statements, wrong := parse.Script("", "SELECT * FROM ticks MATCH_RECOGNIZE ("+clauses+")")
 	if err := wrong.Err(); err != nil {
 		t.Fatal(err)
 	}
-	table, err := bind.Table(ticks{}, session, statements[0].(*sql.CreateTable))
-	if err != nil {
-		t.Fatal(err)
-	}
-	bound, err := bind.Query(ticks{table}, session, statements[1].(*sql.QueryStatement).Query)
+	bound, err := bind.Query(ticks{ticksOf(t)}, session, statements[0].(*sql.QueryStatement).Query)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,6 +214,8 @@ var matchCases = []string{
 		AFTER MATCH SKIP TO NEXT ROW PATTERN (A B*? C) WITHIN INTERVAL '4' SECOND DEFINE B AS B.v >= COALESCE(LAST(B.v, 1), A.v), C AS C.v < FIRST(A.v)`,
 	`ORDER BY ts MEASURES A.k AS k, LAST(B.tags[2]) AS tag, COUNT(DISTINCT B.kind) AS kinds PATTERN (A B+? C) DEFINE A AS A.kind = 'x', B AS B.kind <> 'x' AND B.v > 0, C AS C.kind = A.kind`,
 	`PARTITION BY k ORDER BY ts MEASURES A.id AS a, B.id AS b, C.id AS c AFTER MATCH SKIP TO LAST C PATTERN (A B? C) DEFINE A AS A.v > 2, B AS B.v > 4 OR B.kind = A.kind, C AS MAX(v) > 6`,
+	`PARTITION BY k ORDER BY ts MEASURES CLASSIFIER() AS part, SUM(v) AS s, FINAL COUNT(*) AS n, MATCH_ROWTIME() AS t
+		ALL ROWS PER MATCH AFTER MATCH SKIP TO LAST A PATTERN (A (B+? A){2}) WITHIN INTERVAL '9' SECOND DEFINE A AS A.v > AVG(B.v), B AS B.v < 7`,
 }
 
 // TestMatchIsTheSameHoweverItRuns: batches of any size, any number of workers,
@@ -399,6 +411,51 @@ func TestRowsThatAreTakenBackAreRefused(t *testing.T) {
 	if err := m.Process(0, rows, nil); !problem.Is(err, problem.Unsupported) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// FuzzMatch runs whatever can be bound over a few rows: it gives matches or a
+// problem, and never panics.
+func FuzzMatch(f *testing.F) {
+	for _, clauses := range matchCases {
+		f.Add(clauses)
+	}
+	var rows []tick
+	for i := range int64(24) {
+		rows = append(rows, tick{id: i, k: string("ab"[i%2]), kind: string("xyz"[i*i%3]), v: i * 7 % 11, at: i / 2})
+	}
+	rows = marked(rows)
+	f.Fuzz(func(t *testing.T, clauses string) {
+		statements, wrong := parse.Script("", "SELECT * FROM ticks MATCH_RECOGNIZE ("+clauses+")")
+		if len(wrong) > 0 || len(statements) != 1 {
+			return
+		}
+		query, ok := statements[0].(*sql.QueryStatement)
+		if !ok {
+			return
+		}
+		whole := matchOf(t, true, matchCases[0])
+		bound, err := bind.Query(ticks{ticksOf(t)}, bind.Session{Streaming: true, Zone: time.UTC}, query.Query)
+		if err != nil {
+			return
+		}
+		plan.Inspect(bound.Plan, func(n plan.Node) bool {
+			node, ok := n.(*plan.Match)
+			if !ok || len(node.Input.Schema()) != len(whole.Input.Schema()) {
+				return true
+			}
+			m, err := NewMatch(Environment{Context: &plan.Context{Streaming: true, Zone: time.UTC}, Worker: engine.WorkerOf(0, 1)}, node)
+			if err != nil {
+				return false
+			}
+			discard := func(*batch.Batch) error { return nil }
+			if m.Process(0, ticksBatch(rows), discard) == nil && m.Advance(batch.Final, discard) == nil {
+				if err := m.Save(storedState{}); err != nil {
+					t.Error(err)
+				}
+			}
+			return false
+		})
+	})
 }
 
 // BenchmarkMatch finds impressions that are followed by a click of the same user,
