@@ -250,7 +250,7 @@ func TestOverTable(t *testing.T) {
 		events := drawEvents(t, rapid.Bool().Draw(t, "retracts"))
 		n := &plan.Over{Input: eventScan, Partition: []int{0}, Order: drawOrder(t)}
 		n.Calls, n.Names = drawCalls(t, n.Order, false)
-		got, _ := drive(t, events, rapid.Bool().Draw(t, "streaming"), func(env Environment) (engine.Operator, error) { return NewOverTable(env, n) })
+		got, _ := drive(t, events, 3, rapid.Bool().Draw(t, "streaming"), func(env Environment) (engine.Operator, error) { return NewOverTable(env, n) })
 		var want []string
 		for _, part := range byPartition(present(events), n.Order) {
 			want = append(want, overRows(part, n)...)
@@ -272,7 +272,7 @@ func TestOverStream(t *testing.T) {
 		if !n.Settles() {
 			t.Fatal("this should settle")
 		}
-		got, updates := drive(t, events, true, func(env Environment) (engine.Operator, error) { return NewOverStream(env, n) })
+		got, updates := drive(t, events, 3, true, func(env Environment) (engine.Operator, error) { return NewOverStream(env, n) })
 		if updates {
 			t.Fatal("a row was taken back")
 		}

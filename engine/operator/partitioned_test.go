@@ -86,11 +86,11 @@ func sameEvent(a, b event) bool {
 	return true
 }
 
-// drive runs events through workers of an operator: with batches of some size,
+// drive runs events through up to workersMax workers of an operator, by partition: with batches of some size,
 // flushes here and there, and a restart with other workers in the middle. It gives
 // the rows that are there in the end, in order of their text, and whether any
 // was taken back.
-func drive(t *rapid.T, events []event, streaming bool, construct func(Environment) (engine.Operator, error)) (rows []string, updates bool) {
+func drive(t *rapid.T, events []event, workersMax int, streaming bool, construct func(Environment) (engine.Operator, error)) (rows []string, updates bool) {
 	size := rapid.SampledFrom([]int{1, 7, 4096}).Draw(t, "batch size")
 	restart := rapid.IntRange(0, len(events)).Draw(t, "restart")
 	kept := storedState{}
@@ -121,7 +121,7 @@ func drive(t *rapid.T, events []event, streaming bool, construct func(Environmen
 			workers = append(workers, op)
 		}
 	}
-	start(rapid.IntRange(1, 3).Draw(t, "workers"))
+	start(rapid.IntRange(1, workersMax).Draw(t, "workers"))
 	now := batch.NoMark
 	feed := func(part []event) {
 		for i, op := range workers {
@@ -158,7 +158,7 @@ func drive(t *rapid.T, events []event, streaming bool, construct func(Environmen
 		feed(events[i:end])
 		if i = end; i == restart {
 			save()
-			start(rapid.IntRange(1, 3).Draw(t, "workers after"))
+			start(rapid.IntRange(1, workersMax).Draw(t, "workers after"))
 		} else if rapid.IntRange(0, 5).Draw(t, "save") == 0 {
 			save()
 		}
@@ -300,7 +300,7 @@ func TestRankIsTheFirstRows(t *testing.T) {
 			Number: rapid.Bool().Draw(t, "number"),
 		}
 		streaming := rapid.Bool().Draw(t, "streaming")
-		got, updates := drive(t, events, streaming, func(env Environment) (engine.Operator, error) {
+		got, updates := drive(t, events, 3, streaming, func(env Environment) (engine.Operator, error) {
 			env.Retracts = retracts
 			return NewRank(env, n)
 		})
@@ -338,7 +338,7 @@ func TestKeepFirstWaits(t *testing.T) {
 		if !n.KeepsFirst() {
 			t.Fatal("this should keep the first row")
 		}
-		got, updates := drive(t, events, true, func(env Environment) (engine.Operator, error) { return NewKeepFirst(env, n) })
+		got, updates := drive(t, events, 3, true, func(env Environment) (engine.Operator, error) { return NewKeepFirst(env, n) })
 		if updates {
 			t.Fatal("a first row was taken back")
 		}
@@ -369,7 +369,7 @@ func TestRankOfWindows(t *testing.T) {
 			From: 1, To: rapid.Int64Range(1, 3).Draw(t, "to"), LatestFirst: rapid.Bool().Draw(t, "latest first"),
 		}
 		end := func(e event) int64 { return floorDivide(e.at.Int/1000, 5)*5 + 5 }
-		got, updates := drive(t, events, true, func(env Environment) (engine.Operator, error) {
+		got, updates := drive(t, events, 1, true, func(env Environment) (engine.Operator, error) {
 			ranked, err := NewRank(env, n)
 			if err != nil {
 				return nil, err
