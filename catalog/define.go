@@ -43,19 +43,19 @@ func (c *Catalog) Apply(ctx context.Context, session bind.Session, statement sql
 		if err != nil {
 			return Change{}, err
 		}
-		return c.create(ctx, t, s, taken(s.IfNotExists, s.OrReplace))
+		return c.create(ctx, t, session, s, taken(s.IfNotExists, s.OrReplace))
 	case *sql.CreateView:
 		t, err := bind.View(c, session, s, dialect.Tidemark(s.Query))
 		if err != nil {
 			return Change{}, err
 		}
-		return c.create(ctx, t, s, taken(s.IfNotExists, s.OrReplace))
+		return c.create(ctx, t, session, s, taken(s.IfNotExists, s.OrReplace))
 	case *sql.CreateMaterializedTable:
 		m, err := bind.MaterializedTable(c, session, s, dialect.Tidemark(s.Query))
 		if err != nil {
 			return Change{}, err
 		}
-		change, err := c.create(ctx, m.Table, s, taken(s.IfNotExists, s.OrReplace))
+		change, err := c.create(ctx, m.Table, session, s, taken(s.IfNotExists, s.OrReplace))
 		if change.Created {
 			change.Job = m
 		}
@@ -88,8 +88,8 @@ func taken(keep, replace bool) Conflict {
 	return Refuse
 }
 
-func (c *Catalog) create(ctx context.Context, t *plan.Table, s sql.Statement, conflict Conflict) (Change, error) {
-	t.Definition = dialect.Tidemark(plain(s))
+func (c *Catalog) create(ctx context.Context, t *plan.Table, session bind.Session, s sql.Statement, conflict Conflict) (Change, error) {
+	t.Definition, t.Zone = dialect.Tidemark(plain(s)), session.Config[ZoneSetting]
 	before, _ := c.Table(t.Name)
 	created, err := c.Create(ctx, t, conflict)
 	if err != nil {

@@ -26,6 +26,7 @@ type Table struct {
 	Comment    string
 	Definition string // the statement that made it, in Tidemark's canonical print
 	Query      string // of views and materialized tables, the SELECT in canonical print
+	Zone       string // 'table.local-time-zone' that it was defined under; "" when the session said none
 	Temporary  bool
 }
 

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 
 	"tidemark/base/problem"
 	"tidemark/catalog"
@@ -52,7 +53,8 @@ func needsBroken(d definition, broken map[string]bool) bool {
 	return false
 }
 
-// Deploy makes a project true. What it does not mention stays as it is.
+// Deploy makes a project true. What it does not mention stays as it is, and is
+// built anew at the end where it reads something that was replaced.
 func (p *Pipeline) Deploy(ctx context.Context, project *Project) error {
 	if wrong := project.Check(ctx, bind.Session{Zone: p.zone}); len(wrong) > 0 {
 		return wrong
@@ -62,6 +64,9 @@ func (p *Pipeline) Deploy(ctx context.Context, project *Project) error {
 	defer p.mu.Unlock()
 	session := p.session()
 	session.ReadFile = project.readFile
+	defined := map[string]bool{}
+	var replaced []definition
+	later := func(catalog.Change) ([]rebound, error) { return nil, nil }
 	for _, d := range ordered {
 		if s, ok := d.statement.(*sql.Set); ok {
 			if err := set(&session, s); err != nil {
@@ -69,8 +74,23 @@ func (p *Pipeline) Deploy(ctx context.Context, project *Project) error {
 			}
 			continue
 		}
-		if _, err := p.define(ctx, replacing(d.statement), session); err != nil {
+		defined[d.name] = true
+		_, anew, err := p.apply(ctx, replacing(d.statement), session, later)
+		if err != nil {
 			return d.placed(err)
+		}
+		if anew {
+			replaced = append(replaced, d)
+		}
+	}
+	for _, d := range replaced {
+		readers, err := p.readers(d.name, d.statement)
+		if err != nil {
+			return d.placed(err)
+		}
+		readers = slices.DeleteFunc(readers, func(r rebound) bool { return defined[r.change.Name] })
+		if err := p.rebind(ctx, readers); err != nil {
+			return err
 		}
 	}
 	return nil

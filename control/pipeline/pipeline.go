@@ -62,12 +62,14 @@ func (p *Pipeline) Load(ctx context.Context, tables, functions []meta.Document) 
 	defer p.mu.Unlock()
 	var all []definition
 	var wrong problem.List
+	zones := map[sql.Statement]string{}
 	for _, d := range append(functions, tables...) {
-		statement, err := parse.Statement(d.Body)
+		statement, zone, err := catalog.Kept(d.Body)
 		if err != nil {
 			wrong = append(wrong, problem.New(problem.Corrupt, "the definition of %s cannot be read: %v", d.Name, err))
 			continue
 		}
+		zones[statement] = zone
 		described, err := describe(statement)
 		if err != nil {
 			wrong = append(wrong, problem.Of(err))
@@ -78,7 +80,11 @@ func (p *Pipeline) Load(ctx context.Context, tables, functions []meta.Document) 
 	ordered, circles := order(all)
 	wrong = append(wrong, circles...)
 	for _, d := range ordered {
-		if _, err := p.define(ctx, d.statement, p.session()); err != nil {
+		session, err := catalog.InZone(p.session(), zones[d.statement])
+		if err == nil {
+			_, err = p.define(ctx, d.statement, session)
+		}
+		if err != nil {
 			wrong = append(wrong, problem.All(err)...)
 		}
 	}
@@ -128,7 +134,7 @@ func set(session *bind.Session, s *sql.Set) error {
 	if s.Key == nil {
 		return nil
 	}
-	if s.Key.Text == "table.local-time-zone" {
+	if s.Key.Text == catalog.ZoneSetting {
 		zone, err := time.LoadLocation(s.Value.Text)
 		if err != nil {
 			return problem.New(problem.InvalidOption, "there is no time zone %q", s.Value.Text).At(s.Value.Pos()).WithHint("use a name such as Asia/Shanghai")
@@ -139,30 +145,45 @@ func set(session *bind.Session, s *sql.Set) error {
 	return nil
 }
 
-// define applies one CREATE or DROP and acts on it.
+// define applies one CREATE or DROP and acts on it. Tables that read what is
+// replaced are built anew.
 func (p *Pipeline) define(ctx context.Context, s sql.Statement, session bind.Session) (Result, error) {
+	result, _, err := p.apply(ctx, s, session, func(change catalog.Change) ([]rebound, error) {
+		return p.readers(change.Name, s)
+	})
+	return result, err
+}
+
+// apply is define, where readers gives the tables to build anew.
+func (p *Pipeline) apply(ctx context.Context, s sql.Statement, session bind.Session, readers func(catalog.Change) ([]rebound, error)) (result Result, replaced bool, err error) {
 	if err := p.droppable(s); err != nil {
-		return Result{}, err
+		return Result{}, false, err
 	}
 	change, err := p.catalog.Apply(ctx, session, s)
 	if err != nil {
-		return Result{}, err
+		return Result{}, false, err
 	}
-	result := Result{Kind: change.What, Name: change.Name, Changed: change.Created || change.Dropped}
+	result = Result{Kind: change.What, Name: change.Name, Changed: change.Created || change.Dropped}
 	if change.Table == nil {
-		return result, nil
+		return result, false, nil
+	}
+	var anew []rebound
+	if replaced = change.Before != nil && change.Created; replaced {
+		if anew, err = readers(change); err != nil {
+			return Result{}, false, errors.Join(err, p.undo(ctx, change))
+		}
 	}
 	switch hadJob := change.Before != nil && stored(change.Before.Kind); {
 	case change.Created && stored(change.Table.Kind):
 		if err := p.keep(ctx, change, session); err != nil {
-			return Result{}, errors.Join(err, p.undo(ctx, change))
+			return Result{}, false, errors.Join(err, p.undo(ctx, change))
 		}
 	case change.Dropped && stored(change.Table.Kind), change.Created && hadJob:
 		if err := p.target.Drop(ctx, change.Name); err != nil {
-			return Result{}, err
+			return Result{}, false, err
 		}
 	}
-	return result, nil
+	return result, replaced, p.rebind(ctx, anew)
 }
 
 // keep has the target keep a new table up to date.
@@ -246,7 +267,7 @@ func belongsTo(name, table string) bool {
 }
 
 // alter carries out ALTER MATERIALIZED TABLE.
-func (p *Pipeline) alter(ctx context.Context, s *sql.AlterMaterializedTable, session bind.Session) (Result, error) {
+func (p *Pipeline) alter(ctx context.Context, s *sql.AlterMaterializedTable, session bind.Session) (result Result, err error) {
 	name := s.Name.String()
 	t, ok := p.catalog.Table(name)
 	if !ok {
@@ -264,6 +285,11 @@ func (p *Pipeline) alter(ctx context.Context, s *sql.AlterMaterializedTable, ses
 	case sql.Refresh:
 		return Result{}, problem.New(problem.Unsupported, "REFRESH is not built yet").At(s.Pos()).WithHint("a table with FRESHNESS in seconds is always fresh")
 	case sql.Redefine:
+		if session.Config[catalog.ZoneSetting] == "" {
+			if session, err = catalog.InZone(session, t.Zone); err != nil {
+				return Result{}, err
+			}
+		}
 		if _, err := bind.Query(p.catalog, session, s.Query); err != nil {
 			return Result{}, err // with its place in what was asked, not in the whole definition
 		}

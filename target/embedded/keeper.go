@@ -79,7 +79,7 @@ func newKeeper(j *Jobs, work target.Job) (*keeper, error) {
 		}
 	}
 	k.window = windowing(work.Plan)
-	sum := sha256.Sum256([]byte(plan.PrintTable(work.Table) + plan.Print(work.Plan) + fmt.Sprint(k.key)))
+	sum := sha256.Sum256([]byte(plan.PrintTable(work.Table) + plan.Print(work.Plan) + fmt.Sprint(k.key, work.Zone)))
 	k.fingerprint = hex.EncodeToString(sum[:])
 	k.ctx, k.quit = context.WithCancel(j.ctx)
 	k.applied.Store(batch.NoMark)
