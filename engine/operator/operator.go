@@ -18,7 +18,9 @@
 //  1. Whether a row is late depends on its time and its mark alone; the
 //     watermark of the operator only decides when results are shown.
 //  2. Output carries marks that are not above the watermark downstream, so that
-//     a result is never late for the operator that comes next.
+//     a result is never late for the operator that comes next. Rows that are
+//     passed on in the order of time (OVER, deduplication) carry the watermark
+//     just before their turn: who came late stays late.
 //  3. In batch mode nothing is shown before the watermark batch.Final.
 //  4. The order of results is: windows by their end, then groups by their
 //     first row.
