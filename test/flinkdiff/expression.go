@@ -184,15 +184,6 @@ func (r random) aggregate(columns []column, ordered bool) (call string, k kind) 
 	}
 }
 
-// names lists columns.
-func names(columns []column) []string {
-	all := make([]string, len(columns))
-	for i, c := range columns {
-		all[i] = c.name
-	}
-	return all
-}
-
 // qualified puts a table's alias before each column.
 func qualified(alias string, columns []column) []column {
 	all := make([]column, len(columns))

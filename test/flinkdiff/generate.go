@@ -269,10 +269,10 @@ func join(r random, s *statement) {
 
 func severalJoins(r random, s *statement) {
 	e, f := s.events(r, "e", true), s.events(r, "f", true)
-	third, on := "c", "c.id = e.id"
+	var third, on string
 	if r.chance(2) {
 		s.modes = []string{streaming} // Flink's batch mode refuses changelogs
-		s.changes(r, "c")
+		third = s.changes(r, "c").name
 		on = pick(r, "c.id = e.id", "c.k = f.k", "c.n = e.g", "c.k = e.k AND c.n = f.g")
 	} else {
 		third = "(SELECT k, COUNT(*) AS n, MAX(id) AS id FROM e GROUP BY k) AS c"
