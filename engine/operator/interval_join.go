@@ -207,6 +207,9 @@ func (j *IntervalJoin) keep(port int, rows *batch.Batch, null []bool, emit engin
 // Advance shows the rows that will find no partner any more and forgets what is
 // not needed.
 func (j *IntervalJoin) Advance(w engine.Watermark, emit engine.Emit) error {
+	if w < j.now {
+		return nil // after a restart, an input that was idle is waited for again
+	}
 	for port, side := range j.sides {
 		until := behind(w, j.reach[port])
 		if keepsSide(j.node.Kind, port) {

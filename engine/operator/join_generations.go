@@ -98,13 +98,22 @@ func (g *generations) of(at int64) *generation {
 		if n := len(g.spare); n > 0 {
 			found, g.spare = g.spare[n-1], g.spare[:n-1]
 		} else {
-			found = &generation{slots: make([]uint64, generationSlotsMin)}
+			found = g.allocate()
 		}
 		found.id = id
 		g.byID[id] = found
 	}
 	g.recent = found
 	return found
+}
+
+// allocate makes an empty generation with room for as much as the one before.
+func (g *generations) allocate() *generation {
+	if g.recent == nil {
+		return &generation{slots: make([]uint64, generationSlotsMin)}
+	}
+	rows, bytes := len(g.recent.rows), len(g.recent.arena)
+	return &generation{slots: make([]uint64, len(g.recent.slots)), rows: make([]heldRow, 0, rows+rows/8), arena: make([]byte, 0, bytes+bytes/8)}
 }
 
 // between appends the generations with rows of times from low to high.

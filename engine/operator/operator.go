@@ -1,5 +1,5 @@
 // Package operator holds the relational operators that run: filters and
-// projections, event time, aggregations with and without windows, sorting.
+// projections, event time, aggregations with and without windows, joins, sorting.
 //
 // It does not move batches between workers (engine/exchange), keep anything on
 // disk (engine/state) or decide when what happens (engine/job).
@@ -13,6 +13,11 @@
 // columns (Layout says where), before the exchange; Aggregate or
 // WindowAggregate keeps the groups, after it; PartialWindows, where it pays,
 // sums up windows before the exchange.
+//
+// A join is one operator behind the exchange, which brings possible partners
+// together: Join for what is there, IntervalJoin and WindowJoin for rows close in
+// time, TemporalJoin for versions. They store rows in key form, key first
+// (joinInput), and test pairs a column at a time (pairing).
 //
 // Invariants:
 //  1. Whether a row is late depends on its time and its mark alone; the

@@ -135,6 +135,9 @@ func (j *TemporalJoin) wait(w waitingRow, row []byte) uint32 {
 // Advance joins the rows that are due and forgets versions that nobody will ask
 // for.
 func (j *TemporalJoin) Advance(w engine.Watermark, emit engine.Emit) error {
+	if w < j.now {
+		return nil // after a restart, an input that was idle is waited for again
+	}
 	for j.queue.isDue(w) {
 		if err := j.showDue(w, emit); err != nil {
 			return err

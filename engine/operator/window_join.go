@@ -119,6 +119,9 @@ func (j *WindowJoin) queue(end int64) {
 
 // Advance joins the windows that are over.
 func (j *WindowJoin) Advance(w engine.Watermark, emit engine.Emit) error {
+	if w < j.now {
+		return nil // after a restart, an input that was idle is waited for again
+	}
 	for len(j.pending) > 0 && j.windows.fires(j.pending[0]) <= w {
 		end := heap.Pop(&j.pending).(int64)
 		delete(j.queued, end)
