@@ -138,7 +138,7 @@ func (c *matchCondition) holds(row int, last pattern.Node) (bool, error) {
 type matchLookups struct {
 	match   *Match
 	part    int
-	program *expr.Program
+	terms   []*expr.Filter
 	reads   []plan.MatchRead
 	columns []*batch.Column
 	sums    []*runningSummary // nil where the read is no aggregate
@@ -165,13 +165,14 @@ func newMatchLookups(m *Match, part int, terms []plan.Expr) (*matchLookups, erro
 		}
 		l.sums = append(l.sums, sum)
 	}
-	moved := make([]plan.Expr, len(terms))
-	for i, term := range terms {
-		moved[i] = plan.Renumber(term, place)
+	for _, term := range terms {
+		filter, err := expr.CompileFilter(plan.Renumber(term, place))
+		if err != nil {
+			return nil, err
+		}
+		l.terms = append(l.terms, filter)
 	}
-	var err error
-	l.program, err = expr.Compile(moved)
-	return l, err
+	return l, nil
 }
 
 // hold reports whether all terms are TRUE for the row at hand behind last.
@@ -179,10 +180,8 @@ func (l *matchLookups) hold(last pattern.Node) (bool, error) {
 	m := l.match
 	slot := m.chunk[m.current]
 	for i, r := range l.reads {
+		l.columns[i] = oneRow(l.columns[i])
 		c := l.columns[i]
-		c.Resize(0)
-		c.Heap, c.Nulls = c.Heap[:0], nil
-		c.Resize(1)
 		if r.Kind == plan.Summarize {
 			if err := l.sums[i].with(last, slot, r.Set.Has(l.part), c); err != nil {
 				return false, err
@@ -195,16 +194,27 @@ func (l *matchLookups) hold(last pattern.Node) (bool, error) {
 			c.SetNull(0)
 		}
 	}
-	terms, err := l.program.Eval(m.env.Context, &batch.Batch{Columns: l.columns, Rows: 1})
-	if err != nil {
-		return false, err
-	}
-	for _, term := range terms {
-		if term.Type.Kind != value.Boolean || term.IsNull(0) || !term.Bools[0] {
-			return false, nil
+	row := batch.Batch{Columns: l.columns, Rows: 1}
+	for _, term := range l.terms {
+		passed, err := term.Select(m.env.Context, &row)
+		if err != nil || passed != nil && len(passed) == 0 {
+			return false, err
 		}
 	}
 	return true, nil
+}
+
+// oneRow is a column of one row that is still to be set, in the memory of c
+// where nothing of what was in it would stay.
+func oneRow(c *batch.Column) *batch.Column {
+	if class := c.Type.Class(); class == value.Lists || class == value.Structs {
+		c = batch.NewColumn(c.Type, 1)
+	} else {
+		c.Resize(0)
+		c.Heap, c.Nulls = c.Heap[:0], nil
+	}
+	c.Resize(1)
+	return c
 }
 
 // find is the slot of the row that a Navigate means, among those up to last and,

@@ -15,8 +15,9 @@ import (
 type runningSummary struct {
 	match *Match
 	read  plan.MatchRead
-	args  *expr.Program // nil for COUNT(*)
-	uses  []int         // columns of the input that the arguments need
+	args  *expr.Program   // nil for COUNT(*)
+	uses  []int           // columns of the input that the arguments need
+	plain []*batch.Column // instead of args, where these are columns as they are: a row of them
 	state plan.Accumulator
 	known []bool // by node: its state is in group node + 1; group 0 is for the row in question
 	path  []pattern.Node
@@ -34,6 +35,12 @@ func (m *Match) summary(read int) (*runningSummary, error) {
 	var err error
 	if s.args, s.uses, err = compileArguments(r.Call, len(m.node.Input.Schema())); err != nil {
 		return nil, err
+	}
+	if columns, ok := picks(r.Call.Args); ok {
+		s.uses = columns
+		for _, arg := range r.Call.Args {
+			s.plain = append(s.plain, batch.NewColumn(arg.Type(), 1))
+		}
 	}
 	m.summaries[read] = s
 	return s, nil
@@ -128,9 +135,16 @@ func (s *runningSummary) copy(to, from uint32) {
 }
 
 func (s *runningSummary) update(group, slot uint32) error {
-	args, err := s.match.arguments(s.args, s.uses, []uint32{slot})
-	if err != nil {
-		return err
+	args := s.plain
+	for i := range args {
+		args[i] = oneRow(args[i])
+		args[i].Set(0, s.match.rows.columns[s.uses[i]], int(slot))
+	}
+	if args == nil {
+		var err error
+		if args, err = s.match.arguments(s.args, s.uses, []uint32{slot}); err != nil {
+			return err
+		}
 	}
 	s.group[0] = group
 	s.state.Update(s.group[:], args, nil)

@@ -214,6 +214,7 @@ var matchCases = []string{
 		AFTER MATCH SKIP TO NEXT ROW PATTERN (A B*? C) WITHIN INTERVAL '4' SECOND DEFINE B AS B.v >= COALESCE(LAST(B.v, 1), A.v), C AS C.v < FIRST(A.v)`,
 	`ORDER BY ts MEASURES A.k AS k, LAST(B.tags[2]) AS tag, COUNT(DISTINCT B.kind) AS kinds PATTERN (A B+? C) DEFINE A AS A.kind = 'x', B AS B.kind <> 'x' AND B.v > 0, C AS C.kind = A.kind`,
 	`PARTITION BY k ORDER BY ts MEASURES A.id AS a, B.id AS b, C.id AS c AFTER MATCH SKIP TO LAST C PATTERN (A B? C) DEFINE A AS A.v > 2, B AS B.v > 4 OR B.kind = A.kind, C AS MAX(v) > 6`,
+	`PARTITION BY k ORDER BY ts MEASURES A.id AS a, C.id AS c PATTERN (A B*? C) DEFINE B AS CARDINALITY(COLLECT(B.tags)) < 3 AND B.tags[1] <> A.tags[1], C AS LISTAGG(B.kind) <> A.kind`,
 	`PARTITION BY k ORDER BY ts MEASURES CLASSIFIER() AS part, SUM(v) AS s, FINAL COUNT(*) AS n, MATCH_ROWTIME() AS t
 		ALL ROWS PER MATCH AFTER MATCH SKIP TO LAST A PATTERN (A (B+? A){2}) WITHIN INTERVAL '9' SECOND DEFINE A AS A.v > AVG(B.v), B AS B.v < 7`,
 }
@@ -459,11 +460,11 @@ func FuzzMatch(f *testing.F) {
 }
 
 // BenchmarkMatch finds impressions that are followed by a click of the same user,
-// and rising prices, each over a thousand partitions.
+// rising prices, and runs of spends up to a budget, over a thousand partitions.
 func BenchmarkMatch(b *testing.B) {
 	const users, batches = 1000, 64
 	var feed []*batch.Batch
-	clicks, rises := 0, 0
+	clicks, rises, spent := 0, 0, 0
 	seen := make([]bool, users)
 	for n := range batches {
 		var rows []tick
@@ -479,6 +480,9 @@ func BenchmarkMatch(b *testing.B) {
 			}
 			if number/users%4 == 2 {
 				rises++
+			}
+			if number/users%4 == 3 {
+				spent++
 			}
 			seen[user] = true
 			rows = append(rows, r)
@@ -522,4 +526,5 @@ func BenchmarkMatch(b *testing.B) {
 	}
 	b.Run("click", run(`PARTITION BY k ORDER BY ts MEASURES A.id AS a, B.id AS b, B.ts AS t AFTER MATCH SKIP PAST LAST ROW PATTERN (A B) WITHIN INTERVAL '5' MINUTE DEFINE A AS A.kind = 'imp', B AS B.kind = 'click'`, clicks))
 	b.Run("rising", run(`PARTITION BY k ORDER BY ts MEASURES A.id AS a, C.id AS c AFTER MATCH SKIP TO NEXT ROW PATTERN (A B C) DEFINE A AS A.v = 0, B AS B.v > A.v, C AS C.v > B.v`, rises))
+	b.Run("budget", run(`PARTITION BY k ORDER BY ts MEASURES SUM(A.v) AS s, B.id AS b AFTER MATCH SKIP PAST LAST ROW PATTERN (A+ B) DEFINE A AS SUM(A.v) < 5`, spent))
 }
