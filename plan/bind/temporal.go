@@ -168,6 +168,10 @@ func versionsOf(n plan.Node) versions {
 		return v
 	case *plan.Filter:
 		return versionsOf(n.Input)
+	case *plan.Normalize:
+		v := versionsOf(n.Input)
+		v.key = slices.Clone(n.Keys)
+		return v
 	case *plan.Rank:
 		if n.Function == plan.RowNumber && n.From <= 1 && n.To == 1 {
 			return lastBy(n.Input.Schema(), n.Partition, n.Order)
