@@ -2,25 +2,14 @@ package batch
 
 import "tidemark/base/value"
 
-// TextBytes is how many bytes the texts of all rows have together. Texts that
-// several rows share count for each of them.
-func (b *Batch) TextBytes() int {
-	total := 0
-	for _, c := range b.Columns {
-		total += c.textBytes()
-	}
-	return total
-}
-
+// textBytes is how many bytes the column's own texts have together. A text that
+// several rows share counts for each of them.
 func (c *Column) textBytes() int {
 	total := 0
 	for i, v := range c.Views {
 		if !c.IsNull(i) {
 			total += int(v.Length)
 		}
-	}
-	for _, child := range c.Children {
-		total += child.textBytes()
 	}
 	return total
 }

@@ -98,6 +98,7 @@ type packReader struct {
 
 // begin begins to read a pack.
 func (p *packReader) begin(pack []byte) error {
+	p.sections = nil // so that nothing can be read after an error
 	if len(pack) > 0 && pack[0] > packVersion {
 		return problem.New(problem.Unsupported, "the event log has packs of events of version %d, and %d is the newest known here", pack[0], packVersion).WithHint("use the version that wrote them, or a later one")
 	}
