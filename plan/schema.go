@@ -62,12 +62,21 @@ func (n *Window) Inputs() []Node { return []Node{n.Input} }
 // longer, and the three window columns.
 func (n *Window) Schema() Schema {
 	s := append(Schema(nil), n.Input.Schema()...)
-	kind := s[n.Spec.Time].Type
+	kind, attribute := s[n.Spec.Time].Type, windowAttribute(s[n.Spec.Time])
 	s[n.Spec.Time].Time = NoTime
 	return append(s,
 		OutputColumn{Name: "window_start", Type: value.TimestampOf(3).Required()},
 		OutputColumn{Name: "window_end", Type: value.TimestampOf(3).Required()},
-		OutputColumn{Name: "window_time", Type: windowTime(kind), Time: Rowtime})
+		OutputColumn{Name: "window_time", Type: windowTime(kind), Time: attribute})
+}
+
+// windowAttribute is what window_time is: processing time where the windows are
+// over it.
+func windowAttribute(of OutputColumn) TimeAttribute {
+	if of.Time == Proctime {
+		return Proctime
+	}
+	return Rowtime
 }
 
 // windowTime is the type of window_time: that of the time column, whose clock
@@ -93,7 +102,8 @@ func (n *WindowAggregate) Schema() Schema {
 	for _, p := range n.Properties {
 		column := OutputColumn{Name: p.Name, Type: value.TimestampOf(3).Required()}
 		if p.Kind == WindowTime {
-			column.Type, column.Time = windowTime(n.Input.Schema()[n.Spec.Time].Type), Rowtime
+			of := n.Input.Schema()[n.Spec.Time]
+			column.Type, column.Time = windowTime(of.Type), windowAttribute(of)
 		}
 		s = append(s, column)
 	}

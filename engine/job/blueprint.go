@@ -258,7 +258,7 @@ func (c *compiler) windowAggregate(n *plan.WindowAggregate, number state.Operato
 		return nil, err
 	}
 	retracts := c.isUpdating(n.Input)
-	partial := c.spec.Parallelism > 1 && !retracts
+	partial := c.spec.Parallelism > 1 && !retracts && !isOnClock(n)
 	if partial {
 		e = &element{inputs: []*element{e}, make: func(env operator.Environment) (engine.Operator, error) {
 			return operator.NewPartialWindows(env, n)
@@ -267,10 +267,12 @@ func (c *compiler) windowAggregate(n *plan.WindowAggregate, number state.Operato
 	if c.spec.Parallelism > 1 {
 		e = c.cut(e, leading(len(operator.WindowLayoutOf(n).Keys)), false)
 	}
-	return &element{state: number, inputs: []*element{e}, make: func(env operator.Environment) (engine.Operator, error) {
+	construct := func(env operator.Environment) (engine.Operator, error) {
 		env.Retracts = retracts
 		return operator.NewWindowAggregate(env, n, partial)
-	}}, nil
+	}
+	column := operator.WindowLayoutOf(n).TimeColumn()
+	return &element{state: number, inputs: []*element{e}, make: onClock(n.Input, n.Spec, column, construct)}, nil
 }
 
 // keepLate notes the types of the rows that the late sink gets.

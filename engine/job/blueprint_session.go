@@ -25,10 +25,12 @@ func (c *compiler) sessionAggregate(n *plan.WindowAggregate, number state.Operat
 		e = c.cut(e, columns, false)
 	}
 	retracts := c.isUpdating(n.Input)
-	return &element{state: number, inputs: []*element{e}, make: func(env operator.Environment) (engine.Operator, error) {
+	construct := func(env operator.Environment) (engine.Operator, error) {
 		env.Retracts = retracts
 		return operator.NewSessionAggregate(env, n)
-	}}, nil
+	}
+	column := operator.WindowLayoutOf(n).TimeColumn()
+	return &element{state: number, inputs: []*element{e}, make: onClock(n.Input, n.Spec, column, construct)}, nil
 }
 
 // sessionWindow compiles SESSION as a windowing table function.
@@ -40,7 +42,6 @@ func (c *compiler) sessionWindow(n *plan.Window, number state.Operator) (*elemen
 	if c.spec.Parallelism > 1 {
 		e = c.cut(e, n.Spec.Keys, false)
 	}
-	return &element{state: number, inputs: []*element{e}, make: func(env operator.Environment) (engine.Operator, error) {
-		return operator.NewSessionWindow(env, n)
-	}}, nil
+	construct := func(env operator.Environment) (engine.Operator, error) { return operator.NewSessionWindow(env, n) }
+	return &element{state: number, inputs: []*element{e}, make: onClock(n.Input, n.Spec, n.Spec.Time, construct)}, nil
 }

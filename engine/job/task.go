@@ -173,6 +173,9 @@ func (t *task) countBatch() error {
 }
 
 func (t *task) flush() error {
+	if t.context.Streaming {
+		t.context.Now = time.Now()
+	}
 	for _, l := range t.links {
 		if err := l.operator.Flush(l.emit); err != nil {
 			return err

@@ -20,9 +20,6 @@ type assigner struct {
 }
 
 func newAssigner(spec plan.WindowSpec, timeColumn plan.OutputColumn, env Environment) (*assigner, error) {
-	if timeColumn.Time == plan.Proctime {
-		return nil, unsupported("%s over processing time is not built", spec.Kind).WithHint("use a column with a WATERMARK")
-	}
 	a := &assigner{spec: spec}
 	switch spec.Kind {
 	case plan.Tumble:

@@ -279,6 +279,9 @@ func (g *grouping) aggregate(b *binder) (plan.Node, []plan.TimeAttribute) {
 		for i := range keys {
 			if of[i] && kinds[i] == plan.WindowTime {
 				times[i] = plan.Rowtime
+				if g.input.Schema()[keys[i].(*plan.Column).Index].Time == plan.Proctime {
+					times[i] = plan.Proctime
+				}
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"tidemark/base/problem"
 	"tidemark/base/value"
 	"tidemark/plan"
+	"tidemark/plan/function"
 	"tidemark/sql"
 )
 
@@ -182,9 +183,7 @@ func (b *binder) timeColumn(c plan.OutputColumn, window string, pos problem.Posi
 			"%s needs a TIMESTAMP, but %s is %s", window, c.Name, c.Type.Optional())
 	case c.Type.Precision > 3:
 		b.wrong(pos, problem.TypeMismatch, "cast it to TIMESTAMP(3)", "%s goes by milliseconds, but %s is %s", window, c.Name, c.Type.Optional())
-	case c.Time == plan.Proctime:
-		b.unsupported(pos, "a window over the processing time "+c.Name, "use a time that the rows carry, with WATERMARK FOR it")
-	case b.session.Streaming && c.Time != plan.Rowtime:
+	case b.session.Streaming && c.Time == plan.NoTime:
 		b.wrong(pos, problem.InvalidQuery,
 			fmt.Sprintf("add WATERMARK FOR %s AS %s - INTERVAL '5' SECOND to its table; of a window's own columns only window_time goes on", c.Name, c.Name),
 			"%s needs a time with a watermark, but %s is a plain %s", window, c.Name, c.Type.Optional())
@@ -395,11 +394,7 @@ func isAuxiliary(name string) (window, property string, ok bool) {
 // windowProperty binds TUMBLE_START(time, size) and its like.
 func (b *binder) windowProperty(c *sql.Call, s *scope) plan.Expr {
 	window, property, _ := isAuxiliary(c.Function())
-	kind, known := auxiliary[property]
-	if !known {
-		b.unsupported(c.Pos(), c.Function(), "PROCTIME() gives the processing time")
-		return nil
-	}
+	kind, isColumn := auxiliary[property]
 	if s.grouping == nil || s.grouping.legacy == nil || s.grouping.legacy.name != window {
 		b.wrong(c.Pos(), problem.InvalidQuery, "add GROUP BY "+window+"(…) with the same arguments", "%s belongs to a %s in GROUP BY", c.Function(), window)
 		return nil
@@ -412,6 +407,10 @@ func (b *binder) windowProperty(c *sql.Call, s *scope) plan.Expr {
 	if spec.Time != w.window.Spec.Time || spec.Size != w.window.Spec.Size || spec.Slide != w.window.Spec.Slide || spec.Gap != w.window.Spec.Gap {
 		b.wrong(c.Pos(), problem.InvalidQuery, "use the same arguments in both", "%s has other arguments than the %s in GROUP BY", c.Function(), window)
 		return nil
+	}
+	if !isColumn {
+		clock, _ := function.Lookup("PROCTIME")
+		return b.apply(c.Pos(), clock, nil)
 	}
 	return w.property(kind, c.Pos())
 }

@@ -29,7 +29,7 @@ func aggregateSameWindow(n plan.Node) plan.Node {
 		return nil
 	}
 	input, time := withWindowTime(a.Input, source)
-	if input == nil {
+	if input == nil || input.Schema()[time].Time == plan.Proctime {
 		return nil
 	}
 	for i := range isProperty {
