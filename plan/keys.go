@@ -22,7 +22,7 @@ func uniqueKeys(n Node) [][]int {
 			return nil
 		}
 		return through([][]int{n.Table.PrimaryKey}, func(column int) int { return indexOf(n.Columns, column) })
-	case *Watermark, *Filter, *Sort, *Limit, *Over:
+	case *Watermark, *Filter, *Sort, *Limit, *Over, *Shared:
 		return uniqueKeys(n.Inputs()[0])
 	case *Project:
 		return through(uniqueKeys(n.Input), func(column int) int {

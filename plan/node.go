@@ -208,6 +208,13 @@ type AggregateCall struct {
 // Union is all rows of all inputs, which have the same column types.
 type Union struct{ All []Node }
 
+// Shared is a part that several places of a plan read. It runs once: all nodes
+// with the same Number have the same Input.
+type Shared struct {
+	Input  Node
+	Number int
+}
+
 // SortKey is one ORDER BY term. NULLs are the lowest values unless told.
 type SortKey struct {
 	Expr       Expr
@@ -237,5 +244,6 @@ func (*Window) isNode()          {}
 func (*Aggregate) isNode()       {}
 func (*WindowAggregate) isNode() {}
 func (*Union) isNode()           {}
+func (*Shared) isNode()          {}
 func (*Sort) isNode()            {}
 func (*Limit) isNode()           {}

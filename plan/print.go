@@ -73,6 +73,8 @@ func (p *printer) node(n Node, indent string) {
 		p.windowAggregate(n, line, property)
 	case *Union:
 		line("Union")
+	case *Shared:
+		line("Shared %d", n.Number)
 	case *Join:
 		printJoin(n, line, property)
 	case *TemporalJoin:

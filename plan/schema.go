@@ -148,6 +148,12 @@ func (n *Union) Schema() Schema {
 	return s
 }
 
+// Inputs of a Shared.
+func (n *Shared) Inputs() []Node { return []Node{n.Input} }
+
+// Schema of a Shared: the input's.
+func (n *Shared) Schema() Schema { return n.Input.Schema() }
+
 // Inputs of a Sort.
 func (n *Sort) Inputs() []Node { return []Node{n.Input} }
 

@@ -51,6 +51,10 @@ func WithInputs(n Node, inputs []Node) Node {
 		c := *n
 		c.Input = inputs[0]
 		return &c
+	case *Shared:
+		c := *n
+		c.Input = inputs[0]
+		return &c
 	case *Sort:
 		c := *n
 		c.Input = inputs[0]

@@ -47,6 +47,8 @@ func WindowOrigins(n Node) []WindowOrigin {
 		return origins
 	case *Filter:
 		return WindowOrigins(n.Input)
+	case *Shared:
+		return WindowOrigins(n.Input)
 	case *Rank:
 		if n.WindowEnd >= 0 {
 			return append(WindowOrigins(n.Input), make([]WindowOrigin, len(n.Schema())-len(n.Input.Schema()))...)

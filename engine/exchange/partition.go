@@ -9,7 +9,8 @@ import (
 type Partition struct {
 	keys    []int // columns of the key
 	tasks   int
-	single  bool // everything goes to task 0
+	single  bool // everything goes to task to
+	to      int
 	encoded batch.Keys
 	parts   [][]uint16
 }
@@ -19,15 +20,15 @@ func NewPartition(keys []int, tasks int) *Partition {
 	return &Partition{keys: keys, tasks: tasks, parts: make([][]uint16, tasks)}
 }
 
-// NewSingle sends everything to task 0 of several.
-func NewSingle(tasks int) *Partition { return &Partition{single: true, tasks: tasks} }
+// NewSingle sends everything to one task of several.
+func NewSingle(to, tasks int) *Partition { return &Partition{single: true, to: to, tasks: tasks} }
 
 // Cut gives the part of the rows for each task, nil where there is none. The
 // parts have only live rows.
 func (p *Partition) Cut(rows *batch.Batch) []*batch.Batch {
 	cut := make([]*batch.Batch, p.tasks)
 	if p.single || p.tasks == 1 {
-		cut[0] = rows.Compact()
+		cut[p.to] = rows.Compact()
 		return cut
 	}
 	rows = rows.Compact()

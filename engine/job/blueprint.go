@@ -21,19 +21,21 @@ type blueprint struct {
 	late    []value.Type // types of rows that came too late; nil when none are kept
 }
 
-// stage is a tree of elements whose leaves are sources and edges.
+// stage is a tree of elements whose leaves are sources and edges. Its rows go to
+// every edge that it feeds.
 type stage struct {
 	root   *element
 	inputs []*edge // edges that it reads
-	out    *edge   // edge that it feeds; nil for the sink
+	outs   []*edge // edges that it feeds; none for the sink
 	reads  []*sourcePlan
 }
 
 // edge is an exchange between two stages.
 type edge struct {
-	from   *stage
-	keys   []int // columns that the rows are cut by
-	single bool  // everything goes to the first task
+	from    *stage
+	keys    []int // columns that the rows are cut by
+	single  bool  // everything goes to the first task
+	forward bool  // every task sends its rows to the task of its number
 }
 
 // element is an operator of a stage, or a leaf that reads a source or an edge.
@@ -68,6 +70,7 @@ type compiler struct {
 	b         *blueprint
 	next      state.Operator
 	versioned map[plan.Node]bool // what makes the versions of a temporal join
+	shared    map[int]*stage     // what plan.Shared nodes stand for, by their numbers
 }
 
 // stageParts is what the stage being built below an element reads so far.
@@ -77,20 +80,20 @@ type stageParts struct {
 }
 
 func compile(spec *Spec) (*blueprint, error) {
-	c := &compiler{spec: spec, b: &blueprint{}, versioned: map[plan.Node]bool{}}
+	c := &compiler{spec: spec, b: &blueprint{}, versioned: map[plan.Node]bool{}, shared: map[int]*stage{}}
 	root, err := c.element(spec.Plan)
 	if err != nil {
 		return nil, err
 	}
-	c.finish(root, nil)
+	c.finish(root)
 	return c.b, nil
 }
 
 // finish makes a stage of the elements up to root.
-func (c *compiler) finish(root *element, out *edge) *stage {
+func (c *compiler) finish(root *element, outs ...*edge) *stage {
 	parts := &stageParts{}
 	gather(root, parts)
-	s := &stage{root: root, out: out, inputs: parts.inputs, reads: parts.reads}
+	s := &stage{root: root, outs: outs, inputs: parts.inputs, reads: parts.reads}
 	c.b.stages = append(c.b.stages, s)
 	return s
 }
@@ -112,6 +115,24 @@ func (c *compiler) cut(e *element, keys []int, single bool) *element {
 	out := &edge{keys: keys, single: single}
 	out.from = c.finish(e, out)
 	return &element{edge: out, single: single}
+}
+
+// share compiles a part that several places read as a stage of its own, the
+// first time, and gives the place an edge from there. It is one for any number of
+// workers, as sources are numbered in stored state.
+func (c *compiler) share(n *plan.Shared) (*element, error) {
+	s, known := c.shared[n.Number]
+	if !known {
+		in, err := c.element(n.Input)
+		if err != nil {
+			return nil, err
+		}
+		s = c.finish(in)
+		c.shared[n.Number] = s
+	}
+	out := &edge{from: s, forward: true}
+	s.outs = append(s.outs, out)
+	return &element{edge: out, single: s.root.single}, nil
 }
 
 // leading is the first n columns.
@@ -169,6 +190,8 @@ func (c *compiler) element(n plan.Node) (*element, error) {
 		return c.rank(n, number)
 	case *plan.Union:
 		return c.union(n)
+	case *plan.Shared:
+		return c.share(n)
 	case *plan.Unnest:
 		return c.above(n.Input, func(env operator.Environment) (engine.Operator, error) { return operator.NewUnnest(env, n) })
 	case *plan.Sort:

@@ -91,23 +91,37 @@ func (j *Job) sourceOf(p *sourcePlan) *source {
 }
 
 func (j *Job) outputOf(ctx context.Context, t *task, s *stage, byStage map[*stage][]*task, firsts map[*edge]int) output {
-	if s.out == nil {
+	switch len(s.outs) {
+	case 0:
 		return &sinkOutput{job: j, task: t, last: batch.NoMark}
+	case 1:
+		return j.edgeOutputOf(ctx, t, s.outs[0], byStage, firsts)
 	}
-	o := &edgeOutput{ctx: ctx, sender: firsts[s.out] + t.index, last: batch.NoMark}
+	var all tee
+	for _, out := range s.outs {
+		all = append(all, j.edgeOutputOf(ctx, t, out, byStage, firsts))
+	}
+	return all
+}
+
+func (j *Job) edgeOutputOf(ctx context.Context, t *task, out *edge, byStage map[*stage][]*task, firsts map[*edge]int) *edgeOutput {
+	o := &edgeOutput{ctx: ctx, sender: firsts[out] + t.index, last: batch.NoMark}
 	for consumer, tasks := range byStage {
 		for _, in := range consumer.inputs {
-			if in == s.out {
+			if in == out {
 				for _, target := range tasks {
 					o.targets = append(o.targets, target.inbox)
 				}
 			}
 		}
 	}
-	if s.out.single {
-		o.partition = exchange.NewSingle(len(o.targets))
-	} else {
-		o.partition = exchange.NewPartition(s.out.keys, len(o.targets))
+	switch {
+	case out.single:
+		o.partition = exchange.NewSingle(0, len(o.targets))
+	case out.forward:
+		o.partition = exchange.NewSingle(t.index, len(o.targets))
+	default:
+		o.partition = exchange.NewPartition(out.keys, len(o.targets))
 	}
 	return o
 }

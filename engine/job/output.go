@@ -52,6 +52,39 @@ func (o *edgeOutput) toAll(m exchange.Message) error {
 	return nil
 }
 
+// tee sends a task's rows to the tasks of several stages.
+type tee []*edgeOutput
+
+// rows gives each stage a batch of its own over the same columns, which nobody
+// changes.
+func (t tee) rows(rows *batch.Batch) error {
+	for _, o := range t {
+		own := *rows
+		if err := o.rows(&own); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t tee) watermark(w engine.Watermark, idle bool) error {
+	for _, o := range t {
+		if err := o.watermark(w, idle); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t tee) barrier(epoch engine.Epoch, last bool) error {
+	for _, o := range t {
+		if err := o.barrier(epoch, last); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Numbers of the sinks of a job.
 const (
 	mainSink = iota

@@ -259,7 +259,7 @@ type Function struct {
 	Returns    value.Type
 	Body       sql.Expr       // nil for a function of a module
 	Compiled   *plan.Function // of a module
-	Definition string // the statement that made it, in canonical print
+	Definition string         // the statement that made it, in canonical print
 }
 
 // Signature prints name, parameters and result, for people.

@@ -197,6 +197,8 @@ func (t *tracer) trace(n plan.Node) []sources {
 		return columns
 	case *plan.Limit:
 		return t.trace(n.Input)
+	case *plan.Shared:
+		return t.trace(n.Input)
 	case *plan.Normalize:
 		return t.trace(n.Input)
 	case *plan.Join:

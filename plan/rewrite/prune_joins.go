@@ -60,6 +60,13 @@ func pruneMore(n plan.Node, used []bool) (pruned plan.Node, position []int) {
 		return &c, behind(at, len(input.Schema()), 1)
 	case *plan.Match:
 		return pruneMatch(n, used)
+	case *plan.Shared:
+		// Its columns are those that somebody uses.
+		all := make([]bool, len(used))
+		for i := range all {
+			all[i] = true
+		}
+		return n, kept(all)
 	case *plan.Normalize:
 		// Equal keys with other differences are changes, seen or not.
 		need := append([]bool(nil), used...)

@@ -6,7 +6,9 @@
 // and how.
 //
 // Flow: Optimize applies the rules of the list below to every node, inputs
-// first, until none fires; then it prunes columns once from the root down.
+// first, until none fires, and prunes columns once from the root down; then it
+// lets places that read the same table share one reading, and improves what that
+// has left.
 //
 // Invariants:
 //  1. A rule gives a node with the same schema, apart from types that become
@@ -60,17 +62,10 @@ var rules = []rule{
 // alphabetical order.
 func Optimize(n plan.Node) (optimized plan.Node, fired []string) {
 	names := map[string]bool{}
-	for pass := 0; ; pass++ {
-		invariant.Check(pass < passesMax, "rewrite rules do not come to an end")
-		before := n
-		n = bottomUp(n, names)
-		if n == before {
-			break
-		}
-	}
-	if pruned := pruneColumns(n); pruned != n {
-		n = pruned
-		names["prune-columns"] = true
+	n = improve(n, names)
+	if shared := shareSources(n); shared != n {
+		names["share-sources"] = true
+		n = improve(shared, names)
 	}
 	for name := range names {
 		fired = append(fired, name)
@@ -79,8 +74,29 @@ func Optimize(n plan.Node) (optimized plan.Node, fired []string) {
 	return n, fired
 }
 
-// bottomUp applies the rules below n, and then at n the first that fires.
+// improve applies the rules until none fires, and prunes columns.
+func improve(n plan.Node, fired map[string]bool) plan.Node {
+	for pass := 0; ; pass++ {
+		invariant.Check(pass < passesMax, "rewrite rules do not come to an end")
+		before := n
+		n = bottomUp(n, fired)
+		if n == before {
+			break
+		}
+	}
+	if pruned := pruneColumns(n); pruned != n {
+		n = pruned
+		fired["prune-columns"] = true
+	}
+	return n
+}
+
+// bottomUp applies the rules below n, and then at n the first that fires. What is
+// shared has been improved before, and stays the same in all its places.
 func bottomUp(n plan.Node, fired map[string]bool) plan.Node {
+	if _, shares := n.(*plan.Shared); shares {
+		return n
+	}
 	inputs := slices.Clone(n.Inputs())
 	for i, input := range inputs {
 		inputs[i] = bottomUp(input, fired)

@@ -116,8 +116,8 @@ func sources(n plan.Node, open func(*plan.Scan) (connect.Source, error)) (map[*p
 	var failed error
 	plan.Inspect(n, func(n plan.Node) bool {
 		scan, ok := n.(*plan.Scan)
-		if !ok || failed != nil {
-			return failed == nil
+		if !ok || failed != nil || all[scan] != nil {
+			return failed == nil // a shared scan is met more than once
 		}
 		all[scan], failed = open(scan)
 		return failed == nil
