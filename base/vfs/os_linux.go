@@ -39,7 +39,7 @@ func readDirect(f *os.File, b []byte, offset int64) (n int, err error) {
 		switch {
 		case closed != nil:
 			return n, closed
-		case err == unix.EINTR:
+		case errors.Is(err, unix.EINTR):
 			continue
 		case err != nil:
 			return n, &os.PathError{Op: "read", Path: f.Name(), Err: err}
