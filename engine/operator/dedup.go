@@ -18,11 +18,11 @@ import (
 // it, as an earlier copy may still come; by processing time at once. What comes
 // later is forgotten.
 //
-// A row that is late when it comes is shown, if its partition has none yet, when
-// the watermark moves on; it is late downstream, too.
+// A row that is late when it comes is dropped, as Flink does, even if its
+// partition has none yet.
 //
-// State: key of the partition → 0 once its row was shown, or 1, when the row is
-// due (8 bytes, big endian, sign bit turned), and the row in key form.
+// State: key of the partition → 0 once its row was shown, or 1, the time of the
+// row (8 bytes, big endian, sign bit turned), and the row in key form.
 type KeepFirst struct {
 	env       Environment
 	schema    []value.Type // of the input
@@ -34,9 +34,8 @@ type KeepFirst struct {
 	now       engine.Watermark
 
 	table   *table
-	rows    rowStore // of each partition: its row, in key form, until it is shown
-	times   []int64  // of each partition: the time of its row
-	due     []engine.Watermark
+	rows    rowStore           // of each partition: its row, in key form, until it is shown
+	due     []engine.Watermark // of each partition: the time of its row
 	flags   []groupFlags
 	queue   dueHeap
 	unsaved []uint32
@@ -60,16 +59,6 @@ func NewKeepFirst(env Environment, n *plan.Rank) (*KeepFirst, error) {
 		proctime: in[column.Index].Time == plan.Proctime, number: n.Number, now: batch.NoMark,
 		table: newTable(), codes: make([]uint32, batch.MaxRows),
 	}, nil
-}
-
-// dueAt is the watermark at which a row with time t that came when the watermark
-// was mark has its place in the order of rows: when it is passed, and for a late
-// one when the watermark moves on.
-func dueAt(t int64, mark engine.Watermark) engine.Watermark {
-	if mark >= t {
-		return mark + 1
-	}
-	return t
 }
 
 // dueHeap is a heap of partitions by when they are due.
@@ -99,9 +88,13 @@ func (k *KeepFirst) Process(_ int, in *batch.Batch, emit engine.Emit) error {
 	in = in.Compact()
 	if !k.proctime {
 		var err error
-		if in, err = withTimes(k.env, in, k.time, "the time of deduplication"); err != nil || in.Rows == 0 {
+		if in, err = withTimes(k.env, in, k.time, "the time of deduplication"); err != nil {
 			return err
 		}
+		in = k.withoutLate(in)
+	}
+	if in.Rows == 0 {
+		return nil
 	}
 	columns := make([]*batch.Column, len(k.partition))
 	for i, c := range k.partition {
@@ -119,24 +112,39 @@ func (k *KeepFirst) Process(_ int, in *batch.Batch, emit engine.Emit) error {
 	var row []byte
 	for i, code := range k.codes[:in.Rows] {
 		t, mark := milliseconds(in.Columns[k.time], i), in.Mark(i)
-		if k.due[code] <= mark || k.due[code] != batch.Final && t >= k.times[code] {
+		if k.due[code] <= mark || t >= k.due[code] {
 			continue
 		}
 		row = append(batch.AppendKey(row[:0], in.Columns, i), 0)
 		k.rows.put(code, row)
-		k.times[code] = t
-		if due := dueAt(t, mark); due != k.due[code] {
-			k.due[code] = due
-			heap.Push(&k.queue, dueEntry{due, code})
-		}
+		k.due[code] = t
+		heap.Push(&k.queue, dueEntry{t, code})
 		k.note(code)
 	}
 	return nil
 }
 
+// withoutLate leaves out the rows that the watermark had passed when they came.
+func (k *KeepFirst) withoutLate(in *batch.Batch) *batch.Batch {
+	inTime := make([]uint16, 0, in.Rows)
+	for i := range in.Rows {
+		if milliseconds(in.Columns[k.time], i) > in.Mark(i) {
+			inTime = append(inTime, uint16(i))
+		}
+	}
+	late := in.Rows - len(inTime)
+	if late == 0 {
+		return in
+	}
+	if k.env.Dropped != nil {
+		k.env.Dropped(late)
+	}
+	return (&batch.Batch{Columns: in.Columns, Rows: in.Rows, Sel: inTime, Kinds: in.Kinds, Marks: in.Marks}).Compact()
+}
+
 func (k *KeepFirst) resize() {
 	for len(k.due) < k.table.size() {
-		k.due, k.times, k.flags = append(k.due, batch.Final), append(k.times, 0), append(k.flags, 0)
+		k.due, k.flags = append(k.due, batch.Final), append(k.flags, 0)
 	}
 }
 
@@ -252,7 +260,7 @@ func (k *KeepFirst) Load(from engine.Saved) error {
 			return err
 		}
 		k.rows.put(code, append(append([]byte(nil), val[9:]...), 0))
-		k.times[code], k.due[code] = milliseconds(columns[k.time], 0), int64(binary.BigEndian.Uint64(val[1:])^1<<63)
+		k.due[code] = int64(binary.BigEndian.Uint64(val[1:]) ^ 1<<63)
 		k.queue = append(k.queue, dueEntry{k.due[code], code})
 		return nil
 	})

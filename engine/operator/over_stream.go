@@ -126,11 +126,14 @@ func (o *OverStream) Process(_ int, in *batch.Batch, emit engine.Emit) error {
 	return nil
 }
 
+// dueAt is the watermark at which a row with time t that came when the watermark
+// was mark has its place in the order of rows: when it is passed, and for a late
+// one when the watermark moves on.
 func (o *OverStream) dueAt(t int64, mark engine.Watermark) engine.Watermark {
 	if o.proctime {
 		return batch.NoMark
 	}
-	return dueAt(t, mark)
+	return max(t, mark+1)
 }
 
 func (o *OverStream) resize() {

@@ -297,7 +297,7 @@ func inTime(events []event, n *plan.Over) []event {
 		isLate := at <= e.mark
 		if patient {
 			isLate = slices.ContainsFunc(kept, func(x event) bool {
-				return x.k.Int == e.k.Int && dueAt(x.at.Int/1000, x.mark) <= e.mark && x.at.Int >= e.at.Int
+				return x.k.Int == e.k.Int && max(x.at.Int/1000, x.mark+1) <= e.mark && x.at.Int >= e.at.Int
 			})
 		}
 		if !isLate {

@@ -11,7 +11,8 @@ import (
 )
 
 // Unnest puts out every row once for each element of its collection. What takes
-// a row back takes back the rows of its elements.
+// a row back takes back the rows of its elements, as deletes: an update may have
+// more elements than what it replaces, or fewer.
 type Unnest struct {
 	stateless
 	context    *plan.Context
@@ -146,7 +147,10 @@ func (u *Unnest) batch(in *batch.Batch, lists *batch.Column, p *elementPairs) *b
 	if in.Kinds != nil {
 		out.Kinds = make([]batch.Kind, len(p.row))
 		for i, row := range p.row {
-			out.Kinds[i] = in.Kinds[row]
+			out.Kinds[i] = batch.Insert
+			if in.Kinds[row].Retracts() {
+				out.Kinds[i] = batch.Delete
+			}
 		}
 	}
 	if in.Marks != nil {

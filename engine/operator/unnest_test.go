@@ -89,7 +89,11 @@ func TestUnnestProperty(t *testing.T) {
 					continue
 				}
 				b.Sel = append(b.Sel, uint16(i))
-				want = append(want, unnestedRow(n, fmt.Sprintf("%s @%d %d", kind, i, number), number, list)...)
+				shown := batch.Insert
+				if kind.Retracts() {
+					shown = batch.Delete
+				}
+				want = append(want, unnestedRow(n, fmt.Sprintf("%s @%d %d", shown, i, number), number, list)...)
 			}
 			if b.Sel == nil {
 				b.Sel = []uint16{}
