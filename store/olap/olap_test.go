@@ -135,6 +135,30 @@ func TestLastChangeOfAKeyWins(t *testing.T) {
 	}
 }
 
+// TestRowsOfAKeyComeFromTwoWorkers: when a row moves from one worker to another,
+// the new row may come before the old one is taken away.
+func TestRowsOfAKeyComeFromTwoWorkers(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	defer s.Close()
+	w := writer(t, s, counts)
+	for epoch, batches := range [][]*batch.Batch{
+		{changes(change{0, 1, "moved", 1}, change{0, 1, "moved twice", 1}, change{0, 1, "gone", 1})},
+		{
+			changes(change{0, 1, "moved", 2}, change{0, 1, "moved twice", 2}),
+			changes(change{batch.Delete, 1, "moved", 1}, change{batch.Delete, 1, "gone", 1}, change{0, 1, "gone", 3}),
+			changes(change{batch.Delete, 1, "moved twice", 1}, change{0, 1, "moved twice", 3}),
+			changes(change{batch.Delete, 1, "moved twice", 2}, change{batch.Delete, 1, "gone", 3}),
+		},
+	} {
+		if err := w.Apply(t.Context(), uint64(epoch+1), 0, batches); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"moved 2", "moved twice 3"}, ask(t, s, Question{SQL: allCounts})); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestTableWithoutKeyRefusesRetractions(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	defer s.Close()

@@ -208,9 +208,71 @@ type place struct {
 
 // lastOfEachKey finds the change that counts of every key, in order of each
 // key's first appearance.
+//
+// That is the last one, if it adds a row. When the last one takes a row away,
+// another worker may have put a new row of the key in front of it: the row that
+// was added and not taken away counts then.
 func (w *Writer) lastOfEachKey(batches []*batch.Batch) []place {
 	index := map[string]int{}
 	var last []place
+	var seen []int // how many changes each key has
+	w.eachKey(batches, func(key []byte, p place) {
+		at, known := index[string(key)]
+		if !known {
+			at = len(last)
+			index[string(key)] = at
+			last, seen = append(last, place{}), append(seen, 0)
+		}
+		last[at] = p
+		seen[at]++
+	})
+	doubtful := map[int]map[string]*netChange{}
+	for at, p := range last {
+		if seen[at] > 1 && p.b.Kind(p.row).Retracts() {
+			doubtful[at] = map[string]*netChange{}
+		}
+	}
+	if len(doubtful) == 0 {
+		return last
+	}
+	var row []byte
+	w.eachKey(batches, func(key []byte, p place) {
+		at := index[string(key)]
+		rows, is := doubtful[at]
+		if !is {
+			return
+		}
+		row = batch.AppendKey(row[:0], p.b.Columns, p.row)
+		change := rows[string(row)]
+		if change == nil {
+			change = &netChange{}
+			rows[string(row)] = change
+		}
+		if p.b.Kind(p.row).Retracts() {
+			change.net--
+		} else {
+			change.net++
+			change.added = p
+		}
+	})
+	for at, rows := range doubtful {
+		for _, change := range rows {
+			if change.net > 0 {
+				last[at] = change.added
+			}
+		}
+	}
+	return last
+}
+
+// netChange is how often a row was added, less how often it was taken away.
+type netChange struct {
+	net   int
+	added place
+}
+
+// eachKey calls f with the key of every change; it is f's only until it returns.
+func (w *Writer) eachKey(batches []*batch.Batch, f func(key []byte, p place)) {
 	var key []byte
 	columns := make([]*batch.Column, len(w.table.Key))
 	for _, b := range batches {
@@ -219,16 +281,9 @@ func (w *Writer) lastOfEachKey(batches []*batch.Batch) []place {
 		}
 		b.Each(func(i int) {
 			key = batch.AppendKey(key[:0], columns, i)
-			at, seen := index[string(key)]
-			if !seen {
-				at = len(last)
-				index[string(key)] = at
-				last = append(last, place{})
-			}
-			last[at] = place{b, i}
+			f(key, place{b, i})
 		})
 	}
-	return last
 }
 
 // merge applies the last change of each key in one statement: DuckDB's MERGE
