@@ -4,17 +4,16 @@ package operator
 // were shown last. It has no pointers for the garbage collector to follow.
 type rowStore struct {
 	spans   []span // empty where nothing is stored
-	arena   []byte
-	garbage int
+	arena   arena
+	garbage int // bytes in arena of rows that are gone
 }
 
 // get is the row of the code, nil when there is none; valid until the next put.
 func (s *rowStore) get(code uint32) []byte {
-	if int(code) >= len(s.spans) || s.spans[code].end == 0 {
+	if int(code) >= len(s.spans) {
 		return nil
 	}
-	at := s.spans[code]
-	return s.arena[at.start:at.end]
+	return s.arena.at(s.spans[code])
 }
 
 // put stores a copy of row, which is not empty.
@@ -23,18 +22,14 @@ func (s *rowStore) put(code uint32, row []byte) {
 		s.spans = append(s.spans, span{})
 	}
 	at := s.spans[code]
-	if old := at.end - at.start; len(row) <= old {
-		copy(s.arena[at.start:], row)
+	if old := at.size(); len(row) <= old {
+		copy(s.arena.at(at), row)
 		s.garbage += old - len(row)
-		s.spans[code].end = at.start + len(row)
+		s.spans[code].end = at.start + uint32(len(row))
 		return
 	}
 	s.drop(code)
-	if len(s.arena) == 0 {
-		s.arena = append(s.arena, 0) // so that no row ends at 0
-	}
-	s.spans[code] = span{len(s.arena), len(s.arena) + len(row)}
-	s.arena = append(s.arena, row...)
+	s.spans[code] = s.arena.put(row)
 }
 
 // drop forgets the row of the code.
@@ -42,21 +37,18 @@ func (s *rowStore) drop(code uint32) {
 	if s.get(code) == nil {
 		return
 	}
-	s.garbage += s.spans[code].end - s.spans[code].start
+	s.garbage += s.spans[code].size()
 	s.spans[code] = span{}
-	if s.garbage > arenaGarbageMin && 2*s.garbage > len(s.arena) {
+	if s.garbage > arenaGarbageMin && 2*s.garbage > s.arena.held {
 		s.compact()
 	}
 }
 
+// compact copies the rows that are there into a new arena.
 func (s *rowStore) compact() {
-	arena := make([]byte, 1, 2*(len(s.arena)-s.garbage)+1)
+	old := s.arena
+	s.arena, s.garbage = arena{}, 0
 	for code, at := range s.spans {
-		if at.end == 0 {
-			continue
-		}
-		s.spans[code] = span{len(arena), len(arena) + at.end - at.start}
-		arena = append(arena, s.arena[at.start:at.end]...)
+		s.spans[code] = s.arena.put(old.at(at))
 	}
-	s.arena, s.garbage = arena, 0
 }
