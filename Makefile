@@ -38,6 +38,7 @@ crash: build ## kill -9 the real binary N times under load and count every event
 bench: build ## benchmarks, full size
 	$(BIN) bench ysb
 	$(BIN) bench ysb --from http
+	$(BIN) bench nexmark
 	$(BIN) bench freshness
 
 lint: ## vet, formatting and linters

@@ -178,6 +178,22 @@ func q9(e *events, out *rows) {
 	})
 }
 
+func q6(e *events, out *rows) {
+	type won struct{ at, id, price int64 }
+	bySeller := map[int64][]won{}
+	winners(e, func(a *auction, b *bid) { bySeller[a.seller] = append(bySeller[a.seller], won{b.at, a.id, b.price}) })
+	for seller, list := range bySeller {
+		slices.SortFunc(list, func(x, y won) int { return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.id, y.id)) })
+		for i := range list {
+			sum, n := int64(0), int64(0)
+			for _, w := range list[max(0, i-10) : i+1] {
+				sum, n = sum+w.price, n+1
+			}
+			out.int(seller, sum/n).end()
+		}
+	}
+}
+
 func q11(e *events, out *rows) {
 	const gap = 10 * second
 	times := map[int64][]int64{}
