@@ -213,8 +213,11 @@ func (s *Session) run(ctx context.Context, n plan.Node, sink connect.Sink) error
 		Name: "script", Plan: n, Sources: from, Updating: updating(from), Sink: sink, Parallelism: s.options.Parallelism,
 		Context: plan.Context{Zone: s.zone, Now: now, Start: now, Streaming: s.options.Streaming},
 	}
-	if s.options.Streaming && s.options.Parallelism <= 1 {
-		spec.FlushBatches = 1
+	if s.options.Streaming {
+		spec.FlushBatches = s.options.FlushBatches
+		if spec.FlushBatches == 0 && s.options.Parallelism <= 1 {
+			spec.FlushBatches = 1
+		}
 	}
 	j, err := job.New(spec)
 	if err != nil {

@@ -34,6 +34,9 @@ type SessionOptions struct {
 	Stdout      func([]byte)      // for the print connector
 	Config      map[string]string // settings that hold from the start
 	BatchRows   int               // most rows in a batch of a source; 0 for batch.MaxRows
+	// FlushBatches is after how many batches a streaming query shows its changes;
+	// 0: after each with one worker, at epochs with several.
+	FlushBatches int
 }
 
 // Session runs the statements of a script, one after the other, without a

@@ -3,6 +3,7 @@ package corpus
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,6 +27,7 @@ import (
 	"tidemark/sql/parse"
 	"tidemark/store/eventlog"
 	"tidemark/store/olap"
+	"tidemark/test/trial"
 )
 
 // orderVariable holds the path of the order for a process that keeps tables.
@@ -43,7 +45,7 @@ type order struct {
 	Dir         string
 	Definitions []string
 	Cases       []keptCase
-	Feed        *feed
+	Feed        *trial.Feed
 	KillAtOnce  bool // and not when the second half has been applied
 	Parallelism int
 }
@@ -72,14 +74,14 @@ func keepTables(path string) error {
 	if err != nil {
 		return err
 	}
-	k := &keeping{catalog: catalog.New(nil), session: newSession()}
+	k := &keeping{catalog: catalog.New(nil), session: trial.NewSession()}
 	if err := json.Unmarshal(text, &k.order); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), orderMax)
 	defer cancel()
 	for _, definition := range k.order.Definitions {
-		if err := k.each(definition, func(s sql.Statement) error { return apply(ctx, k.catalog, &k.session, s) }); err != nil {
+		if err := k.each(definition, func(s sql.Statement) error { return trial.Apply(ctx, k.catalog, &k.session, s) }); err != nil {
 			return err
 		}
 	}
@@ -175,7 +177,7 @@ func (k *keeping) open(ctx context.Context, number int, c keptCase) (*keptJob, e
 }
 
 func (k *keeping) source(scan *plan.Scan) (connect.Source, error) {
-	topic, err := topicOf(k.log, scan.Table.Name)
+	topic, err := trial.TopicOf(k.log, scan.Table.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +236,7 @@ func (k *keeping) feedAndDie(ctx context.Context, jobs []*keptJob) error {
 }
 
 func (k *keeping) feed(ctx context.Context, rows []string) error {
-	_, err := accept(ctx, k.log, k.catalog, feed{k.order.Feed.Table, strings.Join(rows, "")})
+	_, err := trial.Accept(ctx, k.log, k.catalog, trial.Feed{Table: k.order.Feed.Table, Rows: strings.Join(rows, "")})
 	return err
 }
 
@@ -261,20 +263,20 @@ func (k *keeping) finish(ctx context.Context, jobs []*keptJob) error {
 	var all sync.WaitGroup
 	errs := make([]error, len(jobs))
 	for i, j := range jobs {
-		all.Go(func() { errs[i] = firstOf(j.job.Run(ctx), j.state.Close()) })
+		all.Go(func() { errs[i] = errors.Join(j.job.Run(ctx), j.state.Close()) })
 	}
 	all.Wait()
-	if err := firstOf(errs...); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return err
 	}
 	stored := map[string][]string{}
 	for _, j := range jobs {
-		a := &answer{zone: k.session.Zone}
-		_, err := k.store.Query(ctx, olap.Question{SQL: `SELECT * FROM "` + j.table.Name + `"`, Columns: j.table.Columns}, func(_ []value.Field, b *batch.Batch) error { a.add(b); return nil })
+		a := &trial.Answer{Zone: k.session.Zone}
+		_, err := k.store.Query(ctx, olap.Question{SQL: `SELECT * FROM "` + j.table.Name + `"`, Columns: j.table.Columns}, func(_ []value.Field, b *batch.Batch) error { a.Add(b); return nil })
 		if err != nil {
 			return err
 		}
-		if stored[j.table.Name], err = a.rows(); err != nil {
+		if stored[j.table.Name], err = a.Rows(); err != nil {
 			return err
 		}
 	}

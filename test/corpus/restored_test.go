@@ -20,6 +20,7 @@ import (
 	"tidemark/plan/bind"
 	"tidemark/plan/rewrite"
 	"tidemark/sql/parse"
+	"tidemark/test/trial"
 )
 
 // workersMax is how many workers a job has at most; each process has another
@@ -76,7 +77,7 @@ func TestRestored(t *testing.T) {
 				break
 			}
 			name := fmt.Sprintf("kept_%d", len(s.cases))
-			s.cases = append(s.cases, keptCase{Name: name, SQL: d.Input, position: d.Pos, want: want, feeds: len(w.feeds)})
+			s.cases = append(s.cases, keptCase{Name: name, SQL: d.Input, position: d.Pos, want: want, feeds: len(w.Feeds)})
 		}
 		return d.Expected
 	})
@@ -115,11 +116,11 @@ func notKept(ctx context.Context, w *world, d *datadriven.TestData) (reason stri
 	if _, keyed := plan.UniqueKey(query); keyed {
 		return "", false
 	}
-	a, err := w.run(ctx, changesSetting, d.Input)
+	a, err := w.Run(ctx, changesSetting, d.Input)
 	if err != nil {
 		return err.Error(), true
 	}
-	return "takes rows back, but has no key to find them by in a stored table", slices.ContainsFunc(a.changes, func(c change) bool { return c.kind.Retracts() })
+	return "takes rows back, but has no key to find them by in a stored table", slices.ContainsFunc(a.Changes, func(c trial.Change) bool { return c.Kind.Retracts() })
 }
 
 // plan is the optimized plan of a query.
@@ -128,7 +129,7 @@ func (w *world) plan(text string) (plan.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	bound, err := bind.Query(w.catalog, w.session, q)
+	bound, err := bind.Query(w.Catalog, w.Session, q)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +159,7 @@ func isStateless(w *world, d *datadriven.TestData) bool {
 func keepThroughCrashes(t *testing.T, w *world, all []keptCase) {
 	dir := t.TempDir()
 	workers := 0
-	for fed := 1; fed <= len(w.feeds); fed++ {
+	for fed := 1; fed <= len(w.Feeds); fed++ {
 		var live, ending []keptCase
 		for _, c := range all {
 			if c.feeds >= fed {
@@ -172,14 +173,14 @@ func keepThroughCrashes(t *testing.T, w *world, all []keptCase) {
 			break
 		}
 		workers = workers%workersMax + 1
-		carryOut(t, order{Dir: dir, Definitions: w.definitions, Cases: live, Feed: &w.feeds[fed-1], KillAtOnce: fed%2 == 0, Parallelism: workers})
+		carryOut(t, order{Dir: dir, Definitions: w.Definitions, Cases: live, Feed: &w.Feeds[fed-1], KillAtOnce: fed%2 == 0, Parallelism: workers})
 		if len(ending) == 0 {
 			continue
 		}
 		workers = workers%workersMax + 1
-		stored := carryOut(t, order{Dir: dir, Definitions: w.definitions, Cases: ending, Parallelism: workers})
+		stored := carryOut(t, order{Dir: dir, Definitions: w.Definitions, Cases: ending, Parallelism: workers})
 		for _, c := range ending {
-			if diff := cmp.Diff(lines(c.want, false), lines(stored[c.Name], false)); diff != "" {
+			if diff := cmp.Diff(trial.Lines(c.want, false), trial.Lines(stored[c.Name], false)); diff != "" {
 				t.Errorf("%s: other rows are stored after %d crashes (-want +got):\n%s", c.position, fed, diff)
 			}
 		}

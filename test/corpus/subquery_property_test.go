@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"tidemark/test/trial"
 )
 
 // subqueryTables are small tables with repetitions and NULLs, one of them empty,
@@ -17,59 +19,59 @@ CREATE TABLE s (x INT, y INT);
 CREATE TABLE n (x INT NOT NULL, y INT NOT NULL);
 CREATE TABLE e (x INT, y INT);`
 
-var subqueryFeeds = []feed{
-	{"r", `{"x": 1, "y": 1}
+var subqueryFeeds = []trial.Feed{
+	{Table: "r", Rows: `{"x": 1, "y": 1}
 {"x": 1, "y": 2}
 {"x": 2, "y": null}
 {"x": null, "y": 0}`},
-	{"s", `{"x": 1, "y": 2}
+	{Table: "s", Rows: `{"x": 1, "y": 2}
 {"x": 3, "y": 1}
 {"x": 3, "y": 1}`},
-	{"n", `{"x": 0, "y": 1}
+	{Table: "n", Rows: `{"x": 0, "y": 1}
 {"x": 2, "y": 2}`},
-	{"r", `{"x": 3, "y": 2}
+	{Table: "r", Rows: `{"x": 3, "y": 2}
 {"x": 1, "y": 2}`},
-	{"s", `{"x": null, "y": null}
+	{Table: "s", Rows: `{"x": null, "y": null}
 {"x": 2, "y": 3}`},
-	{"n", `{"x": 1, "y": 0}`},
+	{Table: "n", Rows: `{"x": 1, "y": 0}`},
 }
 
 // TestRandomSubqueries asks random questions with subqueries and set operations
 // of the embedded engine and of DuckDB.
 func TestRandomSubqueries(t *testing.T) {
-	w := newWorld()
-	if err := w.define(t.Context(), subqueryTables); err != nil {
+	w := trial.New()
+	if err := w.Define(t.Context(), subqueryTables); err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range subqueryFeeds {
-		if _, err := w.feed(t.Context(), f); err != nil {
+		if _, err := w.Feed(t.Context(), f); err != nil {
 			t.Fatal(err)
 		}
 	}
-	o := newOracle(t, w)
-	if _, err := w.feed(t.Context(), feed{"e", ""}); err != nil {
+	o := trial.NewOracle(t, w)
+	if _, err := w.Feed(t.Context(), trial.Feed{Table: "e"}); err != nil {
 		t.Fatal(err)
 	}
 	checked, refused := 0, 0
 	rapid.Check(t, func(r *rapid.T) {
 		g := &questions{t: r}
 		text := g.question()
-		want, err := o.ask(t.Context(), text)
+		want, err := o.Ask(t.Context(), text)
 		if err != nil {
 			refused++ // DuckDB cannot do all of it either
 			return
 		}
 		checked++
 		s := rapid.SampledFrom(settings).Draw(r, "setting")
-		a, err := w.run(t.Context(), s, text)
+		a, err := w.Run(t.Context(), s, text)
 		if err != nil {
 			r.Fatalf("%s: %v\n%s", s, err, text)
 		}
-		got, err := a.rows()
+		got, err := a.Rows()
 		if err != nil {
-			r.Fatalf("%s: %v in\n%s\n%s", s, err, a.log(), text)
+			r.Fatalf("%s: %v in\n%s\n%s", s, err, a.Log(), text)
 		}
-		if diff := cmp.Diff(lines(want, false), lines(got, false)); diff != "" {
+		if diff := cmp.Diff(trial.Lines(want, false), trial.Lines(got, false)); diff != "" {
 			r.Fatalf("%s: DuckDB answers otherwise (-DuckDB +embedded):\n%s\n%s", s, diff, text)
 		}
 	})
