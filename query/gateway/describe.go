@@ -59,8 +59,7 @@ func (g *Gateway) stage(mode sql.ExplainMode, query *sql.Query, session bind.Ses
 		text, _, err := p.query(query, 0)
 		return text, err
 	case sql.ExplainRoute:
-		_, _, err := p.query(query, 0)
-		return strings.Join(p.read, ": hot store\n") + ": hot store\n", err
+		return p.route(query)
 	case sql.ExplainDefault, sql.ExplainPlan, sql.ExplainLineage:
 	}
 	bound, err := bind.Query(g.catalog, session, query)
@@ -72,6 +71,25 @@ func (g *Gateway) stage(mode sql.ExplainMode, query *sql.Query, session bind.Ses
 		return lineage.Of(optimized).String(), nil
 	}
 	return plan.Print(optimized), nil
+}
+
+// route tells what a question reads, and who computes it.
+func (p *printing) route(query *sql.Query) (string, error) {
+	by := "computed by DuckDB"
+	if _, _, err := p.query(query, 0); err != nil {
+		if p.beyond == nil {
+			return "", err
+		}
+		if _, err := p.computing(query); err != nil {
+			return "", err
+		}
+		by = "computed by the engine: " + p.beyond.Message
+	}
+	var out strings.Builder
+	for _, name := range p.read {
+		out.WriteString(name + ": hot store\n")
+	}
+	return out.String() + by + "\n", nil
 }
 
 // show lists what there is.

@@ -3,9 +3,10 @@
 // It does not run jobs, define anything, or speak a protocol: doors hand it text
 // and print what it gives.
 //
-// Flow: Ask → parse → bind → admit → print for DuckDB → batches to the caller,
-// with how far the answer is settled. EXPLAIN, SHOW and DESCRIBE are answered
-// from the catalog.
+// Flow: Ask → parse → bind → print for DuckDB → admit → batches to the caller,
+// with how far the answer is settled. What DuckDB cannot say (printing.beyond),
+// the engine computes from rows of the hot store (computing). EXPLAIN, SHOW and
+// DESCRIBE are answered from the catalog.
 //
 // Invariants:
 //  1. Only queries are answered; a statement that changes something is refused
@@ -212,12 +213,25 @@ func (g *Gateway) answer(ctx context.Context, q Question, statement sql.Statemen
 		}
 		return t.pass(answer, rows)
 	}
+	return g.ask(ctx, q, query.Query, session, answer, rows)
+}
+
+// ask has DuckDB answer a query, or the engine what DuckDB cannot say.
+func (g *Gateway) ask(ctx context.Context, q Question, query *sql.Query, session bind.Session, answer *Answer, rows Rows) error {
 	p := &printing{gateway: g, finality: q.Finality, session: session}
-	text, bound, err := p.query(query.Query, 0)
-	if err != nil {
+	text, bound, err := p.query(query, 0)
+	var work *computing
+	switch {
+	case err == nil:
+		answer.Columns = bound.Plan.Schema().Fields()
+	case p.beyond != nil:
+		if work, err = p.computing(query); err != nil {
+			return err
+		}
+		answer.Columns = work.plan.Schema().Fields()
+	default:
 		return err
 	}
-	answer.Columns = bound.Plan.Schema().Fields()
 	answer.FinalUntil, answer.Tracked = g.board.FinalUntil(p.read, time.Now())
 	for _, t := range p.read {
 		answer.Route = append(answer.Route, Piece{Table: t, Store: "hot"})
@@ -225,11 +239,21 @@ func (g *Gateway) answer(ctx context.Context, q Question, statement sql.Statemen
 	if err := rows.Start(answer); err != nil {
 		return err
 	}
-	answer.Stats, err = g.store.Query(ctx, olap.Question{SQL: text, Columns: answer.Columns, RowsMax: q.RowsMax}, func(_ []value.Field, b *batch.Batch) error {
-		if b.Rows == 0 {
-			return nil
+	if work == nil {
+		answer.Stats, err = g.store.Query(ctx, olap.Question{SQL: text, Columns: answer.Columns, RowsMax: q.RowsMax}, func(_ []value.Field, b *batch.Batch) error {
+			if b.Rows == 0 {
+				return nil
+			}
+			return rows.Batch(b)
+		})
+		if !problem.Is(err, problem.Unsupported) || answer.Stats.Rows > 0 {
+			return err
 		}
-		return rows.Batch(b)
-	})
+		// DuckDB tells only now that there is a form of the query it does not do.
+		if work, err = p.computing(query); err != nil {
+			return err
+		}
+	}
+	answer.Stats, err = work.run(ctx, g.store, q.RowsMax, rows)
 	return err
 }

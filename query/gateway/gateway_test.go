@@ -35,7 +35,9 @@ func world(t *testing.T) *Gateway {
 		CREATE TABLE files (id BIGINT) WITH ('connector' = 'filesystem', 'path' = 'x', 'format' = 'csv');
 		CREATE MATERIALIZED TABLE minutes FRESHNESS = INTERVAL '1' SECOND AS
 			SELECT window_start, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE events, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end;
-		CREATE VIEW big (m, n) AS SELECT window_start, n FROM minutes WHERE n > 2`)
+		CREATE VIEW big (m, n) AS SELECT window_start, n FROM minutes WHERE n > 2;
+		CREATE VIEW versions AS SELECT city, id AS n, ts FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY city ORDER BY ts DESC) AS r FROM events) WHERE r = 1;
+		CREATE TABLE accounts (city STRING, owner STRING, ts TIMESTAMP_LTZ(3), WATERMARK FOR ts AS ts, PRIMARY KEY (city) NOT ENFORCED)`)
 	if len(wrong) > 0 {
 		t.Fatal(wrong)
 	}
@@ -119,6 +121,10 @@ func TestAsk(t *testing.T) {
 			q := Question{SQL: d.Input, Zone: time.UTC}
 			for _, a := range d.CmdArgs {
 				switch a.Key {
+				case "rows":
+					if _, err := fmt.Sscan(a.Vals[0], &q.RowsMax); err != nil {
+						t.Fatal(err)
+					}
 				case "finality":
 					q.Finality = Finality(a.Vals[0])
 				case "params":
@@ -165,6 +171,9 @@ func ask(t *testing.T, g *Gateway, q Question) string {
 			fmt.Fprintf(&all, "%s: %s\n", p.Code, p)
 		}
 		return all.String()
+	}
+	if answer.Stats.Truncated {
+		out.WriteString("and more\n")
 	}
 	if answer.Tracked {
 		fmt.Fprintf(&out, "final until noon + %d s\n", (answer.FinalUntil-noon.UnixMilli())/1000)

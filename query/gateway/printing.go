@@ -28,6 +28,8 @@ type printing struct {
 	depth int         // of views within each other
 	read  []string    // stored tables, each once
 	fault error       // why the last table could not be printed
+
+	beyond *problem.Problem // the first thing that DuckDB cannot say; nil when it can say all
 }
 
 // query binds and prints a query.
@@ -45,6 +47,9 @@ func (p *printing) query(q *sql.Query, depth int) (string, *bind.Bound, error) {
 	text, err := dialect.DuckDB(q, p)
 	if p.fault != nil {
 		return "", nil, p.fault
+	}
+	if wrong := problem.Of(err); wrong != nil && wrong.Code == problem.Unsupported {
+		p.beyond = wrong
 	}
 	return text, bound, err
 }
@@ -79,27 +84,36 @@ func (p *printing) Table(path sql.Path) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	switch {
-	case t.Kind == plan.View:
+	if t.Kind == plan.View {
 		return p.view(t)
-	case strings.HasSuffix(name, catalog.ProgressSuffix):
-		return p.progress(strings.TrimSuffix(name, catalog.ProgressSuffix)), true
-	case t.Kind == plan.Native && !catalog.Stored(t):
-		p.fault = problem.New(problem.Unsupported, "table %s keeps its events in the log only ('stored' = 'false')", name).At(path.Pos()).
-			WithHint("ask a materialized table that is made from it")
-		return "", false
-	case !catalog.Stored(t):
-		p.fault = problem.New(problem.Unsupported, "table %s is not stored here, so questions cannot be asked about it", name).At(path.Pos()).
-			WithHint("make a materialized table of it, or run a script with tidemark exec")
+	}
+	text, err := p.stored(t)
+	if err != nil {
+		p.fault = problem.Of(err).At(path.Pos())
 		return "", false
 	}
-	if !slices.Contains(p.read, name) {
-		p.read = append(p.read, name)
+	return text, true
+}
+
+// stored is the text of a table that is not a view. The problem has no place.
+func (p *printing) stored(t *plan.Table) (string, error) {
+	switch {
+	case strings.HasSuffix(t.Name, catalog.ProgressSuffix):
+		return p.progress(strings.TrimSuffix(t.Name, catalog.ProgressSuffix)), nil
+	case t.Kind == plan.Native && !catalog.Stored(t):
+		return "", problem.New(problem.Unsupported, "table %s keeps its events in the log only ('stored' = 'false')", t.Name).
+			WithHint("ask a materialized table that is made from it")
+	case !catalog.Stored(t):
+		return "", problem.New(problem.Unsupported, "table %s is not stored here, so questions cannot be asked about it", t.Name).
+			WithHint("make a materialized table of it, or run a script with tidemark exec")
+	}
+	if !slices.Contains(p.read, t.Name) {
+		p.read = append(p.read, t.Name)
 	}
 	if p.finality == Settled {
-		return p.settled(t), true
+		return p.settled(t), nil
 	}
-	return quote(name), true
+	return quote(t.Name), nil
 }
 
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

@@ -99,7 +99,7 @@ func (d *duckdb) typeText(t value.Type) string {
 
 // unsupported refuses a node.
 func unsupported(p *printer, n sql.Node, hint, format string, args ...any) bool {
-	p.refuse(problem.New(problem.Unsupported, format+" in a question", args...).At(n.Pos()).WithHint("%s", hint))
+	p.refuse(problem.New(problem.Unsupported, format+" by DuckDB", args...).At(n.Pos()).WithHint("%s", hint))
 	return true
 }
 

@@ -62,11 +62,12 @@ func (s *Store) admit(ctx context.Context) (release func(), err error) {
 		return func() { <-s.admission; <-s.waiting }, nil
 	case <-ctx.Done():
 		<-s.waiting
-		return nil, ended(ctx)
+		return nil, Ended(ctx)
 	}
 }
 
-func ended(ctx context.Context) error {
+// Ended is the problem of a question whose ctx has ended.
+func Ended(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return problem.New(problem.Timeout, "the question took longer than allowed").WithHint("ask for less, or allow more time")
 	}
@@ -80,11 +81,7 @@ func (s *Store) answer(ctx context.Context, q Question, stats *Stats, each func(
 	}
 	defer conn.Close()
 	return s.explain(ctx, conn.Raw(func(c any) error {
-		args := make([]driver.NamedValue, len(q.Args))
-		for i, a := range q.Args {
-			args[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
-		}
-		rows, err := c.(driver.QueryerContext).QueryContext(ctx, q.SQL, args)
+		rows, err := c.(driver.QueryerContext).QueryContext(ctx, q.SQL, arguments(q.Args))
 		if err != nil {
 			return err
 		}
@@ -93,47 +90,30 @@ func (s *Store) answer(ctx context.Context, q Question, stats *Stats, each func(
 	}))
 }
 
+// arguments are the values of $1, $2 … as the driver takes them.
+func arguments(values []any) []driver.NamedValue {
+	named := make([]driver.NamedValue, len(values))
+	for i, v := range values {
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	return named
+}
+
 // pass copies an answer into batches.
 func pass(q Question, rows driver.Rows, stats *Stats, each func([]value.Field, *batch.Batch) error) error {
-	columns := q.Columns
-	if columns == nil {
-		var err error
-		if columns, err = columnsOf(rows); err != nil {
+	c, err := newCursor(q, rows)
+	if err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		b, err := c.next()
+		end := errors.Is(err, io.EOF)
+		if err != nil && !end {
 			return err
 		}
-	}
-	if got := len(rows.Columns()); got != len(columns) {
-		return fmt.Errorf("DuckDB answered %d columns where %d were expected", got, len(columns))
-	}
-	row := make([]driver.Value, len(columns))
-	for first := true; ; first = false {
-		b := &batch.Batch{Columns: make([]*batch.Column, len(columns))}
-		for i, f := range columns {
-			b.Columns[i] = batch.NewColumn(f.Type, 0)
-		}
-		end := false
-		for b.Rows < batch.MaxRows && !end {
-			err := rows.Next(row)
-			switch {
-			case errors.Is(err, io.EOF):
-				end = true
-			case err != nil:
-				return err
-			case q.RowsMax > 0 && stats.Rows == q.RowsMax:
-				stats.Truncated, end = true, true
-			default:
-				for i, v := range row {
-					b.Columns[i].Resize(b.Rows + 1)
-					if err := setFromDriver(b.Columns[i], b.Rows, v); err != nil {
-						return fmt.Errorf("column %s: %w", columns[i].Name, err)
-					}
-				}
-				b.Rows++
-				stats.Rows++
-			}
-		}
+		stats.Rows, stats.Truncated = c.passed, c.truncated
 		if b.Rows > 0 || first {
-			if err := each(columns, b); err != nil {
+			if err := each(c.columns, b); err != nil {
 				return err
 			}
 		}
@@ -143,6 +123,56 @@ func pass(q Question, rows driver.Rows, stats *Stats, each func([]value.Field, *
 	}
 }
 
+// cursor reads an answer batch by batch.
+type cursor struct {
+	rows      driver.Rows
+	columns   []value.Field
+	row       []driver.Value // the current one, reused
+	rowsMax   int            // 0 for no limit
+	passed    int            // rows so far
+	truncated bool           // there are more than rowsMax
+}
+
+func newCursor(q Question, rows driver.Rows) (*cursor, error) {
+	columns := q.Columns
+	if columns == nil {
+		var err error
+		if columns, err = columnsOf(rows); err != nil {
+			return nil, err
+		}
+	}
+	if got := len(rows.Columns()); got != len(columns) {
+		return nil, fmt.Errorf("DuckDB answered %d columns where %d were expected", got, len(columns))
+	}
+	return &cursor{rows: rows, columns: columns, row: make([]driver.Value, len(columns)), rowsMax: q.RowsMax}, nil
+}
+
+// next gives the next rows; the last of them, which may be none, with io.EOF.
+func (c *cursor) next() (*batch.Batch, error) {
+	b := &batch.Batch{Columns: make([]*batch.Column, len(c.columns))}
+	for i, f := range c.columns {
+		b.Columns[i] = batch.NewColumn(f.Type, 0)
+	}
+	for b.Rows < batch.MaxRows {
+		if err := c.rows.Next(c.row); err != nil {
+			return b, err
+		}
+		if c.rowsMax > 0 && c.passed == c.rowsMax {
+			c.truncated = true
+			return b, io.EOF
+		}
+		for i, v := range c.row {
+			b.Columns[i].Resize(b.Rows + 1)
+			if err := setFromDriver(b.Columns[i], b.Rows, v); err != nil {
+				return b, fmt.Errorf("column %s: %w", c.columns[i].Name, err)
+			}
+		}
+		b.Rows++
+		c.passed++
+	}
+	return b, nil
+}
+
 // explain turns DuckDB's errors into problems. Text that reaches DuckDB was
 // printed by us from a bound tree, so only run-time errors are the user's.
 func (s *Store) explain(ctx context.Context, err error) error {
@@ -150,7 +180,7 @@ func (s *Store) explain(ctx context.Context, err error) error {
 		return nil
 	}
 	if ctx.Err() != nil {
-		return ended(ctx)
+		return Ended(ctx)
 	}
 	var failed *duckdb.Error
 	if !errors.As(err, &failed) {
