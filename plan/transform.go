@@ -202,6 +202,22 @@ func Renumber(e Expr, to []int) Expr {
 	})
 }
 
+// Shift is e over columns that stand by further behind.
+func Shift(e Expr, by int) Expr {
+	if by == 0 {
+		return e
+	}
+	return TransformExpr(e, func(e Expr) Expr {
+		c, ok := e.(*Column)
+		if !ok {
+			return e
+		}
+		shifted := *c
+		shifted.Index += by
+		return &shifted
+	})
+}
+
 // MarkUsed sets used[i] for every column i in the expressions; nil ones are
 // skipped.
 func MarkUsed(used []bool, exprs ...Expr) {

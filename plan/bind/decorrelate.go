@@ -168,10 +168,10 @@ func (d *decorrelation) freeJoin(n *plan.Join) (freed, bool) {
 	if depends {
 		theirs := d.ties(right)
 		for i, mine := range d.ties(left) {
-			conditions = append(conditions, same(mine.inner, moved(theirs[i].inner, width)))
+			conditions = append(conditions, same(mine.inner, plan.Shift(theirs[i].inner, width)))
 		}
 	}
-	joined := d.pair(n.Kind, left.node, right.node, conditions)
+	joined := Join(n.Kind, left.node, right.node, conditions)
 	out := freed{node: joined, conditions: left.conditions, outs: left.outs}
 	if n.Kind.ShowsRight() {
 		out.outs = slices.Concat(left.outs, columnsOf(joined.Schema()[width:width+len(right.outs)], width))
@@ -184,7 +184,7 @@ func (d *decorrelation) joinInner(left, right freed, on []plan.Expr) freed {
 	outs := beside(left, right)
 	out := freed{conditions: slices.Clone(left.conditions), outs: outs}
 	for _, c := range right.conditions {
-		out.conditions = append(out.conditions, moved(c, width))
+		out.conditions = append(out.conditions, plan.Shift(c, width))
 	}
 	var here []plan.Expr
 	for _, c := range d.substitute(on, outs) {
@@ -194,7 +194,7 @@ func (d *decorrelation) joinInner(left, right freed, on []plan.Expr) freed {
 			here = append(here, c)
 		}
 	}
-	out.node = d.pair(plan.InnerJoin, left.node, right.node, here)
+	out.node = Join(plan.InnerJoin, left.node, right.node, here)
 	return out
 }
 
@@ -202,7 +202,7 @@ func (d *decorrelation) joinInner(left, right freed, on []plan.Expr) freed {
 func beside(left, right freed) []plan.Expr {
 	outs := slices.Clone(left.outs)
 	for _, e := range right.outs {
-		outs = append(outs, moved(e, len(left.node.Schema())))
+		outs = append(outs, plan.Shift(e, len(left.node.Schema())))
 	}
 	return outs
 }
@@ -223,7 +223,7 @@ func (d *decorrelation) freeRightJoin(n *plan.Join) (freed, bool) {
 	}
 	swapped := &plan.Join{Kind: plan.LeftJoin, Left: n.Right, Right: n.Left}
 	if len(conditions) > 0 {
-		swapped.Condition = conjunction(conditions)
+		swapped.Condition = Conjunction(conditions)
 	}
 	f, ok := d.freeJoin(swapped)
 	if ok {
@@ -472,7 +472,7 @@ func (d *decorrelation) ground(f freed) freed {
 	}
 	here := func(e plan.Expr) plan.Expr {
 		if f.always {
-			e = moved(e, len(s))
+			e = plan.Shift(e, len(s))
 		}
 		return mapOuter(e, d.of, func(o *outerColumn) plan.Expr {
 			i := d.place(o)
@@ -490,7 +490,7 @@ func (d *decorrelation) ground(f freed) freed {
 	if width == 0 && len(conditions) == 0 {
 		out.node = domain
 	} else {
-		out.node = d.pair(kind, left, right, conditions)
+		out.node = Join(kind, left, right, conditions)
 	}
 	having := make([]plan.Expr, len(f.having))
 	for i, c := range f.having {
@@ -527,7 +527,7 @@ func (d *decorrelation) laid(f freed) freed {
 			add(e, f.node.Schema()[i].Name)
 		}
 		for _, c := range f.conditions {
-			out.conditions = append(out.conditions, moved(c, len(f.outs)))
+			out.conditions = append(out.conditions, plan.Shift(c, len(f.outs)))
 		}
 	}
 	p.Names = uniqueNames(names)
@@ -610,27 +610,4 @@ func equal(x, y plan.Expr, nullSafe bool) plan.Expr {
 		return called("IS NOT DISTINCT FROM", x, y)
 	}
 	return called("=", x, y)
-}
-
-// columnsOf are columns with the schema, from the given index on.
-func columnsOf(s plan.Schema, first int) []plan.Expr {
-	all := make([]plan.Expr, len(s))
-	for i, c := range s {
-		all[i] = &plan.Column{Index: first + i, Name: c.Name, Of: c.Type}
-	}
-	return all
-}
-
-func hasColumns(e plan.Expr) bool { return !plan.UsesOnly(e, func(int) bool { return false }) }
-
-func nameOf(e plan.Expr, otherwise string) string {
-	switch e := e.(type) {
-	case *plan.Column:
-		return e.Name
-	case *outerColumn:
-		if e.Name != "" {
-			return e.Name
-		}
-	}
-	return otherwise
 }

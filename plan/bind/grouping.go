@@ -2,6 +2,7 @@ package bind
 
 import (
 	"fmt"
+	"slices"
 
 	"tidemark/base/problem"
 	"tidemark/base/value"
@@ -143,20 +144,11 @@ func cube(parts [][]int) [][]int {
 func union(a, b []int) []int {
 	all := append([]int{}, a...)
 	for _, x := range b {
-		if !member(all, x) {
+		if !slices.Contains(all, x) {
 			all = append(all, x)
 		}
 	}
 	return all
-}
-
-func member(set []int, x int) bool {
-	for _, y := range set {
-		if x == y {
-			return true
-		}
-	}
-	return false
 }
 
 // groupKeys binds the expressions of one set and gives their key numbers.
@@ -299,7 +291,7 @@ func (g *grouping) lift(b *binder, e plan.Expr) plan.Expr {
 		if plan.EqualExprs(k, e) {
 			t := k.Type()
 			for _, set := range g.sets {
-				if !member(set, i) {
+				if !slices.Contains(set, i) {
 					t = t.Optional()
 				}
 			}

@@ -1,27 +1,31 @@
 package bind
 
 import (
-	"slices"
-
 	"tidemark/base/value"
 	"tidemark/plan"
 	"tidemark/plan/function"
 )
 
 // Join pairs the rows of left and right for which all conditions hold; they are
-// over left's columns, then right's. Equalities of the two sides become keys,
-// and what bounds the rows that have to be remembered is recognised: windows
-// that both sides are in, and bounds between their times. The result has the
-// columns of a plan.Join of the kind.
+// over left's columns, then right's. It is the one way to make a plan.Join, so
+// that all are alike: what is said of one side alone is asked before, unless
+// rows of that side are in the result anyhow; equalities of the two sides become
+// keys; and what bounds the rows that have to be remembered is recognised:
+// windows that both sides are in, and bounds between their times. The result has
+// the columns of a plan.Join of the kind.
 func Join(kind plan.JoinKind, left, right plan.Node, conditions []plan.Expr) plan.Node {
 	k := newKeyed(left, right)
 	for _, c := range conditions {
-		k.add(c)
+		if !k.alone(kind, c) {
+			k.add(c)
+		}
 	}
+	k.left.filter()
+	k.right.filter()
 	j := &plan.Join{Kind: kind, Left: k.left.extended(), Right: k.right.extended(), Keys: k.keys, Condition: k.condition()}
 	if plan.AppendOnly(left) && plan.AppendOnly(right) {
 		if j.Window = joinWindow(j); j.Window == nil {
-			j.Interval = joinInterval(left.Schema(), right.Schema(), conditions)
+			j.Interval = joinInterval(k.left.schema, k.right.schema, conditions)
 		}
 	}
 	return k.restored(j, kind.ShowsRight())
@@ -55,18 +59,37 @@ type keyed struct {
 	rest        []plan.Expr // conditions that are no keys, over both sides as they came
 }
 
-// joinSide is an input of a join, with the keys that have to be computed from
-// its columns.
+// joinSide is an input of a join, with what is asked of it alone, and the keys
+// that have to be computed from its columns.
 type joinSide struct {
-	node     plan.Node
-	schema   plan.Schema
-	computed []plan.Expr
+	node       plan.Node
+	schema     plan.Schema
+	conditions []plan.Expr
+	computed   []plan.Expr
 }
 
 func newKeyed(left, right plan.Node) *keyed {
 	k := &keyed{left: joinSide{node: left, schema: left.Schema()}, right: joinSide{node: right, schema: right.Schema()}}
 	k.width = len(k.left.schema)
 	return k
+}
+
+// alone gives a condition to the one side that it is about, unless the join
+// keeps that side's rows whether they meet it or not. A condition that can fail
+// does not go before one that may be there to spare it rows.
+func (k *keyed) alone(kind plan.JoinKind, condition plan.Expr) bool {
+	if !plan.Deterministic(condition) || len(k.rest) > 0 && !neverFails(condition) {
+		return false
+	}
+	switch side := sideOf(condition, k.width); {
+	case side == leftSide && !kind.KeepsLeft():
+		k.left.conditions = append(k.left.conditions, condition)
+	case side == rightSide && !kind.KeepsRight():
+		k.right.conditions = append(k.right.conditions, plan.Shift(condition, -k.width))
+	default:
+		return false
+	}
+	return true
 }
 
 // add makes a key of a condition if it is one. A key is computed for every row
@@ -105,7 +128,7 @@ func (k *keyed) equality(condition plan.Expr) (l, r plan.Expr, nullSafe, ok bool
 	if sideOf(l, k.width) != leftSide || sideOf(r, k.width) != rightSide {
 		return nil, nil, false, false
 	}
-	return l, moved(r, -k.width), c.Function.Name != "=", true
+	return l, plan.Shift(r, -k.width), c.Function.Name != "=", true
 }
 
 // condition is what is left when keys are equal, over the extended sides.
@@ -113,16 +136,9 @@ func (k *keyed) condition() plan.Expr {
 	if len(k.rest) == 0 {
 		return nil
 	}
-	all := conjunction(k.rest)
+	all := Conjunction(k.rest)
 	if n := len(k.left.computed); n > 0 {
-		to := make([]int, k.width+len(k.right.schema))
-		for i := range to {
-			to[i] = i
-			if i >= k.width {
-				to[i] += n
-			}
-		}
-		all = plan.Renumber(all, to)
+		all = plan.Renumber(all, append(numbers(0, k.width), numbers(k.width+n, len(k.right.schema))...))
 	}
 	return all
 }
@@ -132,19 +148,17 @@ func (k *keyed) restored(n plan.Node, showsRight bool) plan.Node {
 	if len(k.left.computed) == 0 && len(k.right.computed) == 0 {
 		return n
 	}
-	s := n.Schema()
-	p := &plan.Project{Input: n}
-	add := func(first, count int) {
-		for i := first; i < first+count; i++ {
-			p.Exprs = append(p.Exprs, &plan.Column{Index: i, Name: s[i].Name, Of: s[i].Type})
-			p.Names, p.Times = append(p.Names, s[i].Name), append(p.Times, s[i].Time)
-		}
-	}
-	add(0, k.width)
+	kept := numbers(0, k.width)
 	if showsRight {
-		add(k.width+len(k.left.computed), len(k.right.schema))
+		kept = append(kept, numbers(k.width+len(k.left.computed), len(k.right.schema))...)
 	}
-	return p
+	return plan.Pick(n, kept...)
+}
+
+// filter leaves out the rows that do not meet the side's conditions.
+func (s *joinSide) filter() {
+	s.node = Where(s.node, s.conditions)
+	s.schema = s.node.Schema()
 }
 
 // column is where e is among the side's columns, which may get one more.
@@ -166,15 +180,10 @@ func (s *joinSide) extended() plan.Node {
 	if len(s.computed) == 0 {
 		return s.node
 	}
-	p := &plan.Project{Input: s.node}
-	for i, c := range s.schema {
-		p.Exprs = append(p.Exprs, &plan.Column{Index: i, Name: c.Name, Of: c.Type})
-		p.Names, p.Times = append(p.Names, c.Name), append(p.Times, c.Time)
+	p := plan.PickAll(s.node)
+	for _, e := range s.computed {
+		p.Add(e, "key", plan.NoTime)
 	}
-	for range s.computed {
-		p.Names, p.Times = append(p.Names, "key"), append(p.Times, plan.NoTime)
-	}
-	p.Exprs = append(p.Exprs, s.computed...)
 	return p
 }
 
@@ -214,49 +223,6 @@ func hasMap(t value.Type) bool {
 	return false
 }
 
-// side says of which inputs of a join an expression uses columns.
-type side uint8
-
-const (
-	noSide    side = 0
-	leftSide  side = 1
-	rightSide side = 2
-	bothSides      = leftSide | rightSide
-)
-
-// sideOf tells the sides of an expression over width columns of the left, and
-// then the right's.
-func sideOf(e plan.Expr, width int) side {
-	used := noSide
-	plan.InspectExpr(e, func(e plan.Expr) bool {
-		if c, ok := e.(*plan.Column); ok {
-			if c.Index < width {
-				used |= leftSide
-			} else {
-				used |= rightSide
-			}
-		}
-		return true
-	})
-	return used
-}
-
-// moved is e over columns that stand by further behind.
-func moved(e plan.Expr, by int) plan.Expr {
-	if by == 0 {
-		return e
-	}
-	return plan.TransformExpr(e, func(e plan.Expr) plan.Expr {
-		c, ok := e.(*plan.Column)
-		if !ok {
-			return e
-		}
-		at := *c
-		at.Index += by
-		return &at
-	})
-}
-
 // called is a call of a function that takes the arguments as they are.
 func called(name string, args ...plan.Expr) plan.Expr {
 	f, _ := function.Lookup(name)
@@ -269,132 +235,4 @@ func called(name string, args ...plan.Expr) plan.Expr {
 		panic("bind: " + name + ": " + err.Error())
 	}
 	return &plan.Call{At: plan.At{Position: args[0].Pos()}, Function: f, Overload: overload, Args: args}
-}
-
-// conjunction is the AND of conditions, of which there is at least one.
-func conjunction(conditions []plan.Expr) plan.Expr {
-	if len(conditions) == 1 {
-		return conditions[0]
-	}
-	return called("AND", conditions...)
-}
-
-// neverFails reports whether e surely gives a value for every row.
-func neverFails(e plan.Expr) bool {
-	safe := true
-	plan.InspectExpr(e, func(e plan.Expr) bool {
-		switch e := e.(type) {
-		case *plan.Call:
-			category, name := e.Function.Category, e.Function.Name
-			safe = safe && (category == "comparison" || category == "logic" || name == "+" || name == "-" || name == "*")
-		case *plan.Cast:
-			from, to := e.Input.Type(), e.To
-			safe = safe && (e.Try || to.IsText() || from.IsNumeric() && to.IsNumeric() || from.IsTimestamp() && to.IsTimestamp())
-		case *plan.Column, *plan.Literal, *plan.Case, *plan.Field:
-		}
-		return safe
-	})
-	return safe
-}
-
-// Where keeps the rows of n for which all conditions are true. What they say of
-// both sides of an inner join belongs to the join: so joins by comma are
-// written.
-func Where(n plan.Node, conditions []plan.Expr) plan.Node {
-	n, rest := absorbed(n, conditions)
-	if len(rest) == 0 {
-		return n
-	}
-	return &plan.Filter{Input: n, Condition: conjunction(rest)}
-}
-
-// absorbed gives the conditions that belong to joins at the top of n to them;
-// rest are the others.
-func absorbed(n plan.Node, conditions []plan.Expr) (with plan.Node, rest []plan.Expr) {
-	switch n := n.(type) {
-	case *plan.Project:
-		return absorbedBelow(n, conditions)
-	case *plan.Join:
-		if n.Kind == plan.InnerJoin {
-			return absorbedByJoin(n, conditions)
-		}
-	case *plan.Unnest, *plan.TemporalJoin, *plan.LookupJoin:
-		inputs := append([]plan.Node(nil), n.Inputs()...)
-		width := len(inputs[0].Schema())
-		first, staying := taken(conditions, func(c plan.Expr) bool { return sideOf(c, width) == leftSide })
-		inputs[0], rest = absorbed(inputs[0], first)
-		return plan.WithInputs(n, inputs), append(rest, staying...)
-	}
-	return n, conditions
-}
-
-// taken splits conditions into those that run earlier and those that stay. A
-// condition that could fail does not go before one that stays, which may be
-// there to spare it rows.
-func taken(conditions []plan.Expr, takes func(plan.Expr) bool) (moving, staying []plan.Expr) {
-	for _, c := range conditions {
-		if plan.Deterministic(c) && takes(c) && (len(staying) == 0 || neverFails(c)) {
-			moving = append(moving, c)
-		} else {
-			staying = append(staying, c)
-		}
-	}
-	return moving, staying
-}
-
-// absorbedByJoin makes conditions on both sides part of an inner join, and lets
-// joins that are its sides have theirs.
-func absorbedByJoin(n *plan.Join, conditions []plan.Expr) (with plan.Node, rest []plan.Expr) {
-	width := len(n.Left.Schema())
-	both, conditions := taken(conditions, func(c plan.Expr) bool { return sideOf(c, width) == bothSides })
-	ofLeft, conditions := taken(conditions, func(c plan.Expr) bool { return sideOf(c, width) == leftSide })
-	ofRight, conditions := taken(conditions, func(c plan.Expr) bool { return sideOf(c, width) == rightSide })
-	left, rest := absorbed(n.Left, ofLeft)
-	for i, c := range ofRight {
-		ofRight[i] = moved(c, -width)
-	}
-	right, rightRest := absorbed(n.Right, ofRight)
-	for _, c := range rightRest {
-		rest = append(rest, moved(c, width))
-	}
-	rest = append(rest, conditions...)
-	if len(both) == 0 && left == n.Left && right == n.Right {
-		return n, rest
-	}
-	return Join(n.Kind, left, right, append(JoinConditions(n), both...)), rest
-}
-
-// absorbedBelow is absorbed for joins below a projection that picks the columns
-// which conditions are over. Times that a join keeps then are times above it.
-func absorbedBelow(n *plan.Project, conditions []plan.Expr) (with plan.Node, rest []plan.Expr) {
-	picked, staying := taken(conditions, func(c plan.Expr) bool {
-		return plan.UsesOnly(c, func(column int) bool { return isColumn(n.Exprs[column]) })
-	})
-	below := make([]plan.Expr, len(picked))
-	for i, c := range picked {
-		below[i] = plan.Substitute(c, n.Exprs)
-	}
-	input, left := absorbed(n.Input, below)
-	if input == n.Input {
-		return n, conditions
-	}
-	if len(left) > 0 {
-		input = &plan.Filter{Input: input, Condition: conjunction(left)}
-	}
-	p := &plan.Project{Input: input, Exprs: n.Exprs, Names: n.Names}
-	times := timesOf(input)
-	for _, e := range n.Exprs {
-		p.Times = append(p.Times, timeOf(e, times))
-	}
-	return p, staying
-}
-
-func isColumn(e plan.Expr) bool {
-	_, ok := e.(*plan.Column)
-	return ok
-}
-
-// picksOnly reports whether a projection only picks columns.
-func picksOnly(p *plan.Project) bool {
-	return !slices.ContainsFunc(p.Exprs, func(e plan.Expr) bool { return !isColumn(e) })
 }

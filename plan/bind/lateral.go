@@ -1,8 +1,6 @@
 package bind
 
 import (
-	"slices"
-
 	"tidemark/plan"
 	"tidemark/sql"
 )
@@ -50,13 +48,13 @@ func (d *decorrelation) joinRows(kind plan.JoinKind, subquery plan.Node, on []pl
 	outer := d.outer.Schema()
 	width := len(outer)
 	if f.always {
-		joined := d.pair(plan.LeftJoin, d.outer, f.node, d.beside(f.conditions))
+		joined := Join(plan.LeftJoin, d.outer, f.node, d.beside(f.conditions))
 		padded := append(columnsOf(outer, 0), columnsOf(joined.Schema()[width:], width)...)
 		outs := d.substitute(d.beside(f.outs), padded)
 		conditions := append(d.substitute(d.beside(f.having), padded), d.substitute(on, append(columnsOf(outer, 0), outs...))...)
 		if len(conditions) > 0 && kind == plan.LeftJoin {
 			for i := range outs {
-				outs[i] = d.onlyIf(conjunction(conditions), outs[i])
+				outs[i] = d.onlyIf(Conjunction(conditions), outs[i])
 			}
 			conditions = nil
 		}
@@ -66,21 +64,17 @@ func (d *decorrelation) joinRows(kind plan.JoinKind, subquery plan.Node, on []pl
 		f = d.ground(f)
 	}
 	f = d.laid(f)
-	joined := d.pair(kind, d.outer, f.node, append(d.beside(f.conditions), on...))
+	joined := Join(kind, d.outer, f.node, append(d.beside(f.conditions), on...))
 	return firstColumns(joined, width+len(f.outs)), true
 }
 
 // withComputed is the first width columns of node, and behind them computed ones
 // with the names of a schema.
 func withComputed(node plan.Node, computed []plan.Expr, names plan.Schema, width int) plan.Node {
-	s, times := node.Schema(), timesOf(node)
-	p := &plan.Project{Input: node, Exprs: slices.Concat(columnsOf(s[:width], 0), computed)}
-	for i, e := range p.Exprs {
-		name := s[min(i, width-1)].Name
-		if i >= width {
-			name = names[i-width].Name
-		}
-		p.Names, p.Times = append(p.Names, name), append(p.Times, timeOf(e, times))
+	times := timesOf(node)
+	p := plan.PickFirst(node, width)
+	for i, e := range computed {
+		p.Add(e, names[i].Name, timeOf(e, times))
 	}
 	return p
 }

@@ -2,6 +2,7 @@ package bind
 
 import (
 	"fmt"
+	"slices"
 
 	"tidemark/base/problem"
 	"tidemark/base/value"
@@ -336,11 +337,8 @@ func (o *overing) lift(b *binder, g *grouping) {
 // nodes makes the plan that computes the calls over node, whose columns have the
 // given time attributes: one Over for each window.
 func (o *overing) nodes(node plan.Node, times []plan.TimeAttribute) plan.Node {
-	input := &plan.Project{Input: node}
-	for i, c := range node.Schema() {
-		input.Exprs = append(input.Exprs, outputColumn(node.Schema(), i, problem.Position{}))
-		input.Names, input.Times = append(input.Names, c.Name), append(input.Times, times[i])
-	}
+	input := plan.PickAll(node)
+	copy(input.Times, times)
 	width := len(input.Exprs)
 	partitions := make([][]int, len(o.calls))
 	for i, c := range o.calls {
@@ -348,7 +346,7 @@ func (o *overing) nodes(node plan.Node, times []plan.TimeAttribute) plan.Node {
 			partitions[i] = append(partitions[i], o.partitionColumn(input, e, times))
 		}
 	}
-	if g := node.Schema(); len(input.Exprs) > width || !sameTimes(g, times) {
+	if len(input.Exprs) > width || !slices.Equal(timesOf(node), times) {
 		node = input
 	}
 	o.at = make([]int, len(o.calls))
@@ -378,19 +376,8 @@ func (o *overing) partitionColumn(input *plan.Project, e plan.Expr, times []plan
 			return i
 		}
 	}
-	input.Exprs = append(input.Exprs, e)
-	input.Names = append(input.Names, fmt.Sprintf("partition$%d", len(input.Exprs)-1))
-	input.Times = append(input.Times, timeOf(e, times))
+	input.Add(e, fmt.Sprintf("partition$%d", len(input.Exprs)), timeOf(e, times))
 	return len(input.Exprs) - 1
-}
-
-func sameTimes(s plan.Schema, times []plan.TimeAttribute) bool {
-	for i, c := range s {
-		if c.Time != times[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // place gives the imagined columns of e their true place; it leaves nil alone.

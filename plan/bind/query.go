@@ -109,10 +109,6 @@ func (b *binder) ordinal(item *sql.OrderItem, output plan.Schema) (column *plan.
 	return outputColumn(output, n-1, l.Pos()), true
 }
 
-func outputColumn(s plan.Schema, i int, pos problem.Position) *plan.Column {
-	return &plan.Column{At: plan.At{Position: pos}, Index: i, Name: s[i].Name, Of: s[i].Type}
-}
-
 // overOutput binds the keys over the columns of a finished query.
 func (o *ordering) overOutput(b *binder, node plan.Node) {
 	output := node.Schema()
@@ -148,14 +144,7 @@ func (o *ordering) sort(node plan.Node) plan.Node {
 	if len(o.hidden) == 0 {
 		return sorted
 	}
-	s := sorted.Schema()
-	trim := &plan.Project{Input: sorted}
-	for i := range o.width {
-		trim.Exprs = append(trim.Exprs, outputColumn(s, i, problem.Position{}))
-		trim.Names = append(trim.Names, s[i].Name)
-		trim.Times = append(trim.Times, s[i].Time)
-	}
-	return trim
+	return plan.PickFirst(sorted, o.width)
 }
 
 // limit adds LIMIT and OFFSET.
@@ -185,31 +174,6 @@ func (b *binder) rowCount(e sql.Expr, clause string) int64 {
 	}
 	b.wrong(e.Pos(), problem.InvalidQuery, "write a whole number, such as 10", "%s is not a constant number of rows", clause)
 	return 0
-}
-
-// castColumns is node with its columns cast to types and, when names is not
-// nil, called by names. Nullability stays each column's own.
-func castColumns(node plan.Node, types []value.Type, names []string) plan.Node {
-	s := node.Schema()
-	p := &plan.Project{Input: node, Exprs: make([]plan.Expr, len(s)), Names: make([]string, len(s)), Times: make([]plan.TimeAttribute, len(s))}
-	changed := false
-	for i, c := range s {
-		e := implicit(outputColumn(s, i, problem.Position{}), types[i])
-		p.Exprs[i], p.Names[i] = e, c.Name
-		if _, kept := e.(*plan.Column); kept {
-			p.Times[i] = c.Time
-		} else {
-			changed = true
-		}
-		if names != nil && names[i] != c.Name {
-			p.Names[i] = names[i]
-			changed = true
-		}
-	}
-	if !changed {
-		return node
-	}
-	return p
 }
 
 // distinct keeps one of equal rows.
@@ -271,22 +235,4 @@ func (b *binder) values(v *sql.Values, outer *scope) plan.Node {
 		return nil
 	}
 	return b.attachValues(&plan.Values{Columns: columns, Rows: rows})
-}
-
-// unnamed is the name of result column i when it has none, as in Flink.
-func unnamed(i int) string { return "EXPR$" + strconv.Itoa(i) }
-
-// uniqueNames gives every repeated name a number, as Flink does.
-func uniqueNames(names []string) []string {
-	taken := make(map[string]bool, len(names))
-	unique := make([]string, len(names))
-	for i, name := range names {
-		candidate := name
-		for n := 0; taken[candidate]; n++ {
-			candidate = name + strconv.Itoa(n)
-		}
-		taken[candidate] = true
-		unique[i] = candidate
-	}
-	return unique
 }

@@ -250,3 +250,10 @@ func (b *binder) field(e plan.Expr, name sql.Name) plan.Expr {
 		"%s has no field %s", plan.PrintExpr(e, nil), name.Text)
 	return nil
 }
+
+// with is the same scope for another clause, aggregates and all.
+func (s *scope) with(clause string) *scope {
+	c := *s
+	c.clause = clause
+	return &c
+}

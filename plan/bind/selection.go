@@ -93,22 +93,6 @@ func (b *binder) selection(sel *sql.Select, outer *scope, o *ordering) plan.Node
 	return o.project(node, items, times, sel)
 }
 
-func timesOf(node plan.Node) []plan.TimeAttribute {
-	s := node.Schema()
-	times := make([]plan.TimeAttribute, len(s))
-	for i, c := range s {
-		times[i] = c.Time
-	}
-	return times
-}
-
-// with is the same scope for another clause, aggregates and all.
-func (s *scope) with(clause string) *scope {
-	c := *s
-	c.clause = clause
-	return &c
-}
-
 // refuseClauses reports the clauses that are not built.
 func (b *binder) refuseClauses(sel *sql.Select) {
 	if sel.GroupBy != nil && sel.GroupBy.Distinct {
@@ -340,18 +324,4 @@ func (o *ordering) project(node plan.Node, items []item, times []plan.TimeAttrib
 		return p
 	}
 	return distinct(p)
-}
-
-// timeOf is the time attribute of a column computed by e over columns with the
-// given attributes.
-func timeOf(e plan.Expr, times []plan.TimeAttribute) plan.TimeAttribute {
-	switch e := e.(type) {
-	case *plan.Column:
-		return times[e.Index]
-	case *plan.Call:
-		if e.Function.Name == "PROCTIME" {
-			return plan.Proctime
-		}
-	}
-	return plan.NoTime
 }

@@ -56,7 +56,7 @@ func sameRows(kind plan.JoinKind, left, right plan.Node) plan.Node {
 	l, r := left.Schema(), right.Schema()
 	var conditions []plan.Expr
 	for i := range l {
-		conditions = append(conditions, same(outputColumn(l, i, problem.Position{}), moved(outputColumn(r, i, problem.Position{}), len(l))))
+		conditions = append(conditions, same(outputColumn(l, i, problem.Position{}), plan.Shift(outputColumn(r, i, problem.Position{}), len(l))))
 	}
 	return Join(kind, left, right, conditions)
 }
@@ -67,14 +67,9 @@ func sameRows(kind plan.JoinKind, left, right plan.Node) plan.Node {
 func (b *binder) countedRows(op sql.SetOp, left, right plan.Node) plan.Node {
 	pos := problem.Position{}
 	marked := func(input plan.Node, isLeft bool) plan.Node {
-		p := input
-		s := p.Schema()
-		m := &plan.Project{Input: p, Exprs: append(columnsOf(s, 0), &plan.Literal{Value: value.OfBool(isLeft)}), Times: make([]plan.TimeAttribute, len(s)+1)}
-		for _, c := range s {
-			m.Names = append(m.Names, c.Name)
-		}
-		m.Names = append(m.Names, "left")
-		return m
+		p := plan.PickAll(input)
+		p.Add(&plan.Literal{Value: value.OfBool(isLeft)}, "left", plan.NoTime)
+		return p
 	}
 	union := &plan.Union{All: []plan.Node{marked(left, true), marked(right, false)}}
 	width := len(left.Schema())

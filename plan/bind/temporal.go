@@ -134,14 +134,6 @@ func throughCast(e plan.Expr) plan.Expr {
 	return e
 }
 
-func namesOf(s plan.Schema, columns []int) []string {
-	names := make([]string, len(columns))
-	for i, c := range columns {
-		names[i] = s[c].Name
-	}
-	return names
-}
-
 // versions says how the rows of a plan are versions of each other: by which key,
 // and from which time on each is valid (-1 for none).
 type versions struct {
@@ -230,13 +222,9 @@ func allVersions(n plan.Node) plan.Node {
 		if !n.Number {
 			return n.Input
 		}
-		s := n.Input.Schema()
-		p := &plan.Project{Input: n.Input, Times: timesOf(n)}
-		for i, c := range s {
-			p.Exprs, p.Names = append(p.Exprs, outputColumn(s, i, problem.Position{})), append(p.Names, c.Name)
-		}
-		p.Exprs = append(p.Exprs, &plan.Literal{Value: value.OfBigInt(1)})
-		p.Names = append(p.Names, n.Name)
+		p := plan.PickAll(n.Input)
+		p.Add(&plan.Literal{Value: value.OfBigInt(1)}, n.Name, plan.NoTime)
+		p.Times = timesOf(n)
 		return p
 	}
 	return n

@@ -14,7 +14,7 @@ func (r relation) moved(by int) relation {
 	if r.merged != nil {
 		merged := make([]plan.Expr, len(r.merged))
 		for i, e := range r.merged {
-			merged[i] = moved(e, by)
+			merged[i] = plan.Shift(e, by)
 		}
 		r.merged = merged
 	}
@@ -107,7 +107,7 @@ func (b *binder) equalColumns(on *joinOn, pos problem.Position, using []sql.Name
 			ok = false
 			continue
 		}
-		equal := b.operator(at, "=", []plan.Expr{l, moved(r, width)})
+		equal := b.operator(at, "=", []plan.Expr{l, plan.Shift(r, width)})
 		ok = ok && equal != nil
 		on.conditions = append(on.conditions, equal)
 	}

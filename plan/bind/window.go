@@ -338,11 +338,7 @@ func (w *legacyWindow) keys(g *grouping) []int {
 func (w *legacyWindow) partition(g *grouping) (columns []plan.Expr) {
 	width := len(w.window.Input.Schema())
 	columns = slices.Clone(g.keys)
-	input := &plan.Project{Input: w.window.Input}
-	for i, c := range w.window.Input.Schema() {
-		input.Exprs = append(input.Exprs, outputColumn(w.window.Input.Schema(), i, problem.Position{}))
-		input.Names, input.Times = append(input.Names, c.Name), append(input.Times, c.Time)
-	}
+	input := plan.PickAll(w.window.Input)
 	for i, key := range g.keys {
 		c, isColumn := key.(*plan.Column)
 		if isColumn && c.Index >= width {
@@ -350,7 +346,7 @@ func (w *legacyWindow) partition(g *grouping) (columns []plan.Expr) {
 		}
 		if !isColumn {
 			c = &plan.Column{At: plan.At{Position: key.Pos()}, Index: len(input.Exprs), Name: g.names[i], Of: key.Type()}
-			input.Exprs, input.Names, input.Times = append(input.Exprs, key), append(input.Names, g.names[i]), append(input.Times, plan.NoTime)
+			input.Add(key, g.names[i], plan.NoTime)
 			columns[i] = c
 		}
 		w.window.Spec.Keys = append(w.window.Spec.Keys, c.Index)

@@ -1,9 +1,13 @@
 package rewrite
 
-import "tidemark/plan"
+import (
+	"tidemark/plan"
+	"tidemark/plan/bind"
+)
 
 // narrowOuterJoin leaves out the rows beside NULLs where a condition above drops
-// them again: what is never shown need not be taken back either.
+// them again: what is never shown need not be taken back either, and what ON says
+// of one side alone can be asked before.
 func narrowOuterJoin(n plan.Node) plan.Node {
 	f, ok := n.(*plan.Filter)
 	if !ok {
@@ -23,9 +27,8 @@ func narrowOuterJoin(n plan.Node) plan.Node {
 	if kind == j.Kind {
 		return nil
 	}
-	narrow := *j
-	narrow.Kind = kind
-	return &plan.Filter{Input: &narrow, Condition: f.Condition}
+	narrow := bind.Join(kind, j.Left, j.Right, bind.JoinConditions(j))
+	return &plan.Filter{Input: narrow, Condition: f.Condition}
 }
 
 // kindOf is the join that keeps rows without a partner of these sides.

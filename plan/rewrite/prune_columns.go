@@ -1,8 +1,6 @@
 package rewrite
 
-import (
-	"tidemark/plan"
-)
+import "tidemark/plan"
 
 // pruneColumns lets every node put out only what is used above it, so that
 // sources decode no more than the query needs.

@@ -1,6 +1,11 @@
 package rewrite
 
-import "tidemark/plan"
+import (
+	"slices"
+
+	"tidemark/plan"
+	"tidemark/plan/bind"
+)
 
 // pushFilterBelowAggregate drops whole groups before they are built: conditions
 // over keys alone. Those over window properties stay, or the aggregate would no
@@ -21,14 +26,14 @@ func pushFilterBelowAggregate(n plan.Node) plan.Node {
 			return false
 		}
 		for _, set := range a.Sets {
-			if !member(set, column) {
+			if !slices.Contains(set, column) {
 				return false
 			}
 		}
 		c, isColumn := a.Keys[column].(*plan.Column)
 		return !isColumn || origins[c.Index].Source == nil
 	}
-	moving, staying := split(plan.Conjuncts(f.Condition), func(c plan.Expr) bool {
+	moving, staying := bind.Split(plan.Conjuncts(f.Condition), func(c plan.Expr) bool {
 		_, constant := c.(*plan.Literal)
 		return !constant && plan.UsesOnly(c, pushable)
 	})
@@ -41,13 +46,4 @@ func pushFilterBelowAggregate(n plan.Node) plan.Node {
 	below := *a
 	below.Input = filtered(a.Input, moving)
 	return filtered(&below, staying)
-}
-
-func member(set []int, x int) bool {
-	for _, y := range set {
-		if x == y {
-			return true
-		}
-	}
-	return false
 }

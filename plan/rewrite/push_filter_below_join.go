@@ -19,13 +19,16 @@ func pushFilterBelowJoin(n plan.Node) plan.Node {
 	}
 	width := len(j.Left.Schema())
 	conditions := plan.Conjuncts(f.Condition)
-	left, conditions := split(conditions, func(c plan.Expr) bool { return !j.Kind.KeepsRight() && ofLeft(c, width) })
-	right, conditions := split(conditions, func(c plan.Expr) bool { return !j.Kind.KeepsLeft() && ofRight(c, width) })
+	left, conditions := bind.Split(conditions, func(c plan.Expr) bool { return !j.Kind.KeepsRight() && ofLeft(c, width) })
+	right, conditions := bind.Split(conditions, func(c plan.Expr) bool { return !j.Kind.KeepsLeft() && ofRight(c, width) })
 	if len(left)+len(right) == 0 {
 		return joinedOn(j, conditions)
 	}
+	for i, c := range right {
+		right[i] = plan.Shift(c, -width)
+	}
 	below := *j
-	below.Left, below.Right = filtered(j.Left, left), filtered(j.Right, overRight(right, width, len(j.Schema())))
+	below.Left, below.Right = filtered(j.Left, left), filtered(j.Right, right)
 	return filtered(&below, conditions)
 }
 
@@ -37,29 +40,6 @@ func joinedOn(j *plan.Join, conditions []plan.Expr) plan.Node {
 		return nil
 	}
 	return n
-}
-
-// pushConditionBelowJoin filters each side on its own by what ON says of it
-// alone, unless rows of that side are in the result whether they pass or not.
-func pushConditionBelowJoin(n plan.Node) plan.Node {
-	j, ok := n.(*plan.Join)
-	if !ok || j.Condition == nil {
-		return nil
-	}
-	width := len(j.Left.Schema())
-	conditions := plan.Conjuncts(j.Condition)
-	left, conditions := split(conditions, func(c plan.Expr) bool { return !j.Kind.KeepsLeft() && ofLeft(c, width) })
-	right, conditions := split(conditions, func(c plan.Expr) bool { return !j.Kind.KeepsRight() && ofRight(c, width) })
-	if len(left)+len(right) == 0 {
-		return nil
-	}
-	below := *j
-	below.Left, below.Right = filtered(j.Left, left), filtered(j.Right, overRight(right, width, width+len(j.Right.Schema())))
-	below.Condition = nil
-	if len(conditions) > 0 {
-		below.Condition = conjunction(conditions)
-	}
-	return &below
 }
 
 // pushFilterBelowLookup drops rows before something is added to them: elements
@@ -76,7 +56,7 @@ func pushFilterBelowLookup(n plan.Node) plan.Node {
 	}
 	inputs := append([]plan.Node(nil), f.Input.Inputs()...)
 	width := len(inputs[0].Schema())
-	moving, staying := split(plan.Conjuncts(f.Condition), func(c plan.Expr) bool { return ofLeft(c, width) })
+	moving, staying := bind.Split(plan.Conjuncts(f.Condition), func(c plan.Expr) bool { return ofLeft(c, width) })
 	if len(moving) == 0 {
 		return nil
 	}
@@ -90,18 +70,4 @@ func ofLeft(e plan.Expr, width int) bool {
 
 func ofRight(e plan.Expr, width int) bool {
 	return plan.UsesOnly(e, func(column int) bool { return column >= width })
-}
-
-// overRight moves conditions on the right of a join, over columns of both, to
-// below it.
-func overRight(conditions []plan.Expr, width, columns int) []plan.Expr {
-	to := make([]int, columns)
-	for i := range to {
-		to[i] = i - width
-	}
-	moved := make([]plan.Expr, len(conditions))
-	for i, c := range conditions {
-		moved[i] = plan.Renumber(c, to)
-	}
-	return moved
 }

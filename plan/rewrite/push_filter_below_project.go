@@ -1,6 +1,9 @@
 package rewrite
 
-import "tidemark/plan"
+import (
+	"tidemark/plan"
+	"tidemark/plan/bind"
+)
 
 // pushFilterBelowProject lets conditions run before the columns are computed,
 // unless a condition would have to compute a column a second time.
@@ -13,7 +16,7 @@ func pushFilterBelowProject(n plan.Node) plan.Node {
 	if !ok {
 		return nil
 	}
-	moving, staying := split(plan.Conjuncts(f.Condition), func(c plan.Expr) bool {
+	moving, staying := bind.Split(plan.Conjuncts(f.Condition), func(c plan.Expr) bool {
 		return plan.UsesOnly(c, func(column int) bool { return cheap(p.Exprs[column]) })
 	})
 	if len(moving) == 0 {

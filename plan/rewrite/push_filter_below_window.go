@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"tidemark/plan"
+	"tidemark/plan/bind"
 )
 
 // pushFilterBelowWindow drops rows before they are copied into their windows.
@@ -19,7 +20,7 @@ func pushFilterBelowWindow(n plan.Node) plan.Node {
 		return nil
 	}
 	width := len(w.Input.Schema())
-	moving, staying := split(plan.Conjuncts(f.Condition), func(c plan.Expr) bool {
+	moving, staying := bind.Split(plan.Conjuncts(f.Condition), func(c plan.Expr) bool {
 		return plan.UsesOnly(c, func(column int) bool {
 			return column < width && (w.Spec.Kind != plan.Session || slices.Contains(w.Spec.Keys, column))
 		})

@@ -1,6 +1,9 @@
 package rewrite
 
-import "tidemark/plan"
+import (
+	"tidemark/plan"
+	"tidemark/plan/bind"
+)
 
 // pushFilterIntoScan gives the conditions to the source. Not below a watermark:
 // rows that are filtered out still move it. Nor where rows replace each other by
@@ -14,7 +17,7 @@ func pushFilterIntoScan(n plan.Node) plan.Node {
 	if !ok || len(s.Table.PrimaryKey) > 0 {
 		return nil
 	}
-	moving, staying := split(plan.Conjuncts(f.Condition), func(plan.Expr) bool { return true })
+	moving, staying := bind.Split(plan.Conjuncts(f.Condition), func(plan.Expr) bool { return true })
 	if len(moving) == 0 {
 		return nil
 	}
@@ -22,6 +25,6 @@ func pushFilterIntoScan(n plan.Node) plan.Node {
 		moving = append(plan.Conjuncts(s.Filter), moving...)
 	}
 	below := *s
-	below.Filter = conjunction(moving)
+	below.Filter = bind.Conjunction(moving)
 	return filtered(&below, staying)
 }

@@ -49,7 +49,6 @@ var rules = []rule{
 	{"narrow-outer-join", narrowOuterJoin},
 	{"push-filter-below-join", pushFilterBelowJoin},
 	{"push-filter-below-lookup", pushFilterBelowLookup},
-	{"push-condition-below-join", pushConditionBelowJoin},
 	{"push-filter-into-scan", pushFilterIntoScan},
 	{"merge-projects", mergeProjects},
 	{"remove-project", removeProject},

@@ -1,8 +1,6 @@
 package rewrite
 
-import (
-	"tidemark/plan"
-)
+import "tidemark/plan"
 
 // windowAggregate makes one operator of an aggregate and the window below it,
 // when each group belongs to one window: start and end of the window are among
