@@ -87,6 +87,7 @@ type Bound struct {
 	// Descriptor has the type of its column.
 	Types   map[sql.Expr]value.Type
 	Calls   map[*sql.Call]*plan.Function
+	Applied map[*sql.Call]*plan.Call // of scalar functions, with the casts and constants of their arguments
 	Columns map[*sql.ColumnRef]Resolved
 	Tables  map[*sql.TableRef]*plan.Table
 	Inlined map[*sql.Call]*Function  // calls of functions made by CREATE FUNCTION
@@ -141,6 +142,7 @@ func newBinder(catalog Catalog, session Session) *binder {
 		bound: &Bound{
 			Types:   map[sql.Expr]value.Type{},
 			Calls:   map[*sql.Call]*plan.Function{},
+			Applied: map[*sql.Call]*plan.Call{},
 			Columns: map[*sql.ColumnRef]Resolved{},
 			Tables:  map[*sql.TableRef]*plan.Table{},
 			Inlined: map[*sql.Call]*Function{},

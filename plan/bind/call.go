@@ -63,7 +63,7 @@ func (b *binder) call(c *sql.Call, s *scope) plan.Expr {
 	if conditional, ok := conditionals[f.Name]; ok {
 		return conditional(b, c.Pos(), f, args)
 	}
-	return b.apply(c.Pos(), f, args)
+	return b.applyCall(c, f, args)
 }
 
 // plainCall reports the clauses of a call that are not built, or do not belong
@@ -223,7 +223,7 @@ func (b *binder) inlined(c *sql.Call, f *Function, s *scope) plan.Expr {
 		for i, p := range f.Parameters {
 			args[i] = parameters[p.Name]
 		}
-		call := b.apply(c.Pos(), f.Compiled, args)
+		call := b.applyCall(c, f.Compiled, args)
 		if call == nil {
 			return nil
 		}

@@ -139,6 +139,25 @@ func (b *binder) operator(pos problem.Position, name string, args []plan.Expr) p
 
 // apply makes the call of a scalar function, casts and all, and folds it.
 func (b *binder) apply(pos problem.Position, f *plan.Function, args []plan.Expr) plan.Expr {
+	call := b.called(pos, f, args)
+	if call == nil {
+		return nil
+	}
+	return Fold(b.context, b.simplify(call))
+}
+
+// applyCall is apply for a call in the text, which printers are told of.
+func (b *binder) applyCall(c *sql.Call, f *plan.Function, args []plan.Expr) plan.Expr {
+	call := b.called(c.Pos(), f, args)
+	if call == nil {
+		return nil
+	}
+	b.bound.Applied[c] = call
+	return Fold(b.context, b.simplify(call))
+}
+
+// called makes the call of a scalar function with its casts.
+func (b *binder) called(pos problem.Position, f *plan.Function, args []plan.Expr) *plan.Call {
 	overload := b.overload(pos, f, args)
 	if overload == nil {
 		return nil
@@ -146,8 +165,7 @@ func (b *binder) apply(pos problem.Position, f *plan.Function, args []plan.Expr)
 	for i := range args {
 		args[i] = b.implicit(args[i], overload.Params[i])
 	}
-	call := &plan.Call{At: plan.At{Position: pos}, Function: f, Overload: overload, Args: args}
-	return Fold(b.context, b.simplify(call))
+	return &plan.Call{At: plan.At{Position: pos}, Function: f, Overload: overload, Args: args}
 }
 
 // overload settles the types of a call.
