@@ -115,41 +115,45 @@ func (b *binder) aggregateCall(c *sql.Call, f *plan.Function, s *scope) plan.Exp
 		call.Filter = b.condition(c.Filter, s.in("FILTER"), "FILTER")
 		ok = call.Filter != nil
 	}
-	if len(c.Args) == 1 {
-		if _, star := c.Args[0].(*sql.Star); star && f.Name == "COUNT" {
-			if !ok {
-				return nil
-			}
-			return b.aggregated(c, g, call)
-		}
+	if !countsRows(c, f) {
+		call.Args = b.arguments(c, inside)
+		ok = ok && (call.Args != nil || len(c.Args) == 0)
 	}
-	call.Args = b.arguments(c, inside)
-	if !ok || call.Args == nil && len(c.Args) > 0 {
+	if !ok || !b.settled(c.Pos(), &call, g.global || call.Filter != nil) {
 		return nil
 	}
-	return b.aggregated(c, g, call)
+	return g.call(call, c.Pos())
 }
 
-// aggregated settles the types of an aggregate call. Where there may be no row
-// at all, the result is that of nullable arguments.
-func (b *binder) aggregated(c *sql.Call, g *grouping, call plan.AggregateCall) plan.Expr {
-	arguments := make([]plan.Argument, len(call.Args))
-	for i, e := range call.Args {
-		arguments[i] = argument(e)
-		if g.global || call.Filter != nil {
-			arguments[i].Type = arguments[i].Type.Optional()
+// settled gives an aggregate call its types. Where there may be no row at all,
+// the result is that of nullable arguments. It is false after a problem was
+// reported.
+func (b *binder) settled(pos problem.Position, call *plan.AggregateCall, maybeNone bool) bool {
+	given := arguments(call.Args)
+	for i := range given {
+		if maybeNone {
+			given[i].Type = given[i].Type.Optional()
 		}
 	}
-	overload, err := call.Function.Resolve(arguments)
+	overload, err := call.Function.Resolve(given)
 	if err != nil {
-		b.report(c.Pos(), err)
-		return nil
+		b.report(pos, err)
+		return false
 	}
 	for i := range call.Args {
 		call.Args[i] = b.implicit(call.Args[i], overload.Params[i])
 	}
 	call.Overload = overload
-	return g.call(call, c.Pos())
+	return true
+}
+
+// countsRows reports whether a call is COUNT(*).
+func countsRows(c *sql.Call, f *plan.Function) bool {
+	if f.Name != "COUNT" || len(c.Args) != 1 {
+		return false
+	}
+	_, star := c.Args[0].(*sql.Star)
+	return star
 }
 
 // conditionals are functions that must not compute the arguments they do not

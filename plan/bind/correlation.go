@@ -88,13 +88,19 @@ func refersTo(e plan.Expr, of *level) bool {
 func correlated(n plan.Node, of *level) bool {
 	found := false
 	plan.Inspect(n, func(n plan.Node) bool {
-		if !found {
-			plan.MapExprs(n, func(e plan.Expr) plan.Expr {
-				found = found || refersTo(e, of)
-				return e
-			})
-		}
+		found = found || refersHere(n, of)
 		return !found
+	})
+	return found
+}
+
+// refersHere reports whether an expression of the operator itself refers to the
+// level's row.
+func refersHere(n plan.Node, of *level) bool {
+	found := false
+	plan.MapExprs(n, func(e plan.Expr) plan.Expr {
+		found = found || refersTo(e, of)
+		return e
 	})
 	return found
 }

@@ -76,9 +76,7 @@ func (d *decorrelation) free(n plan.Node) (f freed, ok bool) {
 		return d.freeOver(n)
 	case *plan.Window:
 		if n.Spec.Kind != plan.Session {
-			return d.freeOrdered(n.Input, nil, func(input plan.Node, _ []int, _ func(plan.Expr) plan.Expr) plan.Node {
-				return &plan.Window{Input: input, Spec: n.Spec}
-			})
+			return d.freeOrdered(n, func(over plan.Node, _ []int) plan.Node { return over })
 		}
 	case *plan.Unnest:
 		return d.freeUnnest(n)
@@ -239,7 +237,7 @@ func (d *decorrelation) freeAggregate(n *plan.Aggregate) (freed, bool) {
 		return f, false
 	}
 	mapped := d.overOuts(n, f)
-	if f.always || !d.tied(f) || correlatedHere(mapped, d.of) {
+	if f.always || !d.tied(f) || refersHere(mapped, d.of) {
 		f = d.ground(f)
 		mapped = d.overOuts(n, f)
 		mapped = plan.MapExprs(mapped, func(e plan.Expr) plan.Expr { return d.atDomain([]plan.Expr{e}, f)[0] }).(*plan.Aggregate)
@@ -277,17 +275,6 @@ func (d *decorrelation) freeAggregate(n *plan.Aggregate) (freed, bool) {
 // is not to be used.
 func (d *decorrelation) overOuts(n *plan.Aggregate, f freed) *plan.Aggregate {
 	return plan.MapExprs(n, func(e plan.Expr) plan.Expr { return d.substitute([]plan.Expr{e}, f.outs)[0] }).(*plan.Aggregate)
-}
-
-// correlatedHere reports whether an expression of the aggregate itself refers to
-// the level's row.
-func correlatedHere(n *plan.Aggregate, of *level) bool {
-	found := false
-	plan.MapExprs(n, func(e plan.Expr) plan.Expr {
-		found = found || refersTo(e, of)
-		return e
-	})
-	return found
 }
 
 // orEmpty is the column of an aggregate call where its group may be missing:
@@ -337,69 +324,44 @@ func (d *decorrelation) unite(parts []freed) freed {
 }
 
 func (d *decorrelation) freeRank(n *plan.Rank) (freed, bool) {
-	return d.freeOrdered(n.Input, keysOf(n.Order), func(input plan.Node, partition []int, at func(plan.Expr) plan.Expr) plan.Node {
-		c := *n
-		c.Input, c.Order, c.Partition = input, mapOrder(n.Order, at), append(slices.Clone(n.Partition), partition...)
+	return d.freeOrdered(n, func(over plan.Node, partition []int) plan.Node {
+		c := *over.(*plan.Rank)
+		c.Partition = append(slices.Clone(n.Partition), partition...)
 		return &c
 	})
 }
 
 func (d *decorrelation) freeOver(n *plan.Over) (freed, bool) {
-	exprs := keysOf(n.Order)
-	for _, call := range n.Calls {
-		exprs = append(exprs, call.Args...)
-		if call.Filter != nil {
-			exprs = append(exprs, call.Filter)
-		}
-	}
-	return d.freeOrdered(n.Input, exprs, func(input plan.Node, partition []int, at func(plan.Expr) plan.Expr) plan.Node {
-		c := *plan.MapExprs(n, at).(*plan.Over)
-		c.Input, c.Partition = input, append(slices.Clone(n.Partition), partition...)
+	return d.freeOrdered(n, func(over plan.Node, partition []int) plan.Node {
+		c := *over.(*plan.Over)
+		c.Partition = append(slices.Clone(n.Partition), partition...)
 		return &c
 	})
 }
 
 // freeOrdered takes an operator apart that looks at the rows of one outer row
-// together, and adds columns behind its input. make builds it over an input with
-// the same columns and those of the partition; at brings its expressions there.
-func (d *decorrelation) freeOrdered(input plan.Node, exprs []plan.Expr, make func(input plan.Node, partition []int, at func(plan.Expr) plan.Expr) plan.Node) (freed, bool) {
-	f, ok := d.free(input)
+// together, and adds columns behind its input. among makes it look at the rows
+// that are equal in the columns of the partition, which stand behind those of
+// its input.
+func (d *decorrelation) freeOrdered(n plan.Node, among func(over plan.Node, partition []int) plan.Node) (freed, bool) {
+	f, ok := d.free(n.Inputs()[0])
 	if !ok {
 		return f, false
 	}
-	if f.always || !d.tied(f) || d.anyRefers(f.outs) || d.anyRefers(exprs) {
+	if f.always || !d.tied(f) || d.anyRefers(f.outs) || refersHere(n, d.of) {
 		f = d.ground(f)
 	}
 	f = d.laid(f)
 	width, before := len(f.outs), len(f.node.Schema())
-	var partition []int
-	for i := width; i < before; i++ {
-		partition = append(partition, i)
-	}
-	n := make(f.node, partition, func(e plan.Expr) plan.Expr {
+	over := plan.MapExprs(plan.WithInputs(n, []plan.Node{f.node}), func(e plan.Expr) plan.Expr {
 		if !refersTo(e, d.of) {
 			return e
 		}
 		return d.atDomain([]plan.Expr{e}, f)[0]
 	})
-	outs := columnsOf(n.Schema(), 0)
-	return freed{node: n, conditions: f.conditions, outs: slices.Concat(outs[:width], outs[before:])}, true
-}
-
-func keysOf(order []plan.SortKey) []plan.Expr {
-	exprs := make([]plan.Expr, len(order))
-	for i, key := range order {
-		exprs[i] = key.Expr
-	}
-	return exprs
-}
-
-func mapOrder(order []plan.SortKey, f func(plan.Expr) plan.Expr) []plan.SortKey {
-	mapped := slices.Clone(order)
-	for i := range mapped {
-		mapped[i].Expr = f(mapped[i].Expr)
-	}
-	return mapped
+	over = among(over, numbers(width, before-width))
+	outs := columnsOf(over.Schema(), 0)
+	return freed{node: over, conditions: f.conditions, outs: slices.Concat(outs[:width], outs[before:])}, true
 }
 
 func (d *decorrelation) freeUnnest(n *plan.Unnest) (freed, bool) {

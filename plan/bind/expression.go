@@ -170,11 +170,7 @@ func (b *binder) called(pos problem.Position, f *plan.Function, args []plan.Expr
 
 // overload settles the types of a call.
 func (b *binder) overload(pos problem.Position, f *plan.Function, args []plan.Expr) *plan.Overload {
-	arguments := make([]plan.Argument, len(args))
-	for i, e := range args {
-		arguments[i] = argument(e)
-	}
-	overload, err := f.Resolve(arguments)
+	overload, err := f.Resolve(arguments(args))
 	if err != nil {
 		b.report(pos, err)
 		return nil
@@ -189,6 +185,14 @@ func argument(e plan.Expr) plan.Argument {
 		a.Literal = &l.Value
 	}
 	return a
+}
+
+func arguments(args []plan.Expr) []plan.Argument {
+	all := make([]plan.Argument, len(args))
+	for i, e := range args {
+		all[i] = argument(e)
+	}
+	return all
 }
 
 // implicit casts e to a type, unless it is of it apart from nullability.
@@ -367,18 +371,18 @@ func rowsOf(e *sql.In) []*sql.RowValue {
 }
 
 func (b *binder) inRows(e *sql.In, rows []*sql.RowValue, s *scope) plan.Expr {
-	var any []plan.Expr
+	var each []plan.Expr
 	for _, row := range rows {
 		is := b.equalRows(row.Pos(), e.Operand.(*sql.RowValue), row, s)
 		if is == nil {
 			return nil
 		}
-		any = append(any, is)
+		each = append(each, is)
 	}
-	if len(any) == 1 {
-		return any[0]
+	if len(each) == 1 {
+		return each[0]
 	}
-	return b.operator(e.Pos(), "OR", any)
+	return b.operator(e.Pos(), "OR", each)
 }
 
 // negated is NOT e when not is set.

@@ -341,11 +341,7 @@ func (b *binder) notGrouped(c *plan.Column) {
 func (b *binder) retyped(e plan.Expr, parts []plan.Expr) plan.Expr {
 	switch e := e.(type) {
 	case *plan.Call:
-		args := make([]plan.Argument, len(parts))
-		for i, p := range parts {
-			args[i] = argument(p)
-		}
-		overload, err := e.Function.Resolve(args)
+		overload, err := e.Function.Resolve(arguments(parts))
 		if err != nil {
 			b.report(e.Pos(), err)
 			return e

@@ -226,11 +226,7 @@ func hasMap(t value.Type) bool {
 // called is a call of a function that takes the arguments as they are.
 func called(name string, args ...plan.Expr) plan.Expr {
 	f, _ := function.Lookup(name)
-	arguments := make([]plan.Argument, len(args))
-	for i, e := range args {
-		arguments[i] = argument(e)
-	}
-	overload, err := f.Resolve(arguments)
+	overload, err := f.Resolve(arguments(args))
 	if err != nil {
 		panic("bind: " + name + ": " + err.Error())
 	}

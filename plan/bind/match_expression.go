@@ -287,7 +287,7 @@ func (b *binder) matchAggregate(c *sql.Call, f *plan.Function, s *scope) plan.Ex
 	inner, match := s.within(c)
 	match.summarizes = true
 	call := plan.AggregateCall{Function: f, Distinct: c.Distinct}
-	if !isCountOfRows(c, f) {
+	if !countsRows(c, f) {
 		if call.Args = b.arguments(c, inner); call.Args == nil && len(c.Args) > 0 {
 			return nil
 		}
@@ -295,34 +295,10 @@ func (b *binder) matchAggregate(c *sql.Call, f *plan.Function, s *scope) plan.Ex
 	if *match.set == 0 {
 		*match.set = match.all()
 	}
-	return b.summarized(c, match, call)
-}
-
-func isCountOfRows(c *sql.Call, f *plan.Function) bool {
-	if f.Name != "COUNT" || len(c.Args) != 1 {
-		return false
-	}
-	_, star := c.Args[0].(*sql.Star)
-	return star
-}
-
-// summarized settles the types of an aggregate call: there may be no rows.
-func (b *binder) summarized(c *sql.Call, m *matchScope, call plan.AggregateCall) plan.Expr {
-	arguments := make([]plan.Argument, len(call.Args))
-	for i, e := range call.Args {
-		arguments[i] = argument(e)
-		arguments[i].Type = arguments[i].Type.Optional()
-	}
-	overload, err := call.Function.Resolve(arguments)
-	if err != nil {
-		b.report(c.Pos(), err)
+	if !b.settled(c.Pos(), &call, true) {
 		return nil
 	}
-	for i := range call.Args {
-		call.Args[i] = b.implicit(call.Args[i], overload.Params[i])
-	}
-	call.Overload = overload
-	return m.read(c.Pos(), plan.MatchRead{Kind: plan.Summarize, Set: *m.set, Call: call, Final: m.isFinal(), Name: m.nameOf(call), Of: overload.Result})
+	return match.read(c.Pos(), plan.MatchRead{Kind: plan.Summarize, Set: *match.set, Call: call, Final: match.isFinal(), Name: match.nameOf(call), Of: call.Overload.Result})
 }
 
 // nameOf prints a call with its variable.

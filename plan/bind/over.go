@@ -96,35 +96,15 @@ func (b *binder) overArguments(c *sql.Call, f *plan.Function, s *scope, call *ov
 		call.Filter = b.condition(c.Filter, filter, "FILTER")
 		ok = call.Filter != nil
 	}
-	isStar := false
-	if len(c.Args) == 1 {
-		_, isStar = c.Args[0].(*sql.Star)
-		isStar = isStar && f.Name == "COUNT"
-	}
-	if !isStar {
+	if !countsRows(c, f) {
 		call.Args = b.arguments(c, inside)
 		ok = ok && (call.Args != nil || len(c.Args) == 0)
 	}
 	if !ok {
 		return false
 	}
-	arguments := make([]plan.Argument, len(call.Args))
-	for i, e := range call.Args {
-		arguments[i] = argument(e)
-		if f.Aggregate && (call.Filter != nil || call.Frame.From.Kind != plan.UnboundedPreceding || call.Frame.To.Kind < plan.CurrentRow) {
-			arguments[i].Type = arguments[i].Type.Optional()
-		}
-	}
-	overload, err := f.Resolve(arguments)
-	if err != nil {
-		b.report(c.Pos(), err)
-		return false
-	}
-	for i := range call.Args {
-		call.Args[i] = b.implicit(call.Args[i], overload.Params[i])
-	}
-	call.Overload = overload
-	return true
+	frameMaybeEmpty := call.Frame.From.Kind != plan.UnboundedPreceding || call.Frame.To.Kind < plan.CurrentRow
+	return b.settled(c.Pos(), &call.AggregateCall, f.Aggregate && (call.Filter != nil || frameMaybeEmpty))
 }
 
 // window binds what stands behind OVER, with what it takes from a named window.

@@ -147,17 +147,14 @@ func (b *binder) quantifiedOver(pos problem.Position, name, op string, operand s
 	if match = b.negated(pos, negated, match); match == nil {
 		return nil
 	}
-	any := b.newSubquery(anySubquery, pos, s, rows, value.BooleanType.WithNullability(match.Type().NotNull))
-	any.match = match
-	return any
+	asked := b.newSubquery(anySubquery, pos, s, rows, value.BooleanType.WithNullability(match.Type().NotNull))
+	asked.match = match
+	return asked
 }
 
+// resolves reports whether a function takes such arguments.
 func resolves(f *plan.Function, args []plan.Expr) bool {
-	arguments := make([]plan.Argument, len(args))
-	for i, e := range args {
-		arguments[i] = argument(e)
-	}
-	_, err := f.Resolve(arguments)
+	_, err := f.Resolve(arguments(args))
 	return err == nil
 }
 

@@ -32,31 +32,13 @@ func (b *binder) over(r relation, s plan.Schema) relation {
 	} else {
 		merged := make([]plan.Expr, len(r.merged))
 		for i, e := range r.merged {
-			merged[i] = b.retypedOver(e, s)
+			merged[i] = b.substituted(e, columnsOf(s, 0))
 			columns[i].Type = merged[i].Type()
 		}
 		r.merged = merged
 	}
 	r.columns = columns
 	return r
-}
-
-// retypedOver is e over the same columns, whose nullability may have changed.
-func (b *binder) retypedOver(e plan.Expr, s plan.Schema) plan.Expr {
-	if c, ok := e.(*plan.Column); ok {
-		at := *c
-		at.Of = s[c.Index].Type
-		return &at
-	}
-	parts := plan.Parts(e)
-	if len(parts) == 0 {
-		return e
-	}
-	over := make([]plan.Expr, len(parts))
-	for i, part := range parts {
-		over[i] = b.retypedOver(part, s)
-	}
-	return b.retyped(e, over)
 }
 
 // visible are the columns of a name that it means without a table in front.
