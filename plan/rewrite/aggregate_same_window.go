@@ -1,6 +1,10 @@
 package rewrite
 
-import "tidemark/plan"
+import (
+	"slices"
+
+	"tidemark/plan"
+)
 
 // aggregateSameWindow makes a window aggregate of an aggregate over rows that are
 // in windows already, when it groups by these windows: over the results of
@@ -145,12 +149,9 @@ func withWindowTime(n, source plan.Node) (extended plan.Node, column int) {
 // that time.
 func projectedAlso(n *plan.Project, input plan.Node, column int) plan.Node {
 	c := input.Schema()[column]
-	return &plan.Project{
-		Input: input,
-		Exprs: append(append([]plan.Expr(nil), n.Exprs...), &plan.Column{Index: column, Name: c.Name, Of: c.Type}),
-		Names: append(append([]string(nil), n.Names...), c.Name),
-		Times: append(append([]plan.TimeAttribute(nil), n.Times...), plan.Rowtime),
-	}
+	p := &plan.Project{Input: input, Exprs: slices.Clone(n.Exprs), Names: slices.Clone(n.Names), Times: slices.Clone(n.Times)}
+	p.Add(&plan.Column{Index: column, Name: c.Name, Of: c.Type}, c.Name, plan.Rowtime)
+	return p
 }
 
 // joinWindowTime takes the window_time of a window join from a side that it does
@@ -175,23 +176,10 @@ func joinWindowTime(n *plan.Join, source plan.Node) (extended plan.Node, column 
 		return &joined, column
 	}
 	// The right's columns stand one further behind: put the time behind them.
-	to := make([]int, len(n.Schema()))
-	position := make([]int, width+len(n.Right.Schema()))
-	for i := range position {
-		position[i] = i
-		if i >= width {
-			position[i]++
-		}
-	}
-	copy(to, position)
+	position := behind(numbered(width), width+1, len(n.Right.Schema()))
 	if n.Condition != nil {
 		joined.Condition = plan.Renumber(n.Condition, position)
 	}
-	s := joined.Schema()
-	p := &plan.Project{Input: &joined}
-	for _, i := range append(to, column) {
-		p.Exprs = append(p.Exprs, &plan.Column{Index: i, Name: s[i].Name, Of: s[i].Type})
-		p.Names, p.Times = append(p.Names, s[i].Name), append(p.Times, s[i].Time)
-	}
-	return p, len(to)
+	shown := len(n.Schema())
+	return plan.Pick(&joined, append(position[:shown:shown], column)...), shown
 }

@@ -1,6 +1,11 @@
 package rewrite
 
-import "tidemark/plan"
+import (
+	"fmt"
+	"slices"
+
+	"tidemark/plan"
+)
 
 // pruneColumns lets every node put out only what is used above it, so that
 // sources decode no more than the query needs.
@@ -36,13 +41,13 @@ func prune(n plan.Node, used []bool) (pruned plan.Node, position []int) {
 	case *plan.Values:
 		return pruneValues(n, used)
 	case *plan.Watermark:
-		need := append([]bool(nil), used...)
+		need := slices.Clone(used)
 		need[n.Column] = true
 		plan.MarkUsed(need, n.Delayed)
 		input, at := prune(n.Input, need)
 		return &plan.Watermark{Input: input, Column: at[n.Column], Delayed: plan.Renumber(n.Delayed, at), IdleTimeout: n.IdleTimeout}, at
 	case *plan.Filter:
-		need := append([]bool(nil), used...)
+		need := slices.Clone(used)
 		plan.MarkUsed(need, n.Condition)
 		input, at := prune(n.Input, need)
 		return &plan.Filter{Input: input, Condition: plan.Renumber(n.Condition, at)}, at
@@ -58,18 +63,46 @@ func prune(n plan.Node, used []bool) (pruned plan.Node, position []int) {
 	case *plan.Union:
 		return pruneUnion(n, used)
 	case *plan.Sort:
-		need := append([]bool(nil), used...)
+		need := slices.Clone(used)
 		for _, k := range n.Keys {
 			plan.MarkUsed(need, k.Expr)
 		}
 		input, at := prune(n.Input, need)
-		return plan.MapExprs(&plan.Sort{Input: input, Keys: n.Keys}, func(e plan.Expr) plan.Expr { return plan.Renumber(e, at) }), at
+		return &plan.Sort{Input: input, Keys: movedOrder(n.Keys, at)}, at
 	case *plan.Limit:
 		input, at := prune(n.Input, used)
 		return &plan.Limit{Input: input, Offset: n.Offset, Count: n.Count}, at
+	case *plan.Join:
+		return pruneJoin(n, used)
+	case *plan.TemporalJoin:
+		return pruneTemporal(n, used)
+	case *plan.LookupJoin:
+		return pruneLookup(n, used)
+	case *plan.Unnest:
+		return pruneUnnest(n, used)
+	case *plan.Over:
+		return pruneOver(n, used)
+	case *plan.Rank:
+		return pruneRank(n, used)
+	case *plan.Match:
+		return pruneMatch(n, used)
+	case *plan.Shared:
+		// Its columns are those that somebody uses.
+		return n, numbered(len(used))
+	case *plan.Normalize:
+		// Equal keys with other differences are changes, seen or not.
+		need := slices.Clone(used)
+		for _, k := range n.Keys {
+			need[k] = true
+		}
+		input, at := prune(n.Input, need)
+		return &plan.Normalize{Input: input, Keys: moved(n.Keys, at)}, at
 	}
-	return pruneMore(n, used)
+	panic(fmt.Sprintf("rewrite: unknown node %T", n))
 }
+
+// numbered is the positions of columns that are all there.
+func numbered(count int) []int { return behind(nil, 0, count) }
 
 // kept numbers the columns for which keep is true, -1 for the others.
 func kept(keep []bool) []int {
@@ -86,7 +119,7 @@ func kept(keep []bool) []int {
 }
 
 func pruneScan(n *plan.Scan, used []bool) (plan.Node, []int) {
-	need := append([]bool(nil), used...)
+	need := slices.Clone(used)
 	plan.MarkUsed(need, n.Filter)
 	position := kept(need)
 	pruned := &plan.Scan{Table: n.Table, Columns: []int{}, Changing: n.Changing}
@@ -129,15 +162,10 @@ func pruneProject(n *plan.Project, used []bool) (plan.Node, []int) {
 	pruned := &plan.Project{Input: input}
 	for i, e := range n.Exprs {
 		if used[i] {
-			pruned.Exprs = append(pruned.Exprs, plan.Renumber(e, at))
-			pruned.Names = append(pruned.Names, n.Names[i])
-			pruned.Times = append(pruned.Times, n.Times[i])
+			pruned.Add(plan.Renumber(e, at), n.Names[i], n.Times[i])
 		}
 	}
-	if same := removeProject(pruned); same != nil {
-		return same, kept(used)
-	}
-	return pruned, kept(used)
+	return unlessSame(pruned), kept(used)
 }
 
 func pruneWindow(n *plan.Window, used []bool) (plan.Node, []int) {
@@ -150,16 +178,11 @@ func pruneWindow(n *plan.Window, used []bool) (plan.Node, []int) {
 	input, at := prune(n.Input, need)
 	pruned := &plan.Window{Input: input, Spec: movedSpec(n.Spec, at)}
 	left := len(input.Schema())
-	return pruned, append(append([]int(nil), at...), left, left+1, left+2)
+	return pruned, behind(at, left, 3)
 }
 
 func movedSpec(spec plan.WindowSpec, at []int) plan.WindowSpec {
-	spec.Time = at[spec.Time]
-	keys := spec.Keys
-	spec.Keys = nil
-	for _, k := range keys {
-		spec.Keys = append(spec.Keys, at[k])
-	}
+	spec.Time, spec.Keys = at[spec.Time], moved(spec.Keys, at)
 	return spec
 }
 
@@ -201,15 +224,7 @@ func pruneGroups(input plan.Node, keys []plan.Expr, names []string, calls []plan
 		if !keep[len(keys)+i] {
 			continue
 		}
-		args := make([]plan.Expr, len(c.Args))
-		for j, arg := range c.Args {
-			args[j] = plan.Renumber(arg, g.at)
-		}
-		c.Args = args
-		if c.Filter != nil {
-			c.Filter = plan.Renumber(c.Filter, g.at)
-		}
-		g.calls, g.names = append(g.calls, c), append(g.names, names[len(keys)+i])
+		g.calls, g.names = append(g.calls, movedCall(c, g.at)), append(g.names, names[len(keys)+i])
 	}
 	for i, list := range groupings {
 		if keep[len(keys)+len(calls)+i] {
@@ -247,13 +262,61 @@ func selected(n plan.Node, position []int, used []bool, schema plan.Schema) plan
 	p := &plan.Project{Input: n}
 	for i, c := range schema {
 		if used[i] {
-			p.Exprs = append(p.Exprs, &plan.Column{Index: position[i], Name: c.Name, Of: c.Type})
-			p.Names = append(p.Names, c.Name)
-			p.Times = append(p.Times, c.Time)
+			p.Add(&plan.Column{Index: position[i], Name: c.Name, Of: c.Type}, c.Name, c.Time)
 		}
 	}
-	if same := removeProject(p); same != nil {
-		return same
+	return unlessSame(p)
+}
+
+// behind is the positions at, and then n more from first on.
+func behind(at []int, first, n int) []int {
+	position := append([]int(nil), at...)
+	for i := range n {
+		position = append(position, first+i)
 	}
-	return p
+	return position
+}
+
+// moved is columns, each at its new position.
+func moved(columns, at []int) []int {
+	if columns == nil {
+		return nil
+	}
+	to := make([]int, len(columns))
+	for i, c := range columns {
+		to[i] = at[c]
+	}
+	return to
+}
+
+// movedCall is the call over columns at new positions.
+func movedCall(c plan.AggregateCall, at []int) plan.AggregateCall {
+	args := make([]plan.Expr, len(c.Args))
+	for i, arg := range c.Args {
+		args[i] = plan.Renumber(arg, at)
+	}
+	c.Args = args
+	if c.Filter != nil {
+		c.Filter = plan.Renumber(c.Filter, at)
+	}
+	return c
+}
+
+// movedOrder is the order by columns at new positions.
+func movedOrder(order []plan.SortKey, at []int) []plan.SortKey {
+	to := append([]plan.SortKey(nil), order...)
+	for i := range to {
+		to[i].Expr = plan.Renumber(to[i].Expr, at)
+	}
+	return to
+}
+
+// markOrdering marks what rows are partitioned and ordered by.
+func markOrdering(need []bool, partition []int, order []plan.SortKey) {
+	for _, c := range partition {
+		need[c] = true
+	}
+	for _, k := range order {
+		plan.MarkUsed(need, k.Expr)
+	}
 }

@@ -1,11 +1,15 @@
 package rewrite
 
-import "tidemark/plan"
+import (
+	"slices"
+
+	"tidemark/plan"
+)
 
 // pruneMatch drops the measures and further columns that nobody uses, and what
 // only they look up.
 func pruneMatch(n *plan.Match, used []bool) (plan.Node, []int) {
-	keep := append([]bool(nil), used...)
+	keep := slices.Clone(used)
 	before := len(n.Before())
 	for i := range before {
 		keep[i] = true
@@ -38,6 +42,7 @@ func pruneMatch(n *plan.Match, used []bool) (plan.Node, []int) {
 			need[r.Column] = true
 		case r.Kind == plan.Summarize:
 			plan.MarkUsed(need, r.Call.Args...)
+			plan.MarkUsed(need, r.Call.Filter)
 		}
 	}
 	input, at := prune(n.Input, need)
@@ -56,8 +61,9 @@ func pruneMatch(n *plan.Match, used []bool) (plan.Node, []int) {
 	return &c, kept(keep)
 }
 
+// movedReads are the reads that are looked up, over columns at new positions.
 func movedReads(reads []plan.MatchRead, looked []bool, at []int) []plan.MatchRead {
-	var moved []plan.MatchRead
+	var left []plan.MatchRead
 	for i, r := range reads {
 		if !looked[i] {
 			continue
@@ -66,14 +72,10 @@ func movedReads(reads []plan.MatchRead, looked []bool, at []int) []plan.MatchRea
 		case plan.Navigate:
 			r.Column = at[r.Column]
 		case plan.Summarize:
-			args := make([]plan.Expr, len(r.Call.Args))
-			for j, arg := range r.Call.Args {
-				args[j] = plan.Renumber(arg, at)
-			}
-			r.Call.Args = args
+			r.Call = movedCall(r.Call, at)
 		case plan.MatchTime, plan.Classifier:
 		}
-		moved = append(moved, r)
+		left = append(left, r)
 	}
-	return moved
+	return left
 }

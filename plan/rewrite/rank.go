@@ -39,16 +39,6 @@ func rankWindowTime(n *plan.Rank, source plan.Node) (extended plan.Node, column 
 	if !n.Number || column < width {
 		return &ranked, column
 	}
-	s := ranked.Schema()
-	p := &plan.Project{Input: &ranked}
-	add := func(i int) {
-		p.Exprs = append(p.Exprs, &plan.Column{Index: i, Name: s[i].Name, Of: s[i].Type})
-		p.Names, p.Times = append(p.Names, s[i].Name), append(p.Times, s[i].Time)
-	}
-	for i := range width {
-		add(i)
-	}
-	add(len(s) - 1)
-	add(column)
-	return p, len(p.Exprs) - 1
+	number := len(ranked.Schema()) - 1
+	return plan.Pick(&ranked, append(numbered(width), number, column)...), width + 1
 }

@@ -20,3 +20,11 @@ func removeProject(n plan.Node) plan.Node {
 	}
 	return p.Input
 }
+
+// unlessSame is a projection, or its input where it passes that on as it is.
+func unlessSame(p *plan.Project) plan.Node {
+	if same := removeProject(p); same != nil {
+		return same
+	}
+	return p
+}

@@ -125,7 +125,7 @@ func share(list []*reading, number int, instead map[plan.Node]plan.Node) {
 	for i, r := range list {
 		positions[i] = m.positions(r.columns)
 	}
-	var source plan.Node = m.source(first.scan)
+	source := m.source(first.scan)
 	if w := first.watermark; w != nil {
 		source = &plan.Watermark{Input: source, Column: positions[0][w.Column], Delayed: plan.Renumber(w.Delayed, positions[0]), IdleTimeout: w.IdleTimeout}
 	}
@@ -136,14 +136,9 @@ func share(list []*reading, number int, instead map[plan.Node]plan.Node) {
 		}
 		project := &plan.Project{Input: place}
 		for c, column := range r.schema {
-			project.Exprs = append(project.Exprs, &plan.Column{Index: positions[i][c], Name: column.Name, Of: column.Type})
-			project.Names = append(project.Names, column.Name)
-			project.Times = append(project.Times, column.Time)
+			project.Add(&plan.Column{Index: positions[i][c], Name: column.Name, Of: column.Type}, column.Name, column.Time)
 		}
-		instead[r.top] = place
-		if same := removeProject(project); same == nil {
-			instead[r.top] = project
-		}
+		instead[r.top] = unlessSame(project)
 	}
 }
 
@@ -235,14 +230,9 @@ func (m *merged) source(like *plan.Scan) plan.Node {
 	}
 	project := &plan.Project{Input: &scan}
 	for _, c := range m.columns {
-		project.Exprs = append(project.Exprs, plan.Renumber(c.expr, position))
-		project.Names = append(project.Names, c.as.Name)
-		project.Times = append(project.Times, withoutRowtime(c.as.Time))
+		project.Add(plan.Renumber(c.expr, position), c.as.Name, withoutRowtime(c.as.Time))
 	}
-	if same := removeProject(project); same != nil {
-		return same
-	}
-	return project
+	return unlessSame(project)
 }
 
 // withoutRowtime is a time attribute below the watermark.

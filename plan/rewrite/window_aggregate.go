@@ -208,9 +208,7 @@ func (m *windowMerge) inOrder(n plan.Node, w *plan.WindowAggregate, position []i
 		if i < len(position) {
 			at = position[i]
 		}
-		p.Exprs = append(p.Exprs, &plan.Column{Index: at, Name: is[at].Name, Of: is[at].Type})
-		p.Names = append(p.Names, c.Name)
-		p.Times = append(p.Times, is[at].Time)
+		p.Add(&plan.Column{Index: at, Name: is[at].Name, Of: is[at].Type}, c.Name, is[at].Time)
 	}
 	return p
 }
