@@ -41,6 +41,8 @@ func uniqueKeys(n Node) [][]int {
 		return joinKeys(n)
 	case *TemporalJoin:
 		return uniqueKeys(n.Left)
+	case *LookupJoin:
+		return lookupKeys(n)
 	case *Rank:
 		return rankKeys(n)
 	case *Normalize:
@@ -77,6 +79,18 @@ func joinKeys(n *Join) [][]int {
 		}
 	}
 	return keys
+}
+
+// lookupKeys are the input's where each of its rows finds at most one.
+func lookupKeys(n *LookupJoin) [][]int {
+	asked := make([]int, len(n.Keys))
+	for i, k := range n.Keys {
+		asked[i] = n.Columns[k.Column]
+	}
+	if len(n.Table.PrimaryKey) == 0 || !covers(asked, [][]int{n.Table.PrimaryKey}) {
+		return nil
+	}
+	return uniqueKeys(n.Input)
 }
 
 // covers reports whether the columns hold one of the keys.

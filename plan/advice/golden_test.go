@@ -50,7 +50,7 @@ func TestReports(t *testing.T) {
 				n, _ := rewrite.Optimize(bound.Plan)
 				out += advice.Of(n, func(t *plan.Table) (float64, bool) { return 50, t.Name == "clicks" }).String()
 			default:
-				t.Fatal(fmt.Sprintf("%T is no case of this test", s))
+				t.Fatalf("%T is no case of this test", s)
 			}
 		}
 		return out

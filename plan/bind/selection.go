@@ -15,7 +15,7 @@ type item struct {
 	at   problem.Position
 }
 
-// selection binds SELECT … FROM … up to HAVING, and the keys of o.
+// selection binds SELECT … FROM … up to QUALIFY, and the keys of o.
 func (b *binder) selection(sel *sql.Select, outer *scope, o *ordering) plan.Node {
 	before := len(b.found)
 	b.refuseClauses(sel)
@@ -39,58 +39,83 @@ func (b *binder) selection(sel *sql.Select, outer *scope, o *ordering) plan.Node
 	}
 	s = s.in("SELECT")
 	s.grouping, s.over = g, &overing{named: sel.Windows}
-	items := b.items(sel.Items, s)
-	var having, qualify plan.Expr
+	c := &selecting{binder: b, node: node, times: timesOf(node), items: b.items(sel.Items, s), order: o}
 	if sel.Having != nil {
 		by := s.with("HAVING")
 		by.over = nil
-		having = b.condition(sel.Having, by, "HAVING")
+		c.having = b.condition(sel.Having, by, "HAVING")
 	}
 	if sel.Qualify != nil {
-		qualify = b.qualify(sel.Qualify, items, s)
+		c.qualify = b.qualify(sel.Qualify, c.items, s)
 	}
-	b.orderKeys(o, sel, items, s)
-	times := timesOf(node)
+	b.orderKeys(o, sel, c.items, s)
 	if g != nil {
-		node, times = g.aggregate(b)
-		for i := range items {
-			items[i].expr = g.lift(b, items[i].expr)
-		}
-		for i := range o.hidden {
-			o.hidden[i] = g.lift(b, o.hidden[i])
-		}
-		s.over.lift(b, g)
-		qualify = g.lift(b, qualify)
-		if having = g.lift(b, having); having != nil {
-			node = b.attachFilter(node, having)
-			if hasSubquery(having) {
-				times = timesOf(node)
-			}
-		}
+		c.aggregate(g, s.over)
 	}
 	if len(b.found) > before {
 		return nil
 	}
-	if len(s.over.calls) > 0 {
-		node = s.over.nodes(node, times)
-		for i := range items {
-			items[i].expr = s.over.place(items[i].expr)
-		}
-		for i := range o.hidden {
-			o.hidden[i] = s.over.place(o.hidden[i])
-		}
-		if qualify = s.over.place(qualify); qualify != nil {
-			node = b.attachFilter(node, qualify)
-		}
-		times = timesOf(node)
-	} else if qualify != nil {
+	switch {
+	case len(s.over.calls) > 0:
+		c.over(s.over)
+	case c.qualify != nil:
 		b.wrong(sel.Qualify.Pos(), problem.InvalidQuery, "put the condition into WHERE or HAVING", "QUALIFY needs a function with OVER")
 		return nil
 	}
-	if with := b.attachItems(node, items, o.hidden); with != node {
-		node, times = with, timesOf(with)
+	if with := b.attachItems(c.node, c.items, o.hidden); with != c.node {
+		c.node, c.times = with, timesOf(with)
 	}
-	return o.project(node, items, times, sel)
+	return o.project(c.node, c.items, c.times, sel)
+}
+
+// selecting is what a SELECT computes, while the operators that it needs come
+// under it one by one.
+type selecting struct {
+	*binder
+	node    plan.Node
+	times   []plan.TimeAttribute // of node's columns, as the result may use them
+	items   []item
+	order   *ordering
+	having  plan.Expr // nil for none, like qualify
+	qualify plan.Expr
+}
+
+// move brings the expressions to the columns of an operator that came under
+// them; f leaves nil alone.
+func (c *selecting) move(f func(plan.Expr) plan.Expr) {
+	for i := range c.items {
+		c.items[i].expr = f(c.items[i].expr)
+	}
+	for i := range c.order.hidden {
+		c.order.hidden[i] = f(c.order.hidden[i])
+	}
+	c.qualify = f(c.qualify)
+}
+
+// aggregate puts the groups and HAVING under the expressions and the calls with
+// OVER.
+func (c *selecting) aggregate(g *grouping, over *overing) {
+	c.node, c.times = g.aggregate(c.binder)
+	c.move(func(e plan.Expr) plan.Expr { return g.lift(c.binder, e) })
+	over.lift(c.binder, g)
+	having := g.lift(c.binder, c.having)
+	if having == nil {
+		return
+	}
+	c.node = c.attachFilter(c.node, having)
+	if hasSubquery(having) {
+		c.times = timesOf(c.node)
+	}
+}
+
+// over puts the calls with OVER and QUALIFY under the expressions.
+func (c *selecting) over(o *overing) {
+	c.node = o.nodes(c.node, c.times)
+	c.move(o.place)
+	if c.qualify != nil {
+		c.node = c.attachFilter(c.node, c.qualify)
+	}
+	c.times = timesOf(c.node)
 }
 
 // refuseClauses reports the clauses that are not built.

@@ -3,6 +3,7 @@ package bind
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"tidemark/base/problem"
 	"tidemark/base/value"
@@ -11,7 +12,8 @@ import (
 )
 
 // nativeOptions are the options of tables that have no connector: their rows
-// come in through our own doors.
+// come in through our own doors. Those that begin with lookup. are checked by
+// whoever looks them up.
 var nativeOptions = []string{"retention", "quarantine", "partitions", "stored"}
 
 // Table binds CREATE TABLE. The definition text is left to the caller.
@@ -297,7 +299,7 @@ func (d *tableDraft) kind(c *sql.CreateTable) {
 		return
 	}
 	for _, o := range c.With {
-		if !slices.Contains(nativeOptions, o.Key.Text) {
+		if !slices.Contains(nativeOptions, o.Key.Text) && !strings.HasPrefix(o.Key.Text, "lookup.") {
 			d.wrong(o.Key.Pos(), problem.InvalidOption,
 				"add 'connector' = 'filesystem', or another one; without WITH the rows arrive over HTTP and the Kafka door",
 				"table %s has the option '%s' but no 'connector'", c.Name, o.Key.Text)
