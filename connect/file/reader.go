@@ -39,6 +39,8 @@ type reader struct {
 
 	place    place
 	block    []byte       // bytes read but not yet cut into records, from place.position on
+	memory   []byte       // of the block, to be used again; nil when batches hold on to it
+	copies   bool         // batches do not
 	ended    bool         // the file has no more bytes than block
 	elements []batch.View // not yet read, of an array under way
 	taken    int          // bytes of block that the array of the elements takes
@@ -49,6 +51,10 @@ func (r *reader) open(split string) error {
 	var err error
 	if r.decoder, err = s.format.NewDecoder(s.columns, s.width, s.request.Options); err != nil {
 		return err
+	}
+	if json, ok := r.decoder.(*format.JSONDecoder); ok {
+		json.CopyTexts()
+		r.copies = true
 	}
 	if r.splitter, err = s.format.NewSplitter(s.request.Options); err != nil {
 		return err
@@ -224,13 +230,19 @@ func (r *reader) pass(taken int) {
 	r.block = r.block[taken:]
 }
 
-// fill reads more bytes behind those of the block. Batches hold on to the old
-// block, so the new one has memory of its own.
+// fill reads more bytes behind those of the block. Where batches hold on to the
+// old block, the new one has memory of its own.
 func (r *reader) fill() error {
 	if len(r.block) >= recordBytesMax {
 		return problem.New(problem.TooLarge, "a record is longer than %d bytes", recordBytesMax).At(r.position(0)).WithHint("a quote that is never closed looks like this too")
 	}
-	larger := make([]byte, max(blockBytes, 2*len(r.block)))
+	larger := r.memory
+	if len(larger) < 2*len(r.block) || larger == nil {
+		larger = make([]byte, max(blockBytes, 2*len(r.block)))
+	}
+	if r.copies {
+		r.memory = larger
+	}
 	have := copy(larger, r.block)
 	for have < len(larger) && !r.ended {
 		n, err := r.unpacked.Read(larger[have:])

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"tidemark/base/batch"
 	"tidemark/base/problem"
@@ -137,6 +138,7 @@ type fieldShape struct {
 	column *batch.Column
 	seen   int           // the last object that had it
 	plain  bool          // a text column: JSON strings go in as they are
+	whole  bool          // an INT or BIGINT column
 	bytes  int           // of texts in a row of the batch before, rounded up
 	row    *objectShape  // of ROW
 	parts  []*fieldShape // element of ARRAY; key and value of MAP
@@ -162,7 +164,7 @@ func newObjectShape(path string, fields []value.Field) *objectShape {
 }
 
 func newFieldShape(path string, t value.Type) *fieldShape {
-	f := &fieldShape{path: path, typ: t, plain: t.IsText()}
+	f := &fieldShape{path: path, typ: t, plain: t.IsText(), whole: t.Kind == value.Int || t.Kind == value.BigInt}
 	switch t.Kind {
 	case value.Row:
 		f.row = newObjectShape(path+".", t.Fields)
@@ -188,6 +190,29 @@ func (f *fieldShape) bind(c *batch.Column) {
 	}
 	for i, part := range f.parts {
 		part.bind(c.Children[i])
+	}
+}
+
+// makeRoom gives the heaps of the columns room for the texts of a number of rows
+// like those of the batch before.
+func (o *objectShape) makeRoom(rows int) {
+	for _, f := range o.fields {
+		if f.row != nil {
+			f.row.makeRoom(rows)
+		} else if room := f.bytes*rows + wordBytes; f.plain && cap(f.column.Heap) < room {
+			f.column.Heap = make([]byte, 0, room)
+		}
+	}
+}
+
+// measure notes how much text the rows of the batch have.
+func (o *objectShape) measure(rows int) {
+	for _, f := range o.fields {
+		if f.row != nil {
+			f.row.measure(rows)
+		} else {
+			f.bytes = (len(f.column.Heap) + rows) / (rows + 1)
+		}
 	}
 }
 
@@ -227,13 +252,13 @@ func (d *JSONDecoder) empty() []*batch.Column {
 // been cut into its elements by SplitArray before.
 func (d *JSONDecoder) Decode(block []byte, records []batch.View) (*batch.Batch, []Rejected) {
 	b := &batch.Batch{Columns: d.empty()}
-	for i, c := range b.Columns {
+	for _, c := range b.Columns {
 		c.Resize(len(records))
-		if room := d.top.fields[i].bytes*len(records) + wordBytes; d.copies && cap(c.Heap) < room {
-			c.Heap = make([]byte, 0, room)
-		}
 	}
 	d.top.bind(b.Columns)
+	if d.copies {
+		d.top.makeRoom(len(records))
+	}
 	d.unknown = false
 	d.heap = block[:len(block):len(block)]
 	var rejected []Rejected
@@ -245,13 +270,14 @@ func (d *JSONDecoder) Decode(block []byte, records []batch.View) (*batch.Batch, 
 			rejected = append(rejected, Rejected{Record: i, Problem: d.problem(record)})
 		}
 	}
-	for i, c := range b.Columns {
+	for _, c := range b.Columns {
 		c.Resize(b.Rows)
-		if d.copies {
-			d.top.fields[i].bytes = (len(c.Heap) + b.Rows) / (b.Rows + 1)
-		} else {
+		if !d.copies {
 			shareHeap(c, d.heap)
 		}
+	}
+	if d.copies {
+		d.top.measure(b.Rows)
 	}
 	d.block, d.heap = nil, nil
 	return b, rejected
@@ -311,25 +337,9 @@ func (d *JSONDecoder) objectAt(o *objectShape, i, row int) int {
 			f.seen = o.object
 			had++
 		}
-		if i < len(b) && b[i] == '"' {
-			if d.copies && f != nil && f.plain {
-				if end := copyPlain(f.column, row, b, i+1); end > 0 {
-					i = end
-					continue
-				}
-			} else if end := plainEnd(b, i+1); end < len(b) && b[end] == '"' {
-				switch {
-				case f == nil:
-					d.unknown = true
-				case f.plain:
-					f.column.Views[row] = batch.View{Offset: uint32(i + 1), Length: uint32(end - i - 1)}
-					f.column.Nulls.Clear(row)
-				default:
-					d.take(f, token{kind: textToken, start: i + 1, end: end}, row)
-				}
-				i = end + 1
-				continue
-			}
+		if next := d.usual(f, i, row); next > 0 {
+			i = next
+			continue
 		}
 		if f == nil {
 			d.unknown = true
@@ -345,6 +355,49 @@ func (d *JSONDecoder) objectAt(o *objectShape, i, row int) int {
 		d.missingFields(o, row)
 	}
 	return i
+}
+
+// usual reads the values that are most common: texts, short integers and null,
+// right at i. It returns the index behind the value, or 0 when that is for valueAt.
+func (d *JSONDecoder) usual(f *fieldShape, i, row int) int {
+	b := d.block
+	if i >= len(b) {
+		return 0
+	}
+	switch c := b[i]; {
+	case c == '"':
+		if f == nil {
+			d.unknown = true
+			end, _, _ := scanText(b, i+1)
+			return end + 1
+		}
+		if d.copies && f.plain {
+			return copyText(f.column, row, b, i+1)
+		}
+		end := plainEnd(b, i+1)
+		if end == len(b) || b[end] != '"' {
+			return 0
+		}
+		if f.plain {
+			f.column.Views[row] = batch.View{Offset: uint32(i + 1), Length: uint32(end - i - 1)}
+			f.column.Nulls.Clear(row)
+		} else {
+			d.take(f, token{kind: textToken, start: i + 1, end: end}, row)
+		}
+		return end + 1
+	case f != nil && f.whole && c-'0' <= 9:
+		n, next := shortInteger(b, i)
+		if next == 0 || f.typ.Kind == value.Int && n > math.MaxInt32 {
+			return 0
+		}
+		f.column.Ints[row] = n
+		f.column.Nulls.Clear(row)
+		return next
+	case c == 'n' && f != nil && len(b)-i >= 4 && string(b[i:i+4]) == "null":
+		d.null(f, row)
+		return i + 4
+	}
+	return 0
 }
 
 // step passes the gap at i that comes after the value behind from.

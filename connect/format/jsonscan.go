@@ -18,39 +18,80 @@ const (
 // wordBytes is how many bytes are looked at together.
 const wordBytes = 8
 
-// copyPlain makes the text whose first byte after the quote is b[i] that of a
-// row, in the column's own heap, and returns the index behind its closing quote.
-// It returns 0, and has done nothing, when the text has something that plainEnd
-// finds: it is copied while that looks for it.
-func copyPlain(c *batch.Column, row int, b []byte, i int) int {
+// copyText makes the text whose first byte after the quote is b[i] that of a row,
+// in the column's own heap, and returns the index behind its closing quote. It
+// returns 0, and has done nothing, when the text is malformed: it is copied while
+// that is looked for.
+func copyText(c *batch.Column, row int, b []byte, i int) int {
 	start := len(c.Heap)
 	n, room := start, c.Heap[:cap(c.Heap)]
-	for i+wordBytes <= len(b) && n+wordBytes <= len(room) {
-		w := binary.LittleEndian.Uint64(b[i:])
-		binary.LittleEndian.PutUint64(room[n:], w)
-		if found := special(w); found != 0 {
-			more := bits.TrailingZeros64(found) >> 3
-			if b[i+more] != '"' {
-				return 0
+	for {
+		for i+wordBytes <= len(b) && n+wordBytes <= len(room) {
+			w := binary.LittleEndian.Uint64(b[i:])
+			binary.LittleEndian.PutUint64(room[n:], w)
+			found := special(w)
+			if found == 0 {
+				i += wordBytes
+				n += wordBytes
+				continue
 			}
+			more := bits.TrailingZeros64(found) >> 3
+			i += more
 			n += more
-			c.Heap = c.Heap[:n]
+			break
+		}
+		if i == len(b) {
+			return 0
+		}
+		heap := room[:n]
+		switch x := b[i]; {
+		case x == '"':
+			c.Heap = heap
 			c.Views[row] = batch.View{Offset: uint32(start), Length: uint32(n - start)}
 			c.Nulls.Clear(row)
-			return i + more + 1
+			return i + 1
+		case x == '\\':
+			length := escapeLength(b[i:])
+			if length == 0 {
+				return 0
+			}
+			heap = appendUnescaped(heap, b[i:i+length])
+			i += length
+		case x < 0x20:
+			return 0
+		case x < 0x80: // the room or the block ends
+			end := plainEnd(b, i)
+			heap = append(heap, b[i:end]...)
+			i = end
+		default:
+			_, size := utf8.DecodeRune(b[i:])
+			if size == 1 {
+				return 0
+			}
+			heap = append(heap, b[i:i+size]...)
+			i += size
 		}
-		i += wordBytes
-		n += wordBytes
+		n, room = len(heap), heap[:cap(heap)]
 	}
-	end := plainEnd(b, i)
-	if end == len(b) || b[end] != '"' {
-		return 0
-	}
-	c.Heap = append(room[:n], b[i:end]...)
-	c.Views[row] = batch.View{Offset: uint32(start), Length: uint32(len(c.Heap) - start)}
-	c.Nulls.Clear(row)
-	return end + 1
 }
+
+// shortInteger reads the digits at b[i], of which there are few enough for any
+// sum of them to fit, up to what ends a JSON number without fraction. It returns
+// 0 for the index behind them when they are anything else.
+func shortInteger(b []byte, i int) (n int64, next int) {
+	first := i
+	for ; i < len(b) && b[i]-'0' <= 9; i++ {
+		n = n*10 + int64(b[i]-'0')
+	}
+	length := i - first
+	if length == 0 || length > shortDigits || length > 1 && b[first] == '0' || i == len(b) || b[i] != ',' && b[i] != '}' {
+		return 0, 0
+	}
+	return n, i
+}
+
+// shortDigits is how many digits always fit into 64 bits.
+const shortDigits = 18
 
 // special has the high bit set of the first byte of a word that is a quote, a
 // backslash, a control character or not ASCII, and no bits below; 0 says that
