@@ -1,7 +1,6 @@
 package advice_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
