@@ -240,7 +240,7 @@ func (g *Gateway) ask(ctx context.Context, q Question, query *sql.Query, session
 		return err
 	}
 	if work == nil {
-		answer.Stats, err = g.store.Query(ctx, olap.Question{SQL: text, Columns: answer.Columns, RowsMax: q.RowsMax}, func(_ []value.Field, b *batch.Batch) error {
+		answer.Stats, err = g.store.Query(ctx, olap.Question{SQL: text, Columns: answer.Columns, RowsMax: q.RowsMax, Functions: p.functions}, func(_ []value.Field, b *batch.Batch) error {
 			if b.Rows == 0 {
 				return nil
 			}

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -102,7 +104,8 @@ func fill(t *testing.T, store *olap.Store, table *plan.Table) {
 }
 
 // TestAsk runs testdata/ask: "settled N" moves the line to N seconds after noon;
-// "ask" prints the answer, with finality= and params= as arguments.
+// "define" applies a definition; "ask" prints the answer, with finality=, params=,
+// rows= and zone= as arguments.
 func TestAsk(t *testing.T) {
 	g := world(t)
 	datadriven.RunTest(t, "testdata/ask", func(t *testing.T, d *datadriven.TestData) string {
@@ -117,10 +120,17 @@ func TestAsk(t *testing.T) {
 			g.board.Report(progress.Evidence{Table: "events", Applied: applied, Newest: newest, JobState: progress.Running})
 			g.board.Report(progress.Evidence{Table: "minutes", Upstream: []string{"events"}, Applied: applied, Newest: newest, JobState: progress.Running, Window: progress.Windowing{Size: 60_000, Slide: 60_000}})
 			return ""
+		case "define":
+			return define(t, g, d.Input)
 		case "ask":
 			q := Question{SQL: d.Input, Zone: time.UTC}
 			for _, a := range d.CmdArgs {
+				var err error
 				switch a.Key {
+				case "zone":
+					if q.Zone, err = time.LoadLocation(a.Vals[0]); err != nil {
+						t.Fatal(err)
+					}
 				case "rows":
 					if _, err := fmt.Sscan(a.Vals[0], &q.RowsMax); err != nil {
 						t.Fatal(err)
@@ -138,6 +148,22 @@ func TestAsk(t *testing.T) {
 		t.Fatalf("unknown command %s", d.Cmd)
 		return ""
 	})
+}
+
+// define applies a definition; files are those of the test data of plan/wasm.
+func define(t *testing.T, g *Gateway, text string) string {
+	t.Helper()
+	statement, err := parse.Statement(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := bind.Session{Now: noon, ReadFile: func(name string) ([]byte, error) {
+		return os.ReadFile(filepath.Join("../../plan/wasm/testdata", name))
+	}}
+	if _, err := g.catalog.Apply(t.Context(), session, statement); err != nil {
+		t.Fatal(err)
+	}
+	return ""
 }
 
 func ask(t *testing.T, g *Gateway, q Question) string {

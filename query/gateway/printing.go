@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 	"tidemark/sql"
 	"tidemark/sql/dialect"
 	"tidemark/sql/parse"
+	"tidemark/store/olap"
 )
 
 // printing turns one question into DuckDB text. It is the Info that the printer
@@ -30,6 +30,9 @@ type printing struct {
 	fault error       // why the last table could not be printed
 
 	beyond *problem.Problem // the first thing that DuckDB cannot say; nil when it can say all
+
+	functions []olap.Function // of ours that the text calls, by number
+	kernels   []kernel        // which each of them is
 }
 
 // query binds and prints a query.
@@ -37,7 +40,7 @@ func (p *printing) query(q *sql.Query, depth int) (string, *bind.Bound, error) {
 	if depth > viewDepthMax {
 		return "", nil, problem.New(problem.TooLarge, "more than %d views are within each other", viewDepthMax)
 	}
-	bound, err := bind.Query(p.gateway.catalog, p.session, q)
+	bound, err := bind.Query(ownBodies{p.gateway.catalog}, p.session, q)
 	if err != nil {
 		return "", nil, err
 	}
@@ -58,18 +61,6 @@ func (p *printing) query(q *sql.Query, depth int) (string, *bind.Bound, error) {
 func (p *printing) TypeOf(e sql.Expr) (value.Type, bool) {
 	t, ok := p.bound.Types[e]
 	return t, ok
-}
-
-// parameter matches an argument in the templates of the function table.
-var parameter = regexp.MustCompile(`\$(\d+\*?|\*)`)
-
-// Function is the spelling in the function table.
-func (p *printing) Function(call *sql.Call) (string, bool) {
-	f, ok := p.bound.Calls[call]
-	if !ok || f.DuckDB == "" {
-		return "", false
-	}
-	return parameter.ReplaceAllString(f.DuckDB, "{$1}"), true
 }
 
 // Shown is the order that USING and NATURAL have here: the common columns stand

@@ -35,6 +35,7 @@ type hooks interface {
 	nulls(o *sql.OrderItem) string
 	typeText(t value.Type) string
 	name(n sql.Name) string
+	having(s *sql.Select) string // what HAVING asks beside its condition; "" for nothing
 }
 
 // Tidemark prints a statement, query, relation, expression or script part in
@@ -59,6 +60,7 @@ func (tidemark) expr(*printer, sql.Expr) bool         { return false }
 func (tidemark) relation(*printer, sql.Relation) bool { return false }
 func (tidemark) typeText(t value.Type) string         { return typeText(t) }
 func (tidemark) name(n sql.Name) string               { return Quote(n) }
+func (tidemark) having(*sql.Select) string            { return "" }
 
 func (tidemark) nulls(o *sql.OrderItem) string {
 	switch o.Nulls {

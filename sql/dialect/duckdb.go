@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"tidemark/base/problem"
 	"tidemark/base/value"
@@ -30,6 +31,35 @@ type Info interface {
 	// Shown gives the columns that a * stands for where they are others, or in
 	// another order, than in DuckDB; nil leaves it as it is.
 	Shown(star *sql.Star) []sql.Path
+	// Inlined gives the function that a call is of, when it is one with a body in
+	// SQL. The nodes of the body are asked about as those of the tree are.
+	Inlined(call *sql.Call) (f Inlined, ok bool)
+	// Kernel gives the function that DuckDB has been, or will be, told of for a
+	// call of a scalar function. ok is false when there can be none.
+	Kernel(call *sql.Call) (k Kernel, ok bool)
+	// Zone is the zone of times that do not say theirs.
+	Zone() *time.Location
+}
+
+// Inlined is a function with a body in SQL, for one call.
+type Inlined struct {
+	Body       sql.Expr
+	Parameters []value.Field // as the body names them, in the order of the arguments
+	Returns    value.Type
+}
+
+// Kernel is a function of ours that DuckDB calls: its name, a number that it
+// takes first, and which arguments of the call it takes after that.
+type Kernel struct {
+	Name      string
+	Number    int
+	Arguments []KernelArgument
+}
+
+// KernelArgument is an argument of the call and the type that it is passed as.
+type KernelArgument struct {
+	Index int
+	Type  value.Type
 }
 
 // DuckDB prints a bound query as DuckDB SQL with the meaning it has in Flink:
@@ -46,7 +76,10 @@ func DuckDB(q *sql.Query, info Info) (string, error) {
 }
 
 // duckdb says what DuckDB writes differently.
-type duckdb struct{ info Info }
+type duckdb struct {
+	info Info
+	body *inlining // the function whose body is being printed; nil outside of any
+}
 
 func (d *duckdb) name(n sql.Name) string {
 	return `"` + strings.ReplaceAll(n.Text, `"`, `""`) + `"`
@@ -157,6 +190,8 @@ func (d *duckdb) table(p *printer, r *sql.TableRef) bool {
 
 func (d *duckdb) expr(p *printer, e sql.Expr) bool {
 	switch e := e.(type) {
+	case *sql.ColumnRef:
+		return d.parameter(p, e)
 	case *sql.Literal:
 		return d.literal(p, e)
 	case *sql.Interval:
@@ -189,7 +224,7 @@ func (d *duckdb) expr(p *printer, e sql.Expr) bool {
 			return unsupported(p, e, "write LIKE or REGEXP(x, pattern)", "SIMILAR TO is not supported")
 		}
 	case *sql.In:
-		return d.rowIn(p, e)
+		return d.in(p, e)
 	case *sql.Quantified:
 		return d.quantified(p, e)
 	case *sql.Case:
@@ -244,6 +279,9 @@ func (d *duckdb) literal(p *printer, l *sql.Literal) bool {
 // the scale that Flink gives the result. DuckDB divides decimals as doubles, so
 // digits beyond the fifteenth are lost.
 func (d *duckdb) binary(p *printer, e *sql.Binary) bool {
+	if e.Op.Comparison() && d.mixesZones(e.Left, e.Right) {
+		return unsupportedMix(p, e)
+	}
 	switch e.Op {
 	case sql.Divide:
 		t, ok := d.info.TypeOf(e)
@@ -297,6 +335,9 @@ func (d *duckdb) is(p *printer, e *sql.Is) bool {
 
 // between prints SYMMETRIC, which DuckDB does not have.
 func (d *duckdb) between(p *printer, e *sql.Between) bool {
+	if d.mixesZones(e.Operand, e.Low, e.High) {
+		return unsupportedMix(p, e)
+	}
 	if !e.Symmetric {
 		return false
 	}
@@ -315,13 +356,44 @@ func (d *duckdb) between(p *printer, e *sql.Between) bool {
 	return true
 }
 
-// rowIn prints (a, b) IN (query) field by field: DuckDB compares rows as values,
-// in which NULL equals NULL.
-func (d *duckdb) rowIn(p *printer, e *sql.In) bool {
-	row, ok := e.Operand.(*sql.RowValue)
-	if !ok || e.Query == nil || row.Explicit || len(row.Fields) < 2 {
-		return false
+// in prints (a, b) IN … field by field: DuckDB compares rows as values, in which
+// NULL equals NULL.
+func (d *duckdb) in(p *printer, e *sql.In) bool {
+	if d.mixesZones(append([]sql.Expr{e.Operand}, e.List...)...) {
+		return unsupportedMix(p, e)
 	}
+	row, ok := e.Operand.(*sql.RowValue)
+	switch {
+	case !ok || row.Explicit || len(row.Fields) < 2:
+		return false
+	case e.Query != nil:
+		d.rowInQuery(p, e, row)
+		return true
+	}
+	return d.rowInList(p, e, row)
+}
+
+func (d *duckdb) rowInList(p *printer, e *sql.In, row *sql.RowValue) bool {
+	for _, v := range e.List {
+		if of, ok := v.(*sql.RowValue); !ok || len(of.Fields) != len(row.Fields) {
+			return unsupported(p, v, "write a row: (1, 2)", "IN with this value is not supported")
+		}
+	}
+	p.write(when(e.Not, "(NOT "), "(")
+	for i, v := range e.List {
+		p.write(when(i > 0, " OR "))
+		for k, field := range v.(*sql.RowValue).Fields {
+			p.write(when(k > 0, " AND "))
+			p.operand(row.Fields[k], sql.ComparePrecedence+1)
+			p.write(" = ")
+			p.operand(field, sql.ComparePrecedence+1)
+		}
+	}
+	p.write(")", when(e.Not, ")"))
+	return true
+}
+
+func (d *duckdb) rowInQuery(p *printer, e *sql.In, row *sql.RowValue) {
 	match := func() {
 		for i, field := range row.Fields {
 			p.write(when(i > 0, " AND "))
@@ -338,7 +410,6 @@ func (d *duckdb) rowIn(p *printer, e *sql.In) bool {
 	p.write(" AS \"$in\"(")
 	p.commas(len(row.Fields), func(i int) { p.write("\"$", strconv.Itoa(i+1), "\"") })
 	p.write("))", when(e.Not, ")"))
-	return true
 }
 
 // quantified prints a comparison with a list as single comparisons.
@@ -382,52 +453,6 @@ func (d *duckdb) caseWhen(p *printer, e *sql.Case) bool {
 	}
 	p.caseWhen(&split)
 	return true
-}
-
-// cast prints conversions so that their results are Flink's: fractions are cut
-// off, booleans are in capitals, times show their declared digits, a decimal
-// that does not fit is NULL.
-func (d *duckdb) cast(p *printer, e *sql.Cast) {
-	from, known := d.info.TypeOf(e.Operand)
-	to := e.Type.Type
-	try := e.Try || to.Kind == value.Decimal && known && from.IsNumeric()
-	before, behind := "", ""
-	switch {
-	case !known:
-	case to.IsInteger() && (from.IsApproximate() || from.Kind == value.Decimal):
-		before, behind = "trunc(", ")"
-	case to.IsText() && from.Kind == value.Timestamp && from.Precision <= 6:
-		before, behind = "strftime(", ", '"+timeFormat(from.Precision)+"')"
-	case to.IsText() && from.Kind == value.TimestampLTZ && from.Precision <= 6:
-		before, behind = "strftime(CAST(", " AS TIMESTAMP), '"+timeFormat(from.Precision)+"')"
-	case to.IsText() && from.Kind == value.Boolean:
-		before, behind = "upper(CAST(", " AS VARCHAR))"
-	case to.IsText() && from.IsBytes():
-		before, behind = "decode(", ")"
-	case to.IsBytes() && from.IsText():
-		before, behind = "encode(", ")"
-	}
-	open, end := "", ""
-	switch {
-	case to.Kind == value.Varchar && to.Precision < value.MaxLength:
-		open, end = "left(", ", "+strconv.Itoa(to.Precision)+")"
-	case to.Kind == value.Char:
-		open, end = "rpad(", ", "+strconv.Itoa(to.Precision)+", ' ')"
-	}
-	p.write(open, when(try, "TRY_"), "CAST(", before)
-	p.expression(e.Operand)
-	p.write(behind, " AS ", d.typeText(to), ")", end)
-}
-
-// timeFormat gives the strftime format of a timestamp with so many digits.
-func timeFormat(precision int) string {
-	switch {
-	case precision == 0:
-		return "%Y-%m-%d %H:%M:%S"
-	case precision <= 3:
-		return "%Y-%m-%d %H:%M:%S.%g"
-	}
-	return "%Y-%m-%d %H:%M:%S.%f"
 }
 
 // row prints a row with the names that its type has.

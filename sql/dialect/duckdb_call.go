@@ -22,16 +22,46 @@ var bareInDuckDB = map[string]string{
 	"LOCALTIMESTAMP": "CAST(now() AS TIMESTAMP)", "LOCALTIME": "CAST(CAST(now() AS TIMESTAMP) AS TIME)", "CURRENT_TIME": "CAST(CAST(now() AS TIMESTAMP) AS TIME)",
 }
 
-// call prints a call: as the info says, by a form of its own, or under the same
-// name.
+// call prints a call: as its body, as the info says, by a form of its own, under
+// the same name, or as one of a function of ours.
 func (d *duckdb) call(p *printer, c *sql.Call) bool {
-	if template, ok := d.info.Function(c); ok {
-		d.fill(p, c, template)
+	if f, ok := d.info.Inlined(c); ok {
+		d.inlined(p, c, f)
 		return true
 	}
+	if d.dependsOnZone(c) {
+		if k, ok := d.info.Kernel(c); ok {
+			d.kernel(p, c, k)
+			return true
+		}
+	}
+	if d.spelled(p, c) {
+		return true
+	}
+	if k, ok := d.info.Kernel(c); ok {
+		d.kernel(p, c, k)
+		return true
+	}
+	return unsupported(p, c, asJob, "the function %s is not supported", c.Name.Last().Text)
+}
+
+// spelled prints a call that DuckDB has a spelling for.
+func (d *duckdb) spelled(p *printer, c *sql.Call) bool {
 	function := c.Function()
 	if len(c.Name) > 1 {
 		function = ""
+	}
+	t, typed := d.info.TypeOf(c)
+	switch {
+	case isMoment(function) && typed && !t.IsApproximate():
+		return false // of exact numbers they are exact, with digits cut off
+	case function == "CARDINALITY" && len(c.Args) == 1 && d.kindOf(c.Args[0]) == value.Map:
+		d.fill(p, c, "cardinality({1})")
+		return true
+	}
+	if template, ok := d.info.Function(c); ok {
+		d.fill(p, c, template)
+		return true
 	}
 	if bare, ok := bareInDuckDB[function]; ok && len(c.Args) == 0 {
 		p.write(bare)
@@ -41,7 +71,6 @@ func (d *duckdb) call(p *printer, c *sql.Call) bool {
 		d.fill(p, c, name+"({*})")
 		return true
 	}
-	t, typed := d.info.TypeOf(c)
 	switch function {
 	case "SUM":
 		if typed && (t.IsInteger() || t.Kind == value.Decimal) {
@@ -73,7 +102,7 @@ func (d *duckdb) call(p *printer, c *sql.Call) bool {
 		d.fill(p, c, template)
 		return true
 	}
-	return unsupported(p, c, asJob, "the function %s is not supported", c.Name.Last().Text)
+	return false
 }
 
 // specialForm gives the template of functions with a syntax of their own.
@@ -147,12 +176,15 @@ func (d *duckdb) fill(p *printer, c *sql.Call, template string) {
 		if open < 0 || end <= open {
 			break
 		}
-		slot := template[open+1 : end]
+		slot, rest := strings.CutSuffix(template[open+1:end], "*")
 		n, err := strconv.Atoi(slot)
 		switch {
-		case slot == "*":
+		case rest && slot == "":
 			p.write(template[:open])
 			d.allArguments(p, c)
+		case rest && err == nil && n >= 1 && n <= len(c.Args):
+			p.write(template[:open])
+			p.expressions(c.Args[n-1:])
 		case err == nil && n >= 1 && n <= len(c.Args):
 			p.write(template[:open])
 			d.slot(p, c.Args[n-1], template[:open], template[end+1:])

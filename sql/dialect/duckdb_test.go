@@ -3,6 +3,7 @@ package dialect_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/datadriven"
 
@@ -14,7 +15,7 @@ import (
 )
 
 // lettersInfo answers from names: the first letter of a column is its type.
-type lettersInfo struct{}
+type lettersInfo struct{ zone *time.Location }
 
 var letterTypes = map[byte]value.Type{
 	'i': value.IntType, 'l': value.BigIntType, 'd': value.DoubleType, 'n': value.DecimalOf(10, 2), 's': value.StringType,
@@ -75,13 +76,40 @@ func (lettersInfo) Table(path sql.Path) (string, bool) {
 
 func (lettersInfo) Shown(*sql.Star) []sql.Path { return nil }
 
+// Inlined knows TWICE(x) and NESTED(x, y).
+func (lettersInfo) Inlined(c *sql.Call) (f dialect.Inlined, ok bool) {
+	bodies := map[string]string{"TWICE": "l * 2", "NESTED": "TWICE(l + s) - l"}
+	body, ok := bodies[c.Function()]
+	if !ok {
+		return f, false
+	}
+	f.Body, _ = parse.Expr(body)
+	f.Parameters = []value.Field{{Name: "l", Type: value.BigIntType}, {Name: "s", Type: value.StringType}}[:len(c.Args)]
+	f.Returns = value.BigIntType
+	return f, true
+}
+
+// Kernel knows OURS, of its second argument.
+func (lettersInfo) Kernel(c *sql.Call) (dialect.Kernel, bool) {
+	ours := dialect.Kernel{Name: "OURS(STRING) → STRING", Number: 3, Arguments: []dialect.KernelArgument{{Index: 1, Type: value.StringType}}}
+	return ours, c.Function() == "OURS"
+}
+
+func (in lettersInfo) Zone() *time.Location { return in.zone }
+
 func TestDuckDB(t *testing.T) {
 	datadriven.RunTest(t, "testdata/duckdb/questions", func(t *testing.T, d *datadriven.TestData) string {
 		q, err := parse.Query(d.Input)
 		if err != nil {
 			t.Fatalf("%s: %v", d.Pos, err)
 		}
-		text, err := dialect.DuckDB(q, lettersInfo{})
+		var info lettersInfo
+		for _, a := range d.CmdArgs {
+			if info.zone, err = time.LoadLocation(a.Vals[0]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		text, err := dialect.DuckDB(q, info)
 		return outcome(t, d, text, err)
 	})
 }

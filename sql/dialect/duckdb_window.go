@@ -59,14 +59,16 @@ func (d *duckdb) windows(p *printer, r *sql.TableFunction, w *windowFunction) bo
 	}
 	zoned := timeType.Kind == value.TimestampLTZ
 	if zoned {
-		local = "CAST(" + time + " AS TIMESTAMP)"
+		before, behind := d.local()
+		local = before + time + behind
 	}
 	p.write("(")
 	p.indented(func() {
 		p.line()
 		last := "window_end - INTERVAL '1 millisecond'"
 		if zoned {
-			last = "CAST(" + last + " AS TIMESTAMPTZ)"
+			before, behind := d.instant()
+			last = before + last + behind
 		}
 		p.write("SELECT *, ", last, " AS window_time FROM (")
 		p.indented(func() {

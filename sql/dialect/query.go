@@ -133,10 +133,7 @@ func (p *printer) selectBody(s *sql.Select) {
 		p.clause(s, sql.GroupByClause, "GROUP BY"+when(s.GroupBy.Distinct, " DISTINCT"))
 		p.items(len(s.GroupBy.Elements), nil, func(i int) { p.groupElement(s.GroupBy.Elements[i]) })
 	}
-	if s.Having != nil {
-		p.clause(s, sql.HavingClause, "HAVING")
-		p.condition(s.Having)
-	}
+	p.having(s)
 	if len(s.Windows) > 0 {
 		p.clause(s, sql.WindowClause, "WINDOW")
 		p.items(len(s.Windows), nil, func(i int) {
@@ -147,6 +144,21 @@ func (p *printer) selectBody(s *sql.Select) {
 	if s.Qualify != nil {
 		p.clause(s, sql.QualifyClause, "QUALIFY")
 		p.condition(s.Qualify)
+	}
+}
+
+func (p *printer) having(s *sql.Select) {
+	switch more := p.hooks.having(s); {
+	case more != "":
+		p.clause(s, sql.HavingClause, "HAVING "+more)
+		if s.Having != nil {
+			p.write(" AND (")
+			p.expression(s.Having)
+			p.write(")")
+		}
+	case s.Having != nil:
+		p.clause(s, sql.HavingClause, "HAVING")
+		p.condition(s.Having)
 	}
 }
 

@@ -63,6 +63,7 @@ type Store struct {
 	admission chan struct{} // a token for each running question
 	waiting   chan struct{} // a token for each running or waiting question
 	damage    *Damage
+	functions functions
 
 	mu struct {
 		sync.Mutex
@@ -135,6 +136,7 @@ func open(ctx context.Context, path string, options Options) (*Store, error) {
 		waiting:   make(chan struct{}, running*(1+waitingPerRunning)),
 	}
 	s.mu.writers = map[string]*Writer{}
+	s.functions.known = map[string]bool{}
 	s.readers.SetMaxOpenConns(running + 1)
 	s.readers.SetMaxIdleConns(running + 1)
 	if err := s.prepare(ctx, options); err != nil {

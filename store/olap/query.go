@@ -22,6 +22,8 @@ type Question struct {
 	Args    []any         // for $1, $2 …
 	Columns []value.Field // what the answer is to be; nil to take DuckDB's types
 	RowsMax int           // stop after so many rows; 0 for no limit
+
+	Functions []Function // that SQL calls
 }
 
 // Stats tells what answering took.
@@ -80,14 +82,23 @@ func (s *Store) answer(ctx context.Context, q Question, stats *Stats, each func(
 		return s.explain(ctx, err)
 	}
 	defer conn.Close()
-	return s.explain(ctx, conn.Raw(func(c any) error {
+	if err := s.functions.tell(conn, q.Functions); err != nil {
+		return s.explain(ctx, err)
+	}
+	running := &calls{functions: q.Functions}
+	ctx = context.WithValue(ctx, callsKey{}, running)
+	err = conn.Raw(func(c any) error {
 		rows, err := c.(driver.QueryerContext).QueryContext(ctx, q.SQL, arguments(q.Args))
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
 		return pass(q, rows, stats, each)
-	}))
+	})
+	if fault := running.fault(); err != nil && fault != nil {
+		return fault
+	}
+	return s.explain(ctx, err)
 }
 
 // arguments are the values of $1, $2 … as the driver takes them.
@@ -192,8 +203,9 @@ func (s *Store) explain(ctx context.Context, err error) error {
 		return problem.New(problem.InvalidValue, "%s", text)
 	case duckdb.ErrorTypeOutOfMemory:
 		return problem.New(problem.TooLarge, "the question needs more memory than it may have").WithHint("group by fewer values or ask for a shorter time")
-	case duckdb.ErrorTypeNotImplemented:
-		return problem.New(problem.Unsupported, "DuckDB cannot answer this: %s", strings.TrimPrefix(text, "Not implemented Error: ")).
+	case duckdb.ErrorTypeNotImplemented, duckdb.ErrorTypeBinder:
+		_, reason, _ := strings.Cut(text, ": ")
+		return problem.New(problem.Unsupported, "DuckDB cannot answer this: %s", reason).
 			WithHint("ask for it in a materialized table, which the engine computes")
 	case duckdb.ErrorTypeCatalog:
 		return problem.New(problem.Conflict, "%s", text).WithHint("the table may have just been dropped; ask again").Retryable()
