@@ -2,7 +2,8 @@
 //
 // It is not where operators hold their state while they run (that is memory,
 // and a thousand times quicker): it takes their changes once per epoch and
-// gives them back at a start. It knows nothing of rows but how to store a batch.
+// gives them back at a start. What does not fit in memory meanwhile goes to a
+// Spill, which no start reads. It knows nothing of rows but how to store a batch.
 //
 // Flow: Open → Newest and Load, when a job starts → Commit for every epoch →
 // Trim when the sinks have taken an epoch's output.
@@ -258,6 +259,9 @@ func (s saved) Each(w engine.Worker, f func(group engine.KeyGroup, key, val []by
 		}
 		key := iter.Key()
 		if err := f(engine.KeyGroup(binary.BigEndian.Uint16(key[3:])), key[head:], val); err != nil {
+			if p := (*problem.Problem)(nil); errors.As(err, &p) {
+				return err // not of the bytes: no room to hold them, for one
+			}
 			return damaged(fmt.Sprintf("the state of operator %d", s.operator), err)
 		}
 	}
