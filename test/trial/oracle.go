@@ -29,7 +29,14 @@ func NewOracle(t testing.TB, w *World) *Oracle {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	return &Oracle{World: w, store: store, gateway: gateway.New(w.Catalog, store, progress.NewBoard()), filled: -1}
+	o := &Oracle{store: store}
+	o.Turn(w)
+	return o
+}
+
+// Turn makes this the oracle of another world, with tables of the same names.
+func (o *Oracle) Turn(w *World) {
+	o.World, o.gateway, o.filled = w, gateway.New(w.Catalog, o.store, progress.NewBoard()), -1
 }
 
 // ExpandTables makes views of materialized tables: nothing stores them here.
