@@ -50,7 +50,11 @@ browser: ## the page in a real browser (needs Chromium)
 
 flinkdiff: build ## random statements here and on a real Flink, which it brings up (N=300 SEED=…)
 	test/conformance/run --cases test/flinkdiff/found $(BIN)
+ifdef FLINK_ABSENT
+	@echo "SKIPPED: random statements on a real Flink: $(FLINK_ABSENT)"
+else
 	$(GO) run ./test/flinkdiff -n $(or $(N),300) $(if $(SEED),-seed $(SEED)) $(BIN)
+endif
 
 test-peers: build browser crash flinkdiff ## tests with other programs: browser, killed processes, Flink
 
