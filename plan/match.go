@@ -17,8 +17,9 @@ import (
 // A match gives one row, of the partition's columns and the measures; or, with
 // AllRows, a row for each of its rows: the partition's columns, those it is
 // ordered by, the measures as they are with this row, and the other columns of
-// the input. In streaming mode Order begins with an ascending time attribute, rows are matched
-// when the watermark has passed them, and matches are never taken back.
+// the input. In streaming mode Order begins with an ascending time attribute,
+// rows are matched when the watermark has passed them, and matches are never
+// taken back.
 //
 // Conditions and measures are expressions over Reads, not over the input: column
 // i of theirs is what Reads[i] finds in the match so far.
@@ -37,8 +38,8 @@ type Match struct {
 }
 
 // PatternPart is a variable of a pattern with its quantifier, in one of its
-// places; its condition is the same in all. A part that is
-// not Reluctant takes every row that it can and gives none back.
+// places; its condition is the same in all. A part that is not Reluctant takes
+// every row that it can and gives none back.
 type PatternPart struct {
 	Variable  string
 	Condition Expr // over Reads, where the row in question is the last of the match; nil for all rows

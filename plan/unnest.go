@@ -8,8 +8,9 @@ var unnestedOrdinal = value.IntType.Required()
 // Unnest gives every row of the input once for each element of Collection, an
 // ARRAY or MAP computed from it, with the element in further columns: the fields
 // of a ROW, key and value of a MAP, the element otherwise. ROWs that are NULL are
-// left out, as Flink does, and elements for which Condition is not true. Outer keeps rows that have no element
-// then, or whose collection is NULL, beside NULLs.
+// left out, as Flink does, and elements for which Condition is not true. Outer
+// keeps rows that have no element then, or whose collection is NULL, beside
+// NULLs.
 type Unnest struct {
 	Input      Node
 	Collection Expr

@@ -122,8 +122,8 @@ const (
 // SkipKind says where matching goes on.
 type SkipKind uint8
 
-// The kinds; SkipDefault is not written and means SKIP TO NEXT ROW in the
-// standard, SKIP PAST LAST ROW in Flink.
+// The kinds; SkipDefault is not written and means SKIP TO NEXT ROW in Flink, but
+// SKIP PAST LAST ROW in the standard.
 const (
 	SkipDefault SkipKind = iota
 	SkipToNextRow

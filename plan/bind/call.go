@@ -36,7 +36,7 @@ func (b *binder) call(c *sql.Call, s *scope) plan.Expr {
 	case "GROUPING", "GROUPING_ID":
 		return b.groupingID(c, s)
 	case "TUMBLE", "HOP", "CUMULATE", "SESSION":
-		b.wrong(c.Pos(), problem.InvalidQuery, "write FROM TABLE("+usages["TUMBLE"]+")", "the window %s is not allowed in %s", name, s.clause)
+		b.wrong(c.Pos(), problem.InvalidQuery, "write FROM TABLE("+usages[name]+")", "the window %s is not allowed in %s", name, s.clause)
 		return nil
 	}
 	f, ok := function.Lookup(name)
@@ -171,7 +171,7 @@ var conditionals = map[string]func(b *binder, pos problem.Position, f *plan.Func
 }
 
 // firstPresent is COALESCE: the first argument that is not NULL. When what
-// comes later is at hand anyway, it stays a call.
+// stands behind it is at hand anyway, it stays a call.
 func firstPresent(b *binder, pos problem.Position, f *plan.Function, args []plan.Expr) plan.Expr {
 	atHand := true
 	for _, arg := range args[min(1, len(args)):] {

@@ -132,7 +132,7 @@ func namePosition(rel sql.Relation) problem.Position {
 	if alias == nil {
 		return rel.Pos()
 	}
-	return alias.Pos()
+	return alias.Name.Pos()
 }
 
 // joinOn is the condition of a join while it is bound.

@@ -1,18 +1,24 @@
 package bind
 
 import (
+	"tidemark/base/problem"
 	"tidemark/plan"
 	"tidemark/sql"
 )
 
 // lateral binds a join with LATERAL (query): the query is asked for every row of
-// the left. Every left row that it has rows for, or all in a LEFT JOIN, are in
-// the result; a query that always has a row, such as SELECT COUNT(*), has one for
+// the left. Left rows that it has no rows for are not in the result, unless of a
+// LEFT JOIN; a query that always has a row, such as SELECT COUNT(*), has one for
 // left rows without a match too.
 func (b *binder) lateral(j *sql.Join, right *sql.Derived, left rows, around *scope) rows {
 	kind := joinKinds[j.Kind]
-	if kind == plan.RightJoin || kind == plan.FullJoin || j.Natural || len(j.Using) > 0 {
-		b.unsupported(j.Right.Pos(), string(j.Kind)+" with LATERAL and such a condition", "write CROSS JOIN LATERAL (…), or LEFT JOIN LATERAL (…) ON …")
+	switch {
+	case kind.KeepsRight():
+		b.wrong(j.Right.Pos(), problem.InvalidQuery, "write CROSS JOIN LATERAL (…), or LEFT JOIN LATERAL (…) ON TRUE to keep rows that it has nothing for",
+			"%s with LATERAL has no meaning: its rows belong to a row of the left", j.Kind)
+		return rows{}
+	case j.Natural || len(j.Using) > 0:
+		b.unsupported(j.Right.Pos(), "LATERAL with USING or NATURAL", "write ON and a condition")
 		return rows{}
 	}
 	s := &scope{outer: around, level: &level{}, relations: left.relations, clause: "LATERAL"}

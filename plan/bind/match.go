@@ -15,7 +15,9 @@ import (
 // automaton has a state for each.
 const matchRowsMax = 4096
 
-// matchRecognize binds MATCH_RECOGNIZE over a relation: Flink's subset of it.
+// matchRecognize binds MATCH_RECOGNIZE over a relation: Flink's subset of it,
+// and beyond that ALL ROWS PER MATCH, SUBSET, CLASSIFIER, FINAL, variables in
+// several places and groups that repeat a fixed number of times.
 func (b *binder) matchRecognize(m *sql.MatchRecognize, outer *scope) plan.Node {
 	before := len(b.found)
 	input, rows := b.relation(m.Input, outer)
@@ -49,7 +51,7 @@ func (b *binder) matchRecognize(m *sql.MatchRecognize, outer *scope) plan.Node {
 	return n
 }
 
-// refuseMatchClauses reports what Flink's subset does not have.
+// refuseMatchClauses reports the clauses that are not built.
 func (b *binder) refuseMatchClauses(m *sql.MatchRecognize) {
 	if m.Rows == sql.AllRowsWithUnmatched {
 		b.unsupported(m.Pos(), string(m.Rows), "ALL ROWS PER MATCH shows the rows of matches")
@@ -155,7 +157,7 @@ func (b *binder) patternParts(p sql.Pattern, parts *[]plan.PatternPart) bool {
 	case *sql.PatternPermute:
 		b.unsupported(p.Pos(), "PERMUTE", "write the orders out, each as a match of its own, and UNION ALL them")
 	case *sql.PatternExclusion:
-		b.unsupported(p.Pos(), "an exclusion {- -}", "ONE ROW PER MATCH shows no rows that could be left out")
+		b.unsupported(p.Pos(), "an exclusion {- -}", "show ALL ROWS PER MATCH with CLASSIFIER() AS variable, and filter by it around the match")
 	case *sql.PatternAnchor:
 		b.unsupported(p.Pos(), "an anchor (^ or $)", "a stream has no end, and its beginning is forgotten")
 	case *sql.PatternEmpty:
@@ -178,7 +180,8 @@ func (b *binder) patternPart(v *sql.PatternVariable, part plan.PatternPart, part
 	return true
 }
 
-// checkPattern refuses what Flink refuses.
+// checkPattern refuses patterns that Flink refuses, for its reasons: it must be
+// known which row a match begins with and which one it ends with.
 func (b *binder) checkPattern(pos problem.Position, parts []plan.PatternPart) {
 	needsRow := false
 	for i, p := range parts {

@@ -33,8 +33,7 @@ type relation struct {
 	merged  []plan.Expr // what the columns are, over the input; nil where they are a run of it
 }
 
-// in is the same scope for another clause, without aggregates and
-// OVER.
+// in is the same scope for another clause, without aggregates and OVER.
 func (s *scope) in(clause string) *scope {
 	c := *s
 	c.clause, c.grouping, c.over = clause, nil, nil
@@ -195,8 +194,11 @@ func (b *binder) unknownColumn(ref *sql.ColumnRef, s *scope) {
 				"table %s has no column %s", r.name, ref.Path[1].Text)
 			return
 		}
-		b.wrong(ref.Pos(), problem.UnknownColumn, didYouMean(ref.Path[0].Text, s.relationNames(), "tables here are "+listed(s.relationNames())),
-			"no table or column %s here", ref.Path[0].Text)
+		otherwise := "add the table to FROM; a subquery in FROM sees the tables before it with LATERAL only"
+		if names := s.relationNames(); len(names) > 0 {
+			otherwise = "tables here are " + listed(names)
+		}
+		b.wrong(ref.Pos(), problem.UnknownColumn, didYouMean(ref.Path[0].Text, s.relationNames(), otherwise), "no table or column %s here", ref.Path[0].Text)
 		return
 	}
 	for _, it := range s.selected {

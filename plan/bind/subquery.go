@@ -51,7 +51,7 @@ func (q *subquery) lifted(f func(plan.Expr) plan.Expr) *subquery {
 // subqueryRows binds the query of a subquery in an expression.
 func (b *binder) subqueryRows(pos problem.Position, q *sql.Query, s *scope) plan.Node {
 	if s.level == nil {
-		b.unsupported(pos, "a subquery in "+s.clause, "a query can use one in WHERE, SELECT, GROUP BY, HAVING and ORDER BY")
+		b.unsupported(pos, "a subquery in "+s.clause, "compute it in a column of a subquery in FROM; a query can use one in ON, WHERE, SELECT, GROUP BY, HAVING, QUALIFY and ORDER BY")
 		return nil
 	}
 	return b.table(q, s)
