@@ -22,11 +22,15 @@ import (
 // and the row, its key first → length of the key, count of equal rows, number of
 // partners. Where no condition decides, partners are not counted by row: they
 // are all rows of the other side with the key.
+//
+// State that is more than Environment.Memory goes to files while the join runs
+// (joinSpill). The order of rows in batch mode is then another one.
 type Join struct {
 	env     Environment
 	node    *plan.Join
 	pairing *pairing
 	sides   [2]*joinSide
+	spill   *joinSpill // nil when everything is in memory
 	now     engine.Watermark
 
 	encoded joinRows
@@ -43,6 +47,7 @@ func NewJoin(env Environment, n *plan.Join) (*Join, error) {
 	inputs := joinInputs(left, right, n.Keys)
 	j := &Join{env: env, node: n, pairing: p, now: batch.NoMark}
 	j.sides = [2]*joinSide{newJoinSide('l', inputs[0]), newJoinSide('r', inputs[1])}
+	j.spill = newJoinSpill(env, &j.sides)
 	j.run.join = j
 	return j, nil
 }
@@ -50,11 +55,39 @@ func NewJoin(env Environment, n *plan.Join) (*Join, error) {
 // Process shows what the rows change and takes them in.
 func (j *Join) Process(port int, rows *batch.Batch, emit engine.Emit) error {
 	rows = rows.Compact()
-	own := j.sides[port]
-	own.input.encode(&j.encoded, rows)
+	j.sides[port].input.encode(&j.encoded, rows)
+	if j.spill == nil {
+		return j.take(port, rows, emit)
+	}
+	all := j.encoded
+	defer func() { j.encoded = all }()
+	for start := 0; start < rows.Rows; {
+		end, err := j.spill.bring(&all, start)
+		if err != nil {
+			return err
+		}
+		if end > start {
+			j.encoded = all.part(start, end)
+			if err := j.take(port, partOf(rows, start, end), emit); err != nil {
+				return err
+			}
+		}
+		if end < rows.Rows {
+			if err := j.spill.evict(); err != nil {
+				return err
+			}
+		}
+		start = end
+	}
+	return nil
+}
+
+// take joins a batch, or in batch mode keeps it. Its stored form is in encoded.
+func (j *Join) take(port int, rows *batch.Batch, emit engine.Emit) error {
 	if j.env.Context.Streaming {
 		return j.run.batch(port, rows, emit)
 	}
+	own := j.sides[port]
 	for i := range rows.Rows {
 		key, row := j.encoded.key(i), j.encoded.row(i)
 		switch {
@@ -71,7 +104,7 @@ func (j *Join) Process(port int, rows *batch.Batch, emit engine.Emit) error {
 // batch mode.
 func (j *Join) Advance(w engine.Watermark, emit engine.Emit) error {
 	if w == batch.Final && !j.env.Context.Streaming {
-		if err := j.run.whole(emit); err != nil {
+		if err := j.showAll(emit); err != nil {
 			return err
 		}
 	}
@@ -79,11 +112,22 @@ func (j *Join) Advance(w engine.Watermark, emit engine.Emit) error {
 	return nil
 }
 
+// showAll shows the result of batch mode.
+func (j *Join) showAll(emit engine.Emit) error {
+	if j.spill == nil || !j.spill.spilled {
+		return j.run.whole(emit)
+	}
+	return j.spill.shares(func() error { return j.run.whole(emit) })
+}
+
 // Flush has nothing to show: all changes were shown at once.
 func (j *Join) Flush(engine.Emit) error { return nil }
 
 // Save writes the rows that came and went.
 func (j *Join) Save(to engine.Changes) error {
+	if j.spill != nil {
+		j.spill.unsaved.moveTo(to)
+	}
 	for _, s := range j.sides {
 		s.save(to)
 	}
@@ -91,7 +135,12 @@ func (j *Join) Save(to engine.Changes) error {
 }
 
 // Load reads the rows of this worker.
-func (j *Join) Load(from engine.Saved) error { return loadSides(j.sides, j.env.Worker, from) }
+func (j *Join) Load(from engine.Saved) error {
+	if j.spill != nil {
+		return j.spill.load(j.env.Worker, from)
+	}
+	return eachSaved(j.sides, j.env.Worker, from, (*joinSide).load)
+}
 
 // joinRun takes the rows of one batch, in order, past the rows of the other
 // side. Pairs are collected over many rows, so that the condition is evaluated

@@ -175,11 +175,10 @@ func (s *joinSide) save(to engine.Changes) {
 
 // load takes a row that save wrote.
 func (s *joinSide) load(row, val []byte) error {
-	length, used := binary.Uvarint(val)
-	if used <= 0 || length > uint64(len(row)) {
-		return errors.New("the length of a key is damaged")
+	length, val, err := keyLength(row, val)
+	if err != nil {
+		return err
 	}
-	val = val[used:]
 	count, used := binary.Varint(val)
 	if used <= 0 || count <= 0 {
 		return errors.New("the count of a row is damaged")
@@ -194,12 +193,21 @@ func (s *joinSide) load(row, val []byte) error {
 	return nil
 }
 
-// loadSides reads the rows of both sides.
-func loadSides(sides [2]*joinSide, worker engine.Worker, from engine.Saved) error {
+// keyLength cuts the length of the key of a row off what save wrote of it.
+func keyLength(row, val []byte) (length uint64, rest []byte, err error) {
+	length, used := binary.Uvarint(val)
+	if used <= 0 || length > uint64(len(row)) {
+		return 0, nil, errors.New("the length of a key is damaged")
+	}
+	return length, val[used:], nil
+}
+
+// eachSaved calls load with the stored rows of both sides.
+func eachSaved(sides [2]*joinSide, worker engine.Worker, from engine.Saved, load func(s *joinSide, row, val []byte) error) error {
 	err := from.Each(worker, func(_ engine.KeyGroup, key, val []byte) error {
 		for _, s := range sides {
 			if len(key) > 0 && key[0] == s.name {
-				return s.load(key[1:], val)
+				return load(s, key[1:], val)
 			}
 		}
 		return fmt.Errorf("a row of an unknown side in %d bytes", len(key))

@@ -36,6 +36,7 @@ import (
 	"tidemark/base/problem"
 	"tidemark/base/value"
 	"tidemark/engine"
+	"tidemark/engine/state"
 	"tidemark/plan"
 )
 
@@ -51,6 +52,12 @@ type Environment struct {
 	// Dropped is told how many rows came too late, whatever becomes of them.
 	Late    func(*batch.Batch) error
 	Dropped func(rows int)
+	// Memory is how many bytes of state an operator that can spill may hold; 0
+	// for no limit. What is more it writes to Spill. Saves says that Save will be
+	// called, so that it has to remember what to write then.
+	Memory int64
+	Spill  *state.Spill
+	Saves  bool
 }
 
 // accumulating is the context in which an aggregation's states are made.
