@@ -241,6 +241,21 @@ func (c *Column) Set(n int, from *Column, i int) {
 	}
 }
 
+// Scatter overwrites the given rows, which must exist, with copies of those of
+// from, one after another. It is the reverse of Gather.
+func (c *Column) Scatter(rows []uint16, from *Column) {
+	if c.Type.Class() != value.Ints || from.Nulls != nil {
+		for i, r := range rows {
+			c.Set(int(r), from, i)
+		}
+		return
+	}
+	for i, r := range rows {
+		c.Ints[r] = from.Ints[i]
+		c.Nulls.Clear(int(r))
+	}
+}
+
 // AppendNull adds a NULL row.
 func (c *Column) AppendNull() {
 	n := c.Len()

@@ -89,6 +89,15 @@ func schema(r connect.Request) []connect.Column {
 	return r.Columns
 }
 
+// SkipFields notes which fields need not be decoded.
+func (s *source) SkipFields(unread [][]bool) {
+	for i, p := range s.parts {
+		if p.decoded >= 0 {
+			s.columns[p.decoded].Unread = unread[i]
+		}
+	}
+}
+
 // Bounded is true: the files that there are at the start are read.
 func (s *source) Bounded() bool { return true }
 

@@ -47,6 +47,9 @@ type Column struct {
 	Name     string
 	Type     value.Type
 	Position int // among the physical columns of the table, from 0; used by formats without names
+	// Unread has true for each field of a ROW that need not be decoded; nil when
+	// all are read. A decoder may put a column without data in its place.
+	Unread []bool
 }
 
 // Decoder reads records of one format into columns. It is used by one goroutine

@@ -135,6 +135,7 @@ type gap struct {
 type fieldShape struct {
 	path   string // for messages: geo.at.lat
 	typ    value.Type
+	place  int // among the columns of the object
 	column *batch.Column
 	seen   int           // the last object that had it
 	plain  bool          // a text column: JSON strings go in as they are
@@ -150,13 +151,25 @@ func NewJSONDecoder(columns []Column, options JSONOptions) *JSONDecoder {
 	for i, c := range columns {
 		fields[i] = value.Field{Name: c.Name, Type: c.Type}
 	}
-	return &JSONDecoder{options: options, columns: columns, top: newObjectShape("", fields)}
+	d := &JSONDecoder{options: options, columns: columns, top: newObjectShape("", fields, nil)}
+	for i, c := range columns {
+		if c.Unread != nil {
+			d.top.fields[i].row = newObjectShape(c.Name+".", c.Type.Fields, c.Unread)
+		}
+	}
+	return d
 }
 
-func newObjectShape(path string, fields []value.Field) *objectShape {
+// newObjectShape makes the shape of objects with the fields; those that are
+// unread, if given, are passed over as if they were none.
+func newObjectShape(path string, fields []value.Field, unread []bool) *objectShape {
 	o := &objectShape{byName: make(map[string]*fieldShape, len(fields)), root: &gap{}}
-	for _, f := range fields {
+	for i, f := range fields {
+		if unread != nil && unread[i] {
+			continue
+		}
 		shape := newFieldShape(path+f.Name, f.Type)
+		shape.place = i
 		o.fields = append(o.fields, shape)
 		o.byName[f.Name] = shape
 	}
@@ -167,7 +180,7 @@ func newFieldShape(path string, t value.Type) *fieldShape {
 	f := &fieldShape{path: path, typ: t, plain: t.IsText(), whole: t.Kind == value.Int || t.Kind == value.BigInt}
 	switch t.Kind {
 	case value.Row:
-		f.row = newObjectShape(path+".", t.Fields)
+		f.row = newObjectShape(path+".", t.Fields, nil)
 	case value.Array:
 		f.parts = []*fieldShape{newFieldShape(path+"[]", *t.Elem)}
 	case value.Map:
@@ -178,8 +191,8 @@ func newFieldShape(path string, t value.Type) *fieldShape {
 
 // bind points the shapes at the columns of a new batch.
 func (o *objectShape) bind(columns []*batch.Column) {
-	for i, f := range o.fields {
-		f.bind(columns[i])
+	for _, f := range o.fields {
+		f.bind(columns[f.place])
 	}
 }
 
@@ -240,6 +253,11 @@ func (d *JSONDecoder) empty() []*batch.Column {
 		columns = make([]*batch.Column, len(d.columns))
 		for i, c := range d.columns {
 			columns[i] = batch.NewColumn(c.Type, 0)
+			for field, unread := range c.Unread {
+				if unread {
+					columns[i].Children[field] = batch.NewColumn(value.NullType, 0)
+				}
+			}
 		}
 	}
 	for _, c := range columns {

@@ -136,3 +136,28 @@ func TestNullKeys(t *testing.T) {
 		}
 	}
 }
+
+// Fields that nobody reads are passed over, whatever they hold; the others and
+// whether there is an object at all are read as ever.
+func TestJSONUnreadFields(t *testing.T) {
+	row := value.RowOf(value.Field{Name: "a", Type: value.StringType}, value.Field{Name: "b", Type: value.BigIntType}, value.Field{Name: "c", Type: value.StringType})
+	for _, copies := range []bool{false, true} {
+		d := NewJSONDecoder([]Column{{Name: "r", Type: row, Unread: []bool{true, false, true}}}, JSONOptions{})
+		if copies {
+			d.CopyTexts()
+		}
+		const block = `{"r":{"a":"x\"y","b":12,"c":"z"}}` + "\n" + `{"r":null}` + "\n" + `{"r":{"c":[1,{"b":3}],"b":4,"a":5}}` + "\n"
+		records, _ := lineSplitter{}.Split(nil, []byte(block), true)
+		rows, rejected := d.Decode([]byte(block), records)
+		if len(rejected) > 0 || rows.Rows != 3 {
+			t.Fatalf("%d rows, %v", rows.Rows, rejected)
+		}
+		r := rows.Columns[0]
+		if b := r.Children[1]; b.Ints[0] != 12 || b.Ints[2] != 4 || r.IsNull(0) || !r.IsNull(1) {
+			t.Errorf("got %v with NULLs %v", b.Ints, r.Nulls)
+		}
+		if gathered := r.Gather([]uint16{2, 0}); gathered.Children[1].Ints[0] != 4 || gathered.Len() != 2 {
+			t.Errorf("gathered %v", gathered.Children[1].Ints)
+		}
+	}
+}

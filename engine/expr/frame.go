@@ -81,8 +81,9 @@ func (p *Program) eval(ctx *plan.Context, f *frame, s int) (*batch.Column, error
 		return c, nil
 	}
 	if f.parent != nil {
-		if p.steps[s].kind == columnStep {
+		if p.steps[s].kind == columnStep || p.isPath(s) {
 			// Gathered from wherever an outer frame has it; the outermost has all.
+			// Of a field, that is without the other fields.
 			outer, err := p.eval(ctx, f.parent, s)
 			if err != nil {
 				return nil, err
@@ -102,6 +103,16 @@ func (p *Program) eval(ctx *plan.Context, f *frame, s int) (*batch.Column, error
 	c.Heap = c.Heap[:len(c.Heap):len(c.Heap)]
 	f.done[s] = c
 	return c, nil
+}
+
+// isPath reports whether a step takes a field of an input column, which costs
+// nothing and cannot fail.
+func (p *Program) isPath(s int) bool {
+	if p.steps[s].kind != fieldStep {
+		return false
+	}
+	input := p.steps[s].args[0]
+	return p.steps[input].kind == columnStep || p.isPath(input)
 }
 
 func (p *Program) compute(ctx *plan.Context, f *frame, s int) (*batch.Column, error) {
@@ -250,9 +261,7 @@ func (p *Program) evalWithin(ctx *plan.Context, f *frame, rows []uint16, s int, 
 	if err != nil {
 		return err
 	}
-	for i, row := range rows {
-		out.Set(int(row), c, i)
-	}
+	out.Scatter(rows, c)
 	return nil
 }
 
