@@ -110,9 +110,11 @@ func request(t *plan.Table, positions []int) connect.Request {
 	return r
 }
 
-// sources opens the source of every scan of a plan.
+// sources opens the source of every scan of a plan, and tells it which fields
+// the plan does not read.
 func sources(n plan.Node, open func(*plan.Scan) (connect.Source, error)) (map[*plan.Scan]connect.Source, error) {
 	all := map[*plan.Scan]connect.Source{}
+	unread := plan.UnreadFields(n)
 	var failed error
 	plan.Inspect(n, func(n plan.Node) bool {
 		scan, ok := n.(*plan.Scan)
@@ -120,6 +122,9 @@ func sources(n plan.Node, open func(*plan.Scan) (connect.Source, error)) (map[*p
 			return failed == nil // a shared scan is met more than once
 		}
 		all[scan], failed = open(scan)
+		if skipper, ok := all[scan].(connect.FieldSkipper); ok {
+			skipper.SkipFields(unread[scan])
+		}
 		return failed == nil
 	})
 	return all, failed
