@@ -46,6 +46,7 @@ type element struct {
 	source *sourcePlan
 	edge   *edge
 	single bool // all rows are in the first task
+	spills bool // it takes no more memory than it is given
 }
 
 // sourcePlan is a scan with what happens to its rows before anything else: the

@@ -11,15 +11,20 @@ import (
 // partners meet. Without keys everything meets in the first task. A row that has
 // NULL in its key goes wherever it is sent: it has no partner anyway.
 func (c *compiler) join(n *plan.Join, number state.Operator) (*element, error) {
-	return c.meeting(n.Left, n.Right, n.Keys, number, func(env operator.Environment) (engine.Operator, error) {
+	passing := c.spec.Context.Streaming && (n.Interval != nil || n.Window != nil)
+	e, err := c.meeting(n.Left, n.Right, n.Keys, number, func(env operator.Environment) (engine.Operator, error) {
 		switch {
-		case n.Interval != nil && env.Context.Streaming:
+		case passing && n.Interval != nil:
 			return operator.NewIntervalJoin(env, n)
-		case n.Window != nil && env.Context.Streaming:
+		case passing:
 			return operator.NewWindowJoin(env, n)
 		}
 		return operator.NewJoin(env, n)
 	})
+	if err == nil {
+		e.spills = !passing && len(n.Keys) > 0
+	}
+	return e, err
 }
 
 // temporalJoin compiles a join with the versions of a table. A deduplication or

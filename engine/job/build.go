@@ -132,7 +132,7 @@ func (t *task) addElement(e *element, to *link, port int, firsts map[*edge]int, 
 	if e.make == nil {
 		return t.addLeaf(e, env, to, port, firsts)
 	}
-	op, err := e.make(env)
+	op, err := e.make(t.job.limited(env, e))
 	if err != nil {
 		return err
 	}

@@ -73,6 +73,12 @@ type Spec struct {
 	Parallelism   int           // workers; 0 means 1
 	Store         *state.Store  // nil: nothing outlives the run
 	EpochInterval time.Duration // 0 means DefaultEpochInterval
+	// MemoryBudget is how many bytes of state joins may hold in memory, all of
+	// them together; 0 means DefaultMemoryBudget. What is more goes to files in
+	// SpillDir, a folder of the job's own that is removed at the end; "" is a
+	// temporary one.
+	MemoryBudget int64
+	SpillDir     string
 	// FlushBatches, when not 0, shows changes after so many batches instead of
 	// at epochs, so that a single worker gives the same changelog every time.
 	// Only for jobs without a store.
@@ -93,6 +99,8 @@ type Job struct {
 	sources   []*source // of the blueprint, in its order
 	tasks     []*task
 	sinks     []*sinkState
+	share     int64        // bytes of memory, of each operator that can spill
+	spill     *state.Spill // of a run
 
 	reports chan report
 	hurry   chan struct{} // a token: an epoch is wanted now
@@ -130,6 +138,9 @@ func New(spec Spec) (*Job, error) {
 	if err := b.check(j); err != nil {
 		return nil, err
 	}
+	if err := j.divideMemory(); err != nil {
+		return nil, err
+	}
 	j.status.init(&spec)
 	return j, nil
 }
@@ -162,6 +173,8 @@ func (j *Job) run(outer context.Context) error {
 	if err != nil {
 		return err
 	}
+	j.spill = state.NewSpill(j.spec.SpillDir)
+	defer j.removeSpilled()
 	if err := j.build(ctx, record); err != nil {
 		return err
 	}

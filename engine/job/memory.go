@@ -1,0 +1,66 @@
+package job
+
+import (
+	"tidemark/base/problem"
+	"tidemark/engine/operator"
+)
+
+// DefaultMemoryBudget is the state that a job may hold in memory where a Spec
+// says nothing, in bytes.
+const DefaultMemoryBudget = 4 << 30
+
+// shareMin is the least that an operator can work with, in bytes.
+const shareMin = 1 << 20
+
+// shares is how many tasks have an operator that can spill, each counted as
+// often as it has them.
+func (b *blueprint) shares(parallelism int) int {
+	n := 0
+	for _, s := range b.stages {
+		n += s.root.spilling()
+	}
+	return n * parallelism
+}
+
+func (e *element) spilling() int {
+	n := 0
+	if e.spills {
+		n = 1
+	}
+	for _, in := range e.inputs {
+		n += in.spilling()
+	}
+	return n
+}
+
+// divideMemory gives every operator that can spill the same share of the budget.
+func (j *Job) divideMemory() error {
+	shares := j.blueprint.shares(j.spec.Parallelism)
+	if shares == 0 {
+		return nil
+	}
+	if j.spec.MemoryBudget == 0 {
+		j.spec.MemoryBudget = max(DefaultMemoryBudget, int64(shares)*shareMin)
+	}
+	j.share = j.spec.MemoryBudget / int64(shares)
+	if j.share < shareMin {
+		return problem.New(problem.InvalidOption, "%d bytes of memory are too little for the state of %d joins (each counts once for every worker)", j.spec.MemoryBudget, shares).
+			WithHint("raise 'tidemark.state.memory' to %d MB or more", (shares*shareMin)>>20)
+	}
+	return nil
+}
+
+// removeSpilled removes the files of what did not fit in memory.
+func (j *Job) removeSpilled() {
+	if err := j.spill.Close(); err != nil {
+		j.spec.Log.Warn("job: spilled state was not removed", "job", j.spec.Name, "error", err)
+	}
+}
+
+// limited adds an operator's share of the memory to what it knows.
+func (j *Job) limited(env operator.Environment, e *element) operator.Environment {
+	if e.spills {
+		env.Memory, env.Spill, env.Saves = j.share, j.spill, j.spec.Store != nil
+	}
+	return env
+}
