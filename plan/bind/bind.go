@@ -6,13 +6,27 @@
 // (package rewrite improves it). It keeps no state, reads no data, and asks the
 // catalog only for definitions.
 //
-// Flow: Query binds WITH, FROM, WHERE, GROUP BY, HAVING, SELECT, set operations,
-// ORDER BY and LIMIT, each to nodes over the ones before. A subquery in an
-// expression stands there as a placeholder until the operator it belongs to is
-// made, whose input is then joined with it (attach); decorrelation takes apart
-// what refers to the rows around it. Insert adds the casts
-// to a target's columns; Table, View, MaterializedTable and Function bind
-// definitions.
+// Flow: Query binds WITH, FROM, WHERE, GROUP BY, HAVING, SELECT, QUALIFY, set
+// operations, ORDER BY and LIMIT, each to nodes over the ones before. A scope
+// says what names mean, and over which columns.
+//
+//   - FROM: tables and views (relation.go), window functions (window.go), UNNEST,
+//     LATERAL, MATCH_RECOGNIZE (match.go) and joins (join.go): regular ones, of
+//     windows and of intervals, and as of a time, which are temporal or lookups.
+//     Whatever is joined, for FROM or for a subquery, becomes a node in Join, and
+//     whatever is filtered in Where.
+//   - Aggregates and calls with OVER are bound over imagined columns behind those
+//     of their input, and get their true place when all of them are known
+//     (grouping, overing). GROUP BY SESSION(…) becomes a window partitioned by
+//     the other keys.
+//   - A subquery in an expression stands there as a placeholder until the operator
+//     it belongs to is made, whose input is then joined with it (attach.go);
+//     decorrelation takes apart what refers to the rows around it.
+//   - Streams have no order: LIMIT becomes a Top-N there (firstRows), and so does a
+//     filter over row numbers (filtered).
+//
+// Insert adds the casts to a target's columns; Table, View, MaterializedTable and
+// Function bind definitions.
 //
 // Invariants:
 //  1. What cannot be built is refused by name with problem.Unsupported; no
@@ -22,8 +36,13 @@
 //  3. Types, nullability and names of result columns are those of Flink 2.1.
 //  4. An expression that could not be bound is nil after its problem was
 //     reported; whoever gets nil reports nothing further.
-//  5. No placeholder, neither subquery nor outerColumn, is in a plan that Query
-//     gives.
+//  5. No placeholder is in a plan that Query gives: no subquery, no outerColumn,
+//     no imagined column.
+//  6. A condition or key that can fail is not computed for rows that an earlier
+//     condition of the same clause leaves out. Keys of joins spare nothing, and
+//     subqueries are asked last.
+//  7. Windows and intervals are marked on joins of append-only inputs only, where
+//     forgetting rows by time changes no result.
 package bind
 
 import (

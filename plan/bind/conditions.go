@@ -1,6 +1,9 @@
 package bind
 
-import "tidemark/plan"
+import (
+	"tidemark/plan"
+	"tidemark/plan/function"
+)
 
 // Where keeps the rows of n for which all conditions are true. What they say of
 // both sides of an inner join belongs to the join: so joins by comma are
@@ -145,4 +148,27 @@ func sideOf(e plan.Expr, width int) side {
 		return true
 	})
 	return used
+}
+
+// same compares values of one type, where NULL is a value like any other.
+func same(x, y plan.Expr) plan.Expr {
+	return equal(x, y, !x.Type().NotNull || !y.Type().NotNull)
+}
+
+// equal compares values of one type; with nullSafe NULL equals NULL.
+func equal(x, y plan.Expr, nullSafe bool) plan.Expr {
+	if nullSafe {
+		return called("IS NOT DISTINCT FROM", x, y)
+	}
+	return called("=", x, y)
+}
+
+// called is a call of a function that takes the arguments as they are.
+func called(name string, args ...plan.Expr) plan.Expr {
+	f, _ := function.Lookup(name)
+	overload, err := f.Resolve(arguments(args))
+	if err != nil {
+		panic("bind: " + name + ": " + err.Error())
+	}
+	return &plan.Call{At: plan.At{Position: args[0].Pos()}, Function: f, Overload: overload, Args: args}
 }

@@ -6,11 +6,9 @@ import (
 	"time"
 )
 
-// Duration reads a duration as options write it: '5 s', '7 d', '100 ms'.
-func Duration(text string) (time.Duration, bool) { return parseDuration(text) }
-
-// parseDuration reads what Flink's options accept: "500 ms", "5s", "1 min".
-func parseDuration(text string) (time.Duration, bool) {
+// Duration reads a duration as options write it, here and in Flink: "500 ms",
+// "5s", "1 min"; a number alone is milliseconds.
+func Duration(text string) (time.Duration, bool) {
 	text = strings.TrimSpace(text)
 	digits := len(text) - len(strings.TrimLeft(text, "0123456789"))
 	n, err := strconv.ParseInt(text[:digits], 10, 32)

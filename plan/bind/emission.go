@@ -36,7 +36,7 @@ func Emission(options map[string]string) (plan.Emit, plan.LatePolicy, error) {
 	if !ok {
 		return emit, late, nil
 	}
-	keep, fine := parseDuration(text)
+	keep, fine := Duration(text)
 	switch {
 	case !fine || keep <= 0:
 		return emit, late, invalidOption("late-keep", text, "write a duration such as '6 h'")

@@ -335,36 +335,3 @@ func (b *binder) notGrouped(c *plan.Column) {
 		fmt.Sprintf("add %s to GROUP BY, or put it into an aggregate such as MAX(%s)", c.Name, c.Name),
 		"column %s is neither grouped nor aggregated", c.Name)
 }
-
-// retyped is e with other parts, whose nullability may differ from that of the
-// old ones.
-func (b *binder) retyped(e plan.Expr, parts []plan.Expr) plan.Expr {
-	switch e := e.(type) {
-	case *plan.Call:
-		overload, err := e.Function.Resolve(arguments(parts))
-		if err != nil {
-			b.report(e.Pos(), err)
-			return e
-		}
-		return &plan.Call{At: e.At, Function: e.Function, Overload: overload, Args: parts}
-	case *plan.Cast:
-		c := *e
-		c.Input = parts[0]
-		c.To = c.To.WithNullability(c.To.NotNull && parts[0].Type().NotNull)
-		return &c
-	case *plan.Field:
-		c := *e
-		c.Input = parts[0]
-		c.Of = c.Of.WithNullability(c.Of.NotNull && parts[0].Type().NotNull)
-		return &c
-	case *plan.Case:
-		c := plan.WithParts(e, parts).(*plan.Case)
-		required := c.Else.Type().NotNull
-		for _, w := range c.Whens {
-			required = required && w.Then.Type().NotNull
-		}
-		c.Of = c.Of.WithNullability(required)
-		return c
-	}
-	return plan.WithParts(e, parts)
-}

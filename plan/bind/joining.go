@@ -1,9 +1,9 @@
 package bind
 
 import (
+	"tidemark/base/problem"
 	"tidemark/base/value"
 	"tidemark/plan"
-	"tidemark/plan/function"
 )
 
 // Join pairs the rows of left and right for which all conditions hold; they are
@@ -37,13 +37,8 @@ func JoinConditions(j *plan.Join) []plan.Expr {
 	left, right := j.Left.Schema(), j.Right.Schema()
 	var conditions []plan.Expr
 	for _, k := range j.Keys {
-		l := &plan.Column{Index: k.Left, Name: left[k.Left].Name, Of: left[k.Left].Type}
-		r := &plan.Column{Index: len(left) + k.Right, Name: right[k.Right].Name, Of: right[k.Right].Type}
-		operator := "="
-		if k.NullSafe {
-			operator = "IS NOT DISTINCT FROM"
-		}
-		conditions = append(conditions, called(operator, l, r))
+		l, r := outputColumn(left, k.Left, problem.Position{}), outputColumn(right, k.Right, problem.Position{})
+		conditions = append(conditions, equal(l, plan.Shift(r, len(left)), k.NullSafe))
 	}
 	if j.Condition != nil {
 		conditions = append(conditions, plan.Conjuncts(j.Condition)...)
@@ -101,6 +96,7 @@ func (k *keyed) add(condition plan.Expr) {
 	}
 }
 
+// key makes a key of a condition, false where it can be none.
 func (k *keyed) key(condition plan.Expr) bool {
 	l, r, nullSafe, ok := k.equality(condition)
 	if !ok || len(k.rest) > 0 && !(neverFails(l) && neverFails(r)) {
@@ -131,7 +127,8 @@ func (k *keyed) equality(condition plan.Expr) (l, r plan.Expr, nullSafe, ok bool
 	return l, plan.Shift(r, -k.width), c.Function.Name != "=", true
 }
 
-// condition is what is left when keys are equal, over the extended sides.
+// condition is what remains to be asked of pairs with equal keys, over the
+// extended sides; nil for nothing.
 func (k *keyed) condition() plan.Expr {
 	if len(k.rest) == 0 {
 		return nil
@@ -221,14 +218,4 @@ func hasMap(t value.Type) bool {
 		}
 	}
 	return false
-}
-
-// called is a call of a function that takes the arguments as they are.
-func called(name string, args ...plan.Expr) plan.Expr {
-	f, _ := function.Lookup(name)
-	overload, err := f.Resolve(arguments(args))
-	if err != nil {
-		panic("bind: " + name + ": " + err.Error())
-	}
-	return &plan.Call{At: plan.At{Position: args[0].Pos()}, Function: f, Overload: overload, Args: args}
 }

@@ -93,7 +93,7 @@ var lookupChecks = map[string]func(string) bool{
 func isBoolean(s string) bool { return oneOf("true", "false")(s) }
 
 func isDuration(s string) bool {
-	d, ok := parseDuration(s)
+	d, ok := Duration(s)
 	return ok && d > 0
 }
 

@@ -236,3 +236,27 @@ func (b *binder) values(v *sql.Values, outer *scope) plan.Node {
 	}
 	return b.attachValues(&plan.Values{Columns: columns, Rows: rows})
 }
+
+// table binds a query that others read as a table. A stream has no order then;
+// in batch mode rows stay in the order that was asked for, for functions that
+// take them as they come.
+func (b *binder) table(q *sql.Query, outer *scope) plan.Node {
+	node := b.query(q, outer)
+	if node == nil || !b.session.Streaming {
+		return node
+	}
+	return unsorted(node)
+}
+
+// unsorted is a query as a table, which has no order of its own.
+func unsorted(n plan.Node) plan.Node {
+	switch n := n.(type) {
+	case *plan.Sort:
+		return n.Input
+	case *plan.Project: // takes off columns that were there for sorting
+		if sort, ok := n.Input.(*plan.Sort); ok {
+			return plan.WithInputs(n, []plan.Node{sort.Input})
+		}
+	}
+	return n
+}

@@ -227,7 +227,7 @@ func (b *binder) hinted(table *plan.Table, hints []*sql.Hint) *plan.Table {
 // idleTimeout is after how long a silent split is no longer waited for.
 func (b *binder) idleTimeout(table *plan.Table) time.Duration {
 	for _, text := range []string{table.Options["scan.watermark.idle-timeout"], b.session.Config["table.exec.source.idle-timeout"]} {
-		if d, ok := parseDuration(text); ok {
+		if d, ok := Duration(text); ok {
 			return d
 		}
 	}
