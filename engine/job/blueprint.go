@@ -175,6 +175,8 @@ func (c *compiler) element(n plan.Node) (*element, error) {
 		return c.join(n, number)
 	case *plan.TemporalJoin:
 		return c.temporalJoin(n, number)
+	case *plan.LookupJoin:
+		return c.lookupJoin(n, number)
 	case *plan.Normalize:
 		if c.versioned[n] {
 			return c.normalizedVersions(n, number)

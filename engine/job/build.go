@@ -24,7 +24,7 @@ func (j *Job) build(ctx context.Context, record *state.Record) error {
 	byStage := map[*stage][]*task{}
 	for number, s := range j.blueprint.stages {
 		for i := range j.spec.Parallelism {
-			t := &task{job: j, stage: number, index: i, context: j.spec.Context}
+			t := &task{job: j, running: ctx, stage: number, index: i, context: j.spec.Context}
 			byStage[s] = append(byStage[s], t)
 			j.tasks = append(j.tasks, t)
 		}

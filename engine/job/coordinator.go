@@ -121,9 +121,9 @@ func (j *Job) inputEnded() bool {
 }
 
 // changed reports whether there is something to commit: rows, or, now and then,
-// only time.
+// only time. Rows that wait for the clock are looked at with every epoch.
 func (c *coordinator) changed() bool {
-	if c.job.status.rowsIn.Load() != c.rowsSeen {
+	if c.job.status.rowsIn.Load() != c.rowsSeen || c.job.waiting.Load() > 0 {
 		return true
 	}
 	if time.Since(c.begun) < heartbeatInterval {

@@ -66,7 +66,8 @@ type Spec struct {
 	Name     string
 	Plan     plan.Node
 	Sources  map[*plan.Scan]connect.Source
-	Updating map[*plan.Scan]bool // sources whose rows may take back earlier ones
+	Updating map[*plan.Scan]bool                   // sources whose rows may take back earlier ones
+	Lookups  map[*plan.LookupJoin]connect.Lookuper // closed by whoever made them
 	Sink     connect.Sink
 	Late     connect.Sink // for rows that came too late, if the plan keeps them; may be nil
 
@@ -107,6 +108,7 @@ type Job struct {
 	stop    chan struct{}
 	stopped sync.Once
 	pending atomic.Int64 // rows waiting for their epoch
+	waiting atomic.Int64 // rows that operators keep until a time of the clock
 
 	status statusBoard
 }

@@ -17,6 +17,7 @@ import (
 // everything in it but the readers of its splits.
 type task struct {
 	job     *Job
+	running context.Context // ends with the run
 	stage   int
 	index   int
 	context plan.Context
@@ -180,6 +181,12 @@ func (t *task) flush() error {
 		if err := l.operator.Flush(l.emit); err != nil {
 			return err
 		}
+		// Rows that held the watermark may be gone by now.
+		if _, holds := l.operator.(engine.Holder); holds {
+			if err := l.pass(l.watermarks.Now(), l.idle); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -316,6 +323,8 @@ func (t *task) environment() operator.Environment {
 		Context: &t.context,
 		Worker:  engine.WorkerOf(t.index, t.job.spec.Parallelism),
 		Dropped: func(rows int) { t.job.status.late.Add(int64(rows)) },
+		Run:     t.running,
+		Waits:   func(more int) { t.job.waiting.Add(int64(more)) },
 	}
 	if t.job.spec.Late != nil {
 		env.Late = func(rows *batch.Batch) error {

@@ -17,7 +17,8 @@
 // A join is one operator behind the exchange, which brings possible partners
 // together: Join for what is there, IntervalJoin and WindowJoin for rows close in
 // time, TemporalJoin for versions. They store rows in key form, key first
-// (joinInput), and test pairs a column at a time (pairing).
+// (joinInput), and test pairs a column at a time (pairing). A LookupJoin has one
+// input and asks a table outside.
 //
 // Invariants:
 //  1. Whether a row is late depends on its time and its mark alone; the
@@ -32,6 +33,8 @@
 package operator
 
 import (
+	"context"
+
 	"tidemark/base/batch"
 	"tidemark/base/problem"
 	"tidemark/base/value"
@@ -58,6 +61,18 @@ type Environment struct {
 	Memory int64
 	Spill  *state.Spill
 	Saves  bool
+	// Run ends when the run of the task does: what waits for something outside
+	// waits no longer. Waits is told how many more rows wait for the clock, or
+	// fewer: while some do, there are flushes without input.
+	Run   context.Context
+	Waits func(more int)
+}
+
+// wait tells that more rows wait for the clock, or fewer.
+func (e Environment) wait(more int) {
+	if e.Waits != nil && more != 0 {
+		e.Waits(more)
+	}
 }
 
 // accumulating is the context in which an aggregation's states are made.

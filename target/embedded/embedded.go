@@ -16,6 +16,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"tidemark/base/batch"
@@ -75,11 +76,16 @@ func checkOptions(t *plan.Table) error {
 		}
 		options = append(append(options, f.Options...), connect.Option{Name: name + ".", Prefix: true}, connect.Option{Name: "format"})
 	}
-	return c.Check(t.Options, append(options, tableOptions...))
+	if err := c.Check(t.Options, append(options, tableOptions...)); err != nil {
+		return err
+	}
+	_, err = lookupSettingsOf(t)
+	return err
 }
 
-// tableOptions hold for tables of all connectors: Flink's settings of scans.
-var tableOptions = []connect.Option{{Name: "scan.watermark.", Prefix: true}}
+// tableOptions hold for tables of all connectors: Flink's settings of scans and
+// lookups.
+var tableOptions = append([]connect.Option{{Name: "scan.watermark.", Prefix: true}}, lookupOptions...)
 
 // columnsOf turns columns of a table into those of a request.
 func columnsOf(t *plan.Table, positions []int) []connect.Column {
@@ -208,14 +214,19 @@ func (s *Session) sink(t *plan.Table) (connect.Sink, error) {
 }
 
 // run runs a plan into a sink until its sources end.
-func (s *Session) run(ctx context.Context, n plan.Node, sink connect.Sink) error {
+func (s *Session) run(ctx context.Context, n plan.Node, sink connect.Sink) (err error) {
 	from, err := sources(n, s.source)
+	if err != nil {
+		return err
+	}
+	asked, err := lookups(n, s.lookup)
+	defer func() { err = errors.Join(err, asked.close()) }()
 	if err != nil {
 		return err
 	}
 	now := s.binding().Now
 	spec := job.Spec{
-		Name: "script", Plan: n, Sources: from, Updating: updating(from), Sink: sink, Parallelism: s.options.Parallelism,
+		Name: "script", Plan: n, Sources: from, Updating: updating(from), Lookups: asked, Sink: sink, Parallelism: s.options.Parallelism,
 		Context: plan.Context{Zone: s.zone, Now: now, Start: now, Streaming: s.options.Streaming},
 	}
 	if s.options.Streaming {

@@ -156,6 +156,9 @@ func (j *Jobs) openNative(t *plan.Table) error {
 	if _, err := retention(t); err != nil {
 		return err
 	}
+	if _, err := lookupSettingsOf(t); err != nil {
+		return err
+	}
 	topic, err := j.topic(t.Name, partitions)
 	if err != nil {
 		return err

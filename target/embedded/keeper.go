@@ -112,12 +112,17 @@ func (k *keeper) check() error {
 	if err != nil {
 		return err
 	}
+	asked, err := lookups(k.job.Plan, k.jobs.lookup(k.job))
+	defer asked.close() //nolint:errcheck // nothing was asked
+	if err != nil {
+		return err
+	}
 	changing := updating(from)
 	if k.key == nil && plan.Updating(k.job.Plan, func(s *plan.Scan) bool { return changing[s] }) {
 		return problem.New(problem.InvalidQuery, "the rows of %s change, and nothing tells them apart", k.job.Table.Name).
 			WithHint("declare a PRIMARY KEY, select the columns it is grouped by, or write 'emit' = 'final'")
 	}
-	_, err = job.New(job.Spec{Name: k.job.Table.Name, Plan: k.job.Plan, Sources: from, Updating: changing, Sink: &answer{}, Context: plan.Context{Zone: k.job.Zone, Streaming: true}})
+	_, err = job.New(job.Spec{Name: k.job.Table.Name, Plan: k.job.Plan, Sources: from, Updating: changing, Lookups: asked, Sink: &answer{}, Context: plan.Context{Zone: k.job.Zone, Streaming: true}})
 	return err
 }
 
@@ -292,12 +297,17 @@ func (k *keeper) once() error {
 	if err != nil {
 		return err
 	}
+	asked, err := lookups(k.job.Plan, k.jobs.lookup(k.job))
+	defer asked.close() //nolint:errcheck // it was only read
+	if err != nil {
+		return err
+	}
 	writer, err := k.jobs.options.Store.Writer(k.ctx, storedTable(k.job.Table, k.key))
 	if err != nil {
 		return err
 	}
 	spec := job.Spec{
-		Name: k.job.Table.Name, Plan: k.job.Plan, Sources: from, Updating: updating(from), Parallelism: k.jobs.options.Parallelism, Store: store,
+		Name: k.job.Table.Name, Plan: k.job.Plan, Sources: from, Updating: updating(from), Lookups: asked, Parallelism: k.jobs.options.Parallelism, Store: store,
 		Sink:    &reportingSink{Sink: native.NewSink(writer), keeper: k, store: store},
 		Context: plan.Context{Zone: k.job.Zone, Start: time.Now(), Streaming: true}, Log: k.jobs.options.Logger,
 	}
