@@ -74,6 +74,13 @@ func appendKeyPart(to []byte, c *Column, i int) []byte {
 // the bytes behind it.
 func AppendRow(columns []*Column, key []byte) (rest []byte, err error) {
 	for _, c := range columns {
+		// The usual case without a call for each part of it.
+		if c.Ints != nil && c.Nulls == nil && len(key) >= 9 && key[0] == 1 {
+			c.Ints = append(c.Ints, int64(binary.LittleEndian.Uint64(key[1:])))
+			c.rows = len(c.Ints)
+			key = key[9:]
+			continue
+		}
 		n := c.Len()
 		c.Resize(n + 1)
 		if key, err = setKeyPart(c, n, key); err != nil {

@@ -99,9 +99,14 @@ type decodedRows struct {
 	rows    int
 }
 
-// clear begins anew: what was handed out stays as it is.
+// clear begins anew, with room for as many rows as there were: what was handed
+// out stays as it is.
 func (d *decodedRows) clear() {
-	d.columns, d.rows = columnsOf(d.input.stored, 0), 0
+	before := d.columns
+	d.columns, d.rows = columnsOf(d.input.stored, d.rows), 0
+	for i, c := range before {
+		d.columns[i].Heap = make([]byte, 0, len(c.Heap))
+	}
 }
 
 // add appends a stored row.

@@ -16,9 +16,9 @@ import (
 type bag struct {
 	seed    maphash.Seed
 	entries []bagEntry
-	free    int32   // first free entry + 1, chained by next
-	live    int     // entries in use
-	table   []int32 // entry + 1, 0 for none; a power of two long, at most 3/4 full
+	free    int32    // first free entry + 1, chained by next
+	live    int      // entries in use
+	table   []uint64 // low half entry + 1 (0 is free), high half the top of the hash, to look at no entry that is not the one; a power of two long, at most 3/4 full
 	groups  []bagGroup
 	heap    []byte
 	waste   int // bytes of the heap that no entry uses
@@ -63,12 +63,23 @@ func (b *bag) hash(group uint32, key []byte) uint64 {
 func (b *bag) slot(group uint32, key []byte, hash uint64) (at int, found bool) {
 	mask := len(b.table) - 1
 	for at = int(hash) & mask; b.table[at] != 0; at = (at + 1) & mask {
-		e := &b.entries[b.table[at]-1]
-		if e.hash == hash && e.group == group && bytes.Equal(b.key(b.table[at]-1), key) {
+		if b.table[at]>>32 != hash>>32 {
+			continue
+		}
+		entry := b.entry(at)
+		if e := &b.entries[entry]; e.hash == hash && e.group == group && bytes.Equal(b.key(entry), key) {
 			return at, true
 		}
 	}
 	return at, false
+}
+
+// entry is the entry at a place of the table that is not free.
+func (b *bag) entry(at int) int32 { return int32(uint32(b.table[at])) - 1 }
+
+// occupy puts an entry at a place of the table.
+func (b *bag) occupy(at int, entry int32, hash uint64) {
+	b.table[at] = hash&^(1<<32-1) | uint64(uint32(entry+1))
 }
 
 // find is the entry of a key, -1 when there is none.
@@ -77,7 +88,7 @@ func (b *bag) find(group uint32, key []byte) int32 {
 		return -1
 	}
 	if at, found := b.slot(group, key, b.hash(group, key)); found {
-		return b.table[at] - 1
+		return b.entry(at)
 	}
 	return -1
 }
@@ -95,9 +106,9 @@ func (b *bag) add(group uint32, key []byte, n int64) (entry int32, count int64) 
 			return -1, 0
 		}
 		entry = b.insert(group, key, hash)
-		b.table[at] = entry + 1
+		b.occupy(at, entry, hash)
 	} else {
-		entry = b.table[at] - 1
+		entry = b.entry(at)
 	}
 	e := &b.entries[entry]
 	e.count += n
@@ -160,7 +171,7 @@ func (b *bag) vacate(at int) {
 	mask := len(b.table) - 1
 	hole := at
 	for i := (at + 1) & mask; b.table[i] != 0; i = (i + 1) & mask {
-		home := int(b.entries[b.table[i]-1].hash) & mask
+		home := int(b.entries[b.entry(i)].hash) & mask
 		if (i-home)&mask >= (i-hole)&mask {
 			b.table[hole] = b.table[i]
 			hole = i
@@ -170,16 +181,18 @@ func (b *bag) vacate(at int) {
 }
 
 func (b *bag) rehash(size int) {
-	b.table = make([]int32, size)
+	b.table = make([]uint64, size)
 	mask := size - 1
-	for _, g := range b.groups {
-		for entry := g.first; entry != 0; entry = b.entries[entry-1].next {
-			at := int(b.entries[entry-1].hash) & mask
-			for b.table[at] != 0 {
-				at = (at + 1) & mask
-			}
-			b.table[at] = entry
+	for i := range b.entries {
+		e := &b.entries[i]
+		if e.count == 0 {
+			continue // free
 		}
+		at := int(e.hash) & mask
+		for b.table[at] != 0 {
+			at = (at + 1) & mask
+		}
+		b.occupy(at, int32(i), e.hash)
 	}
 }
 
