@@ -96,6 +96,7 @@ type Answer struct {
 	FinalUntil int64 // ms; batch.NoMark when nothing is final
 	Tracked    bool  // whether any of the tables has a FinalUntil
 	Route      []Piece
+	Engine     bool // the engine computed it, since DuckDB cannot say it
 	Stats      olap.Stats
 }
 
@@ -254,6 +255,7 @@ func (g *Gateway) ask(ctx context.Context, q Question, query *sql.Query, session
 			return err
 		}
 	}
+	answer.Engine = true
 	answer.Stats, err = work.run(ctx, g.store, q.RowsMax, rows)
 	return err
 }
