@@ -159,6 +159,7 @@ func (s *Store) prepare(ctx context.Context, options Options) error {
 		"SET GLOBAL TimeZone='UTC'",
 		"SET GLOBAL default_null_order='nulls_first_on_asc_last_on_desc'", // Flink: NULL is the lowest value
 		"SET preserve_insertion_order=true",
+		"SET disabled_optimizers='top_n_window_elimination'", // up to 1.5.5 it loses rows with NULLs and makes one of no rows
 		`CREATE TABLE IF NOT EXISTS tidemark_epochs (table_name VARCHAR, epoch UBIGINT, watermark BIGINT)`,
 		"SET enable_external_access=false",
 		"SET lock_configuration=true",

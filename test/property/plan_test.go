@@ -74,7 +74,17 @@ func (p *planner) plan(operators int) *relation {
 		return pick(p.choices, p.join, p.setOperation, p.subquery, p.join, p.intervalJoin, p.windowJoin)(l, r)
 	}
 	input := p.plan(operators - 1)
-	return pick(p.choices, p.filter, p.project, p.group, p.group, p.distinct, p.topN, p.limit, p.unnest, p.group, p.topN, p.windowed, p.windowGroup, p.over, p.windowGroup, p.first)(input)
+	fitting := []func(*relation) *relation{p.filter, p.project, p.group, p.distinct, p.topN, p.limit, p.unnest, p.group, p.topN, p.group}
+	if input.time != "" {
+		fitting = append(fitting, p.windowed, p.windowGroup, p.windowGroup)
+	}
+	if input.time != "" && input.appends {
+		fitting = append(fitting, p.over, p.over)
+	}
+	if input.time != "" && input.distinct {
+		fitting = append(fitting, p.first, p.first, p.over)
+	}
+	return pick(p.choices, fitting...)(input)
 }
 
 func (p *planner) filter(r *relation) *relation {
@@ -150,11 +160,8 @@ func (p *planner) window(r *relation) string {
 		"CUMULATE(%sINTERVAL '30' SECOND, INTERVAL '2' MINUTE)"), argument) + ")"
 }
 
-// windowed gives rows their windows, under names of their own.
+// windowed gives rows, which have a time, their windows under names of their own.
 func (p *planner) windowed(r *relation) *relation {
-	if r.time == "" {
-		return p.filter(r)
-	}
 	var made []column
 	for _, c := range r.columns {
 		if c.name != r.time {
@@ -171,10 +178,8 @@ func (p *planner) windowed(r *relation) *relation {
 	return result
 }
 
+// windowGroup aggregates rows, which have a time, in windows.
 func (p *planner) windowGroup(r *relation) *relation {
-	if r.time == "" {
-		return p.group(r)
-	}
 	var keys []column
 	if p.chance(60) {
 		keys = some(p.choices, 2, r.columns...)
@@ -227,11 +232,8 @@ func (p *planner) limit(r *relation) *relation {
 	return query(r.columns, r.rows, "SELECT * FROM %s AS %s ORDER BY %s LIMIT %d%s", r.from, p.fresh("t"), p.order(r.columns), 1+p.below(5), pick(p.choices, "", " OFFSET 1"))
 }
 
-// first keeps the first or the last row of a key.
+// first keeps the first or the last row of a key; no two rows have the same time.
 func (p *planner) first(r *relation) *relation {
-	if r.time == "" || !r.distinct {
-		return p.topN(r)
-	}
 	rank, direction := p.fresh("r"), pick(p.choices, "", " DESC")
 	result := query(r.columns, r.rows, "SELECT %s FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY %s ORDER BY %s%s) AS %s FROM %s AS %s) AS %s WHERE %s = 1",
 		list(names(r.columns)...), list(names(some(p.choices, 2, r.columns...))...), r.time, direction, rank, r.from, p.fresh("t"), p.fresh("t"), rank)
@@ -241,10 +243,8 @@ func (p *planner) first(r *relation) *relation {
 	return result
 }
 
+// over aggregates rows up to each row, in the order of their times.
 func (p *planner) over(r *relation) *relation {
-	if r.time == "" || !r.appends {
-		return p.topN(r)
-	}
 	frames := []string{"", " RANGE BETWEEN INTERVAL '1' MINUTE PRECEDING AND CURRENT ROW"}
 	if r.distinct {
 		frames = append(frames, " ROWS BETWEEN 2 PRECEDING AND CURRENT ROW", " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW")
@@ -265,8 +265,14 @@ func (p *planner) over(r *relation) *relation {
 func (p *planner) unnest(r *relation) *relation {
 	t, u, name := p.fresh("t"), p.fresh("u"), p.fresh("c")
 	columns := qualified(t, r.columns)
-	return query(append(slices.Clone(r.columns), column{name, integer}), 2*r.rows, "SELECT %s.*, %s FROM %s AS %s CROSS JOIN UNNEST(ARRAY[%s, %s]) AS %s (%s)",
-		t, name, r.from, t, p.number(columns, 1), p.number(columns, 1), u, name).keeping(r)
+	join, on := "CROSS JOIN", ""
+	if p.chance(30) {
+		join, on = "LEFT JOIN", " ON TRUE"
+	}
+	result := query(append(slices.Clone(r.columns), column{name, integer}), 2*r.rows, "SELECT %s.*, %s FROM %s AS %s %s UNNEST(ARRAY[%s, %s]) AS %s (%s)%s",
+		t, name, r.from, t, join, p.number(columns, 1), p.number(columns, 1), u, name, on).keeping(r)
+	result.distinct = false
+	return result
 }
 
 // both are columns of two inputs for a select list, under new names.
