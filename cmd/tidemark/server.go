@@ -42,6 +42,7 @@ const (
 type serverOptions struct {
 	listen, data string
 	parallelism  int
+	stateMemory  string // "" for the engine's default
 	logFormat    string
 }
 
@@ -132,8 +133,15 @@ func (s *server) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.board = progress.NewBoard()
+	var memory int64
+	if s.options.stateMemory != "" {
+		if memory, err = embedded.ParseMemory(s.options.stateMemory); err != nil {
+			return err
+		}
+	}
 	s.jobs, err = embedded.NewJobs(embedded.JobsOptions{
 		Files: files, Dir: filepath.Join(dir, "state"), Log: s.log, Store: s.store, Board: s.board, Parallelism: s.options.parallelism, Logger: s.logger,
+		MemoryBudget: memory,
 	})
 	return err
 }

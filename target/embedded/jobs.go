@@ -44,6 +44,9 @@ type JobsOptions struct {
 	Board       *progress.Board
 	Parallelism int // workers per job; 0 for the number of cores
 	Logger      *slog.Logger
+	// MemoryBudget is how many bytes of state the joins of one job may hold in
+	// memory; 0 for the engine's default.
+	MemoryBudget int64
 }
 
 // Jobs keeps stored tables up to date. It fulfils target.Target.

@@ -163,6 +163,7 @@ func (k *keeper) open(ctx context.Context) error {
 
 func (k *keeper) definitionFile() string { return filepath.Join(k.dir, "definition") }
 func (k *keeper) stateDir() string       { return filepath.Join(k.dir, "state") }
+func (k *keeper) spillDir() string       { return filepath.Join(k.dir, "spill") }
 
 // mustRebuild reports whether state, stored rows and definition do not belong
 // together: a table that was changed, or one of whose parts was lost.
@@ -308,6 +309,7 @@ func (k *keeper) once() error {
 	}
 	spec := job.Spec{
 		Name: k.job.Table.Name, Plan: k.job.Plan, Sources: from, Updating: updating(from), Lookups: asked, Parallelism: k.jobs.options.Parallelism, Store: store,
+		MemoryBudget: k.jobs.options.MemoryBudget, SpillDir: k.spillDir(),
 		Sink:    &reportingSink{Sink: native.NewSink(writer), keeper: k, store: store},
 		Context: plan.Context{Zone: k.job.Zone, Start: time.Now(), Streaming: true}, Log: k.jobs.options.Logger,
 	}

@@ -46,6 +46,7 @@ type Session struct {
 	catalog *catalog.Catalog
 	config  map[string]string
 	zone    *time.Location
+	memory  int64 // bytes, of memorySetting; 0 for the engine's default
 	places  *places
 	log     *eventlog.Log // opened with the first native table
 	inserts int
@@ -140,6 +141,12 @@ func (s *Session) set(st *sql.Set, results Results) error {
 			return problem.New(problem.InvalidOption, "there is no time zone %q", text).At(st.Value.Pos()).WithHint("use a name such as Asia/Shanghai or UTC")
 		}
 		s.zone = zone
+	case memorySetting:
+		memory, err := ParseMemory(text)
+		if err != nil {
+			return placed(err, st.Value)
+		}
+		s.memory = memory
 	case "execution.runtime-mode":
 		switch strings.ToLower(text) {
 		case "streaming":
@@ -156,12 +163,15 @@ func (s *Session) set(st *sql.Set, results Results) error {
 
 func (s *Session) reset(st *sql.Reset) error {
 	if st.Key == nil {
-		s.config, s.zone = map[string]string{}, time.UTC
+		s.config, s.zone, s.memory = map[string]string{}, time.UTC, 0
 		return nil
 	}
 	delete(s.config, st.Key.Text)
-	if st.Key.Text == "table.local-time-zone" {
+	switch st.Key.Text {
+	case "table.local-time-zone":
 		s.zone = time.UTC
+	case memorySetting:
+		s.memory = 0
 	}
 	return nil
 }
