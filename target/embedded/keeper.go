@@ -324,6 +324,9 @@ func (k *keeper) once() error {
 	}
 	k.mu.Lock()
 	k.mu.run, k.mu.store = run, store
+	if k.mu.stopping || k.mu.suspended {
+		run.Stop() // it was asked to when there was no run yet
+	}
 	k.mu.Unlock()
 	k.setState(target.Running, nil)
 	err = run.Run(k.ctx)
