@@ -90,12 +90,14 @@ func (j *IntervalJoin) Held(w engine.Watermark) engine.Watermark { return behind
 
 // Process shows the pairs that the rows make and keeps those that can have more.
 func (j *IntervalJoin) Process(port int, rows *batch.Batch, emit engine.Emit) error {
-	rows, err := withTimes(j.env, rows, j.times[port], j.input(port).Schema()[j.times[port]].Name)
-	if err != nil {
-		return err
-	}
 	if retractions(rows) != nil {
 		return fmt.Errorf("interval join: the input takes rows back")
+	}
+	rows, timeless := splitByTime(rows, j.times[port])
+	if timeless != nil && keepsSide(j.node.Kind, port) {
+		if err := j.pairing.alone(port, timeless.Columns, rowNumbers(timeless.Rows), constantMarks(j.Held(j.now), timeless.Rows), emit); err != nil {
+			return err
+		}
 	}
 	j.inputs[port].encode(&j.encoded, rows)
 	j.hashes = j.hashes[:0]
@@ -112,7 +114,26 @@ func (j *IntervalJoin) Process(port int, rows *batch.Batch, emit engine.Emit) er
 	return j.keep(port, rows, null, emit)
 }
 
-func (j *IntervalJoin) input(port int) plan.Node { return j.node.Inputs()[port] }
+// splitByTime takes out the rows whose time is NULL: they have no partner. An
+// outer join before this one makes such rows. timeless is nil if there are none.
+func splitByTime(rows *batch.Batch, timeColumn int) (timed, timeless *batch.Batch) {
+	times := rows.Columns[timeColumn]
+	if times.Nulls == nil || times.Nulls.Count() == 0 {
+		return rows.Compact(), nil
+	}
+	with, without := []uint16{}, []uint16{}
+	rows.Each(func(i int) {
+		if times.IsNull(i) {
+			without = append(without, uint16(i))
+		} else {
+			with = append(with, uint16(i))
+		}
+	})
+	selected := func(sel []uint16) *batch.Batch {
+		return (&batch.Batch{Columns: rows.Columns, Rows: rows.Rows, Sel: sel, Kinds: rows.Kinds, Marks: rows.Marks}).Compact()
+	}
+	return selected(with), selected(without)
+}
 
 // bounds are the times of partners of a row of the port.
 func (j *IntervalJoin) bounds(port int, at int64) (low, high int64) {
