@@ -102,11 +102,7 @@ type decodedRows struct {
 // clear begins anew, with room for as many rows as there were: what was handed
 // out stays as it is.
 func (d *decodedRows) clear() {
-	before := d.columns
 	d.columns, d.rows = columnsOf(d.input.stored, d.rows), 0
-	for i, c := range before {
-		d.columns[i].Heap = make([]byte, 0, len(c.Heap))
-	}
 }
 
 // add appends a stored row.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/maphash"
+	"slices"
 )
 
 // bag is a set of byte strings for every group, each with a count that is not
@@ -128,6 +129,9 @@ func (b *bag) insert(group uint32, key []byte, hash uint64) int32 {
 		b.free = b.entries[entry].next
 	} else {
 		entry = int32(len(b.entries))
+		if len(b.entries) == cap(b.entries) {
+			b.entries = slices.Grow(b.entries, max(bagTableMin, len(b.entries))) // twice as many: less is copied
+		}
 		b.entries = append(b.entries, bagEntry{})
 	}
 	g := &b.groups[group]
