@@ -68,19 +68,19 @@ func (c *choices) condition(columns []column, depth int) string {
 // aggregate is a call of an aggregate function, whose answer does not depend on
 // the order of rows.
 func (c *choices) aggregate(columns []column) (call string, of kind) {
-	number, any := c.number(columns, 1), pick(c, columns...)
+	number, one := c.number(columns, 1), pick(c, columns...)
 	distinct := ""
 	if c.chance(25) {
 		distinct = "DISTINCT "
 	}
 	switch call, of = "COUNT(*)", integer; c.below(6) {
 	case 1:
-		call = format("COUNT(%s%s)", distinct, any.name)
+		call = format("COUNT(%s%s)", distinct, one.name)
 	case 2:
 		call = format("SUM(%s%s)", distinct, number)
 	case 3:
-		if any.kind != boolean {
-			call, of = format("%s(%s)", pick(c, "MIN", "MAX"), any.name), any.kind
+		if one.kind != boolean {
+			call, of = format("%s(%s)", pick(c, "MIN", "MAX"), one.name), one.kind
 		}
 	case 4:
 		call = format("AVG(%s%s)", distinct, number)

@@ -12,6 +12,9 @@
 // differs is made smaller as long as it still differs, and printed as a script
 // for test/corpus.
 //
+// A difference names its seed and number: -seed 7 -plan 1234 runs it again, alone.
+// With -seed 7 -plans 100000 a run is longer.
+//
 // Invariants:
 //  1. A case depends on nothing but the seed and its number.
 //  2. An answer depends on nothing but the case: no order among rows that differ
