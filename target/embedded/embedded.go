@@ -128,7 +128,7 @@ func sources(n plan.Node, open func(*plan.Scan) (connect.Source, error)) (map[*p
 			return failed == nil // a shared scan is met more than once
 		}
 		all[scan], failed = open(scan)
-		if skipper, ok := all[scan].(connect.FieldSkipper); ok {
+		if skipper, ok := all[scan].(connect.FieldSkipper); ok && failed == nil {
 			skipper.SkipFields(unread[scan])
 		}
 		return failed == nil
