@@ -273,6 +273,7 @@ func (s *Session) explain(st *sql.Explain, results Results) error {
 			text += "rules: " + strings.Join(fired, ", ") + "\n"
 		}
 		if s.options.Streaming {
+			text += ignored(st.Statement, s.config)
 			text += advice.Of(optimized, func(*plan.Table) (float64, bool) { return 0, false }).String()
 		}
 	case sql.ExplainRoute, sql.ExplainSQL:
