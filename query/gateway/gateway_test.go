@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/datadriven"
+	"go.uber.org/goleak"
 
 	"tidemark/base/batch"
 	"tidemark/base/problem"
@@ -205,6 +207,32 @@ func ask(t *testing.T, g *Gateway, q Question) string {
 		fmt.Fprintf(&out, "final until noon + %d s\n", (answer.FinalUntil-noon.UnixMilli())/1000)
 	}
 	return out.String()
+}
+
+// TestCancelComputing cancels a question that the engine computes, as its first
+// rows come: whatever is under way ends, and the store takes the next.
+func TestCancelComputing(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, before) }) // after the store is closed
+	g := world(t)
+	const endless = "SELECT a.id FROM events AS a, events AS b, events AS c, events AS d, events AS e, events AS f, events AS g, events AS h, events AS i WHERE a.city SIMILAR TO 'city [0-9]'"
+	for range 3 {
+		_, err := g.Ask(t.Context(), Question{SQL: endless, RowsMax: rowsMax}, Rows{
+			Start: func(a *Answer) error { return g.Cancel(a.ID) },
+			Batch: func(*batch.Batch) error { return nil },
+		})
+		if !problem.Is(err, problem.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	}
+	stopped := errors.New("the client is gone")
+	_, err := g.Ask(t.Context(), Question{SQL: "SELECT id FROM events WHERE city SIMILAR TO 'city [0-9]'"}, Rows{
+		Start: func(*Answer) error { return nil },
+		Batch: func(*batch.Batch) error { return stopped },
+	})
+	if !errors.Is(err, stopped) {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestCancelUnknown(t *testing.T) {

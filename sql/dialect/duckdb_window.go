@@ -152,7 +152,7 @@ func bindArguments(c *sql.Call, w *windowFunction) (map[string]sql.Expr, *proble
 func windowMicros(e sql.Expr, name string) (int64, *problem.Problem) {
 	i, ok := e.(*sql.Interval)
 	if !ok {
-		return 0, problem.New(problem.Unsupported, "the %s of a window must be an INTERVAL literal in a question", name).At(e.Pos()).
+		return 0, problem.New(problem.Unsupported, "the %s of a window must be an INTERVAL literal for DuckDB", name).At(e.Pos()).
 			WithHint("write INTERVAL '1' MINUTE")
 	}
 	months, micros, fault := intervalValue(i)
