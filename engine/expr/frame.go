@@ -23,7 +23,7 @@ func (p *Program) Eval(ctx *plan.Context, in *batch.Batch) ([]*batch.Column, err
 	for _, c := range in.Columns {
 		// Kernels may share this heap and append to it: without spare room
 		// behind it, two of them cannot write to the same bytes.
-		c.Heap = c.Heap[:len(c.Heap):len(c.Heap)]
+		clip(c)
 	}
 	f := p.outermost(in)
 	defer p.release(f)
@@ -39,6 +39,14 @@ func (p *Program) Eval(ctx *plan.Context, in *batch.Batch) ([]*batch.Column, err
 		}
 	}
 	return results, nil
+}
+
+// clip leaves no room behind a column's heap. A column that has none is not
+// written to: other tasks may be reading it.
+func clip(c *batch.Column) {
+	if cap(c.Heap) > len(c.Heap) {
+		c.Heap = c.Heap[:len(c.Heap):len(c.Heap)]
+	}
 }
 
 func (p *Program) outermost(in *batch.Batch) *frame {
@@ -100,7 +108,7 @@ func (p *Program) eval(ctx *plan.Context, f *frame, s int) (*batch.Column, error
 	if err != nil {
 		return nil, err
 	}
-	c.Heap = c.Heap[:len(c.Heap):len(c.Heap)]
+	clip(c)
 	f.done[s] = c
 	return c, nil
 }

@@ -58,6 +58,13 @@ type tee []*edgeOutput
 // rows gives each stage a batch of its own over the same columns, which nobody
 // changes.
 func (t tee) rows(rows *batch.Batch) error {
+	for _, c := range rows.Columns {
+		// Those who share a column only read it: they find no room behind its heap
+		// that they would have to give up.
+		if cap(c.Heap) > len(c.Heap) {
+			c.Heap = c.Heap[:len(c.Heap):len(c.Heap)]
+		}
+	}
 	for _, o := range t {
 		own := *rows
 		if err := o.rows(&own); err != nil {
