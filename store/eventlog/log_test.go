@@ -105,6 +105,44 @@ func (r rootedFS) SyncDir(n string) error                   { return r.FS.SyncDi
 func (r rootedFS) Lock(n string) (io.Closer, error)         { return r.FS.Lock(r.root + n) }
 func (r rootedFS) Usage(n string) (vfs.Usage, error)        { return r.FS.Usage(r.root + n) }
 
+// withoutTail lets go of what is in memory, as a restart does.
+func withoutTail(topic *Topic) {
+	t := &topic.partitions[0].tail
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.forget(len(t.mu.pieces))
+}
+
+// TestReaderFollowsWhatIsAppendedBehindItsBlock: what a reader has loaded of a
+// file ends inside of a block, in which more is written afterwards.
+func TestReaderFollowsWhatIsAppendedBehindItsBlock(t *testing.T) {
+	for name, fsys := range map[string]vfs.FS{"mem": vfs.NewMem(), "os": rooted(t)} {
+		t.Run(name, func(t *testing.T) {
+			l := open(t, fsys, Options{})
+			topic := create(t, l, "clicks", 1)
+			mustAppend(t, topic, 0, events("", text(0)))
+			withoutTail(topic)
+			r, err := topic.Reader(0, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			for i := range 10 {
+				k, err := r.Next(t.Context())
+				if err != nil {
+					t.Fatalf("record %d: %v", i, err)
+				}
+				if got := string(k.Value(0)); k.Len() != 1 || got != text(i) {
+					t.Fatalf("record %d is %q, want %q", i, got, text(i))
+				}
+				k.Release()
+				mustAppend(t, topic, 0, events("", text(i+1)))
+				withoutTail(topic)
+			}
+		})
+	}
+}
+
 func TestRecordsWithKeysAndHeaders(t *testing.T) {
 	topic := create(t, open(t, vfs.NewMem(), Options{}), "clicks", 1)
 	records := []Record{

@@ -212,7 +212,9 @@ func (r *Reader) loadFile(v view, least int, before piece) error {
 	case start+int64(n) < r.position+int64(least):
 		err = damaged("the file ends at byte %d instead of %d", start+int64(n), v.size)
 	default:
-		r.loaded = piece{buffer: buffer, start: start, bytes: buffer.bytes[:n]}
+		// What stands behind the end in its block is not written yet: it must not
+		// be taken for what comes there.
+		r.loaded = piece{buffer: buffer, start: start, bytes: buffer.bytes[:min(n, int(v.size-start))]}
 		return nil
 	}
 	buffer.release()
