@@ -22,7 +22,6 @@ type host struct {
 	machine *Machine
 	meets   func(part int, before []taken, row int) bool
 	uses    map[uint32]int
-	gone    map[Node]bool
 	row     int
 	found   [][]taken
 }

@@ -309,9 +309,11 @@ func TestQueueIsBounded(t *testing.T) {
 	}
 
 	w := topic.partitions[0].writer
+	var newest *request
 	for range queueAppendsMax {
 		e := events("", "queued")
-		if err := w.enqueue(&request{events: &e, bytesMax: e.encodedBytesMax(), done: make(chan error, 1)}); err != nil {
+		newest = &request{events: &e, bytesMax: e.encodedBytesMax(), done: make(chan error, 1)}
+		if err := w.enqueue(newest); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -321,6 +323,9 @@ func TestQueueIsBounded(t *testing.T) {
 	}
 	close(held.leave)
 	waiting.Wait()
+	if err := <-newest.done; err != nil {
+		t.Fatal(err)
+	}
 	mustAppend(t, topic, 0, events("", "last"))
 	if next, _ := topic.HighWater(0); next != queueAppendsMax+2 {
 		t.Errorf("high water %d, want %d", next, queueAppendsMax+2)
