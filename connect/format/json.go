@@ -1,8 +1,6 @@
 package format
 
 import (
-	"bytes"
-	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -111,40 +109,6 @@ const (
 	trailingText       // something behind the object
 )
 
-// objectShape is how objects at one place of the schema look: their fields and
-// the gaps met so far.
-type objectShape struct {
-	fields []*fieldShape
-	byName map[string]*fieldShape
-	root   *gap
-	gaps   int
-	object int // number of the object under way, to tell which fields it had
-}
-
-// gap is the constant text before a value, or before the end of an object.
-type gap struct {
-	text  string
-	first uint64      // eight bytes of the text, if it has 8 to 16
-	last  uint64      // the last eight, which may overlap
-	field *fieldShape // of the value behind the gap; nil when it is not read
-	ends  bool        // the object ends with this gap
-	next  []*gap      // those met behind the value
-}
-
-// fieldShape is a field that is read.
-type fieldShape struct {
-	path   string // for messages: geo.at.lat
-	typ    value.Type
-	place  int // among the columns of the object
-	column *batch.Column
-	seen   int           // the last object that had it
-	plain  bool          // a text column: JSON strings go in as they are
-	whole  bool          // an INT or BIGINT column
-	bytes  int           // of texts in a row of the batch before, rounded up
-	row    *objectShape  // of ROW
-	parts  []*fieldShape // element of ARRAY; key and value of MAP
-}
-
 // NewJSONDecoder returns a decoder of the columns, found by name.
 func NewJSONDecoder(columns []Column, options JSONOptions) *JSONDecoder {
 	fields := make([]value.Field, len(columns))
@@ -158,75 +122,6 @@ func NewJSONDecoder(columns []Column, options JSONOptions) *JSONDecoder {
 		}
 	}
 	return d
-}
-
-// newObjectShape makes the shape of objects with the fields; those that are
-// unread, if given, are passed over as if they were none.
-func newObjectShape(path string, fields []value.Field, unread []bool) *objectShape {
-	o := &objectShape{byName: make(map[string]*fieldShape, len(fields)), root: &gap{}}
-	for i, f := range fields {
-		if unread != nil && unread[i] {
-			continue
-		}
-		shape := newFieldShape(path+f.Name, f.Type)
-		shape.place = i
-		o.fields = append(o.fields, shape)
-		o.byName[f.Name] = shape
-	}
-	return o
-}
-
-func newFieldShape(path string, t value.Type) *fieldShape {
-	f := &fieldShape{path: path, typ: t, plain: t.IsText(), whole: t.Kind == value.Int || t.Kind == value.BigInt}
-	switch t.Kind {
-	case value.Row:
-		f.row = newObjectShape(path+".", t.Fields, nil)
-	case value.Array:
-		f.parts = []*fieldShape{newFieldShape(path+"[]", *t.Elem)}
-	case value.Map:
-		f.parts = []*fieldShape{newFieldShape(path+" key", *t.Key), newFieldShape(path+"[]", *t.Elem)}
-	}
-	return f
-}
-
-// bind points the shapes at the columns of a new batch.
-func (o *objectShape) bind(columns []*batch.Column) {
-	for _, f := range o.fields {
-		f.bind(columns[f.place])
-	}
-}
-
-func (f *fieldShape) bind(c *batch.Column) {
-	f.column = c
-	if f.row != nil {
-		f.row.bind(c.Children)
-	}
-	for i, part := range f.parts {
-		part.bind(c.Children[i])
-	}
-}
-
-// makeRoom gives the heaps of the columns room for the texts of a number of rows
-// like those of the batch before.
-func (o *objectShape) makeRoom(rows int) {
-	for _, f := range o.fields {
-		if f.row != nil {
-			f.row.makeRoom(rows)
-		} else if room := f.bytes*rows + wordBytes; f.plain && cap(f.column.Heap) < room {
-			f.column.Heap = make([]byte, 0, room)
-		}
-	}
-}
-
-// measure notes how much text the rows of the batch have.
-func (o *objectShape) measure(rows int) {
-	for _, f := range o.fields {
-		if f.row != nil {
-			f.row.measure(rows)
-		} else {
-			f.bytes = (len(f.column.Heap) + rows) / (rows + 1)
-		}
-	}
 }
 
 // Tolerant reports json.ignore-parse-errors.
@@ -458,34 +353,6 @@ func (d *JSONDecoder) learn(o *objectShape, from *gap, start int) (*gap, int) {
 		name = appendUnescaped(nil, name)
 	}
 	return o.remember(from, &gap{text: string(b[start:next]), field: o.byName[string(name)]}), next
-}
-
-// standsAt reports whether the gap's text is b[i:].
-func (g *gap) standsAt(b []byte, i int) bool {
-	n := len(g.text)
-	if len(b)-i < n {
-		return false
-	}
-	if n-wordBytes <= wordBytes && n >= wordBytes {
-		return binary.LittleEndian.Uint64(b[i:]) == g.first && binary.LittleEndian.Uint64(b[i+n-wordBytes:]) == g.last
-	}
-	return string(b[i:i+n]) == g.text
-}
-
-// remember adds g behind from, unless there are many already: keys that are
-// data would fill the memory and be slow to try.
-func (o *objectShape) remember(from, g *gap) *gap {
-	if o.gaps < gapsMax && len(from.next) < alternatives {
-		if n := len(g.text); n >= wordBytes {
-			g.first, g.last = binary.LittleEndian.Uint64([]byte(g.text)), binary.LittleEndian.Uint64([]byte(g.text[n-wordBytes:]))
-		}
-		o.gaps++
-		from.next = append(from.next, g)
-	} else {
-		// Not remembered, so the gaps behind it are not either.
-		g.next = nil
-	}
-	return g
 }
 
 func (d *JSONDecoder) malformedAt(i int) int {
@@ -739,65 +606,4 @@ func (d *JSONDecoder) typeOf(path string) string {
 		walk(f)
 	}
 	return found
-}
-
-// SplitArray appends the elements of the JSON array that record is to elements.
-// What follows the array is not looked at.
-func SplitArray(elements []batch.View, block []byte, record batch.View) ([]batch.View, error) {
-	b := block[:record.Offset+record.Length]
-	i := skipBlanks(b, int(record.Offset))
-	notArray := func(at int) error {
-		return problem.New(problem.Syntax, "not a JSON array at character %d", at-int(record.Offset)+1)
-	}
-	if i == len(b) || b[i] != '[' {
-		return elements, notArray(i)
-	}
-	i = skipBlanks(b, i+1)
-	if i < len(b) && b[i] == ']' {
-		return elements, nil
-	}
-	for {
-		_, next, bad := scanValue(b, i, 1)
-		if next < 0 {
-			return elements, notArray(bad)
-		}
-		elements = append(elements, batch.View{Offset: uint32(i), Length: uint32(next - i)})
-		i = skipBlanks(b, next)
-		switch {
-		case i < len(b) && b[i] == ']':
-			return elements, nil
-		case i == len(b) || b[i] != ',':
-			return elements, notArray(i)
-		}
-		i = skipBlanks(b, i+1)
-	}
-}
-
-// IsArray reports whether a record is a JSON array rather than an object.
-func IsArray(block []byte, record batch.View) bool {
-	b := block[:record.Offset+record.Length]
-	i := skipBlanks(b, int(record.Offset))
-	return i < len(b) && b[i] == '['
-}
-
-// JSONRecords appends the records of a whole document to records: the elements
-// if it is one JSON array, be it over several lines, and otherwise its lines but
-// for empty ones.
-func JSONRecords(records []batch.View, document []byte) ([]batch.View, error) {
-	whole := batch.View{Length: uint32(len(document))}
-	if IsArray(document, whole) {
-		return SplitArray(records, document, whole)
-	}
-	for start := 0; start < len(document); {
-		length := bytes.IndexByte(document[start:], '\n')
-		next := start + length + 1
-		if length < 0 {
-			length, next = len(document)-start, len(document)
-		}
-		if skipBlanks(document[:start+length], start) < start+length {
-			records = append(records, batch.View{Offset: uint32(start), Length: uint32(length)})
-		}
-		start = next
-	}
-	return records, nil
 }

@@ -65,27 +65,32 @@ func TestJSONDecoderReadsAdEvents(t *testing.T) {
 	}
 }
 
-func TestJSONRecords(t *testing.T) {
+func TestSplitArray(t *testing.T) {
 	for document, want := range map[string][]string{
-		"{\"a\":1}\n\n  \r\n{\"a\":2}":              {`{"a":1}`, `{"a":2}`},
 		" [\n {\"a\": 1},\n {\"a\": [2, \"]\"]}\n]": {`{"a": 1}`, `{"a": [2, "]"]}`},
-		"[]": nil,
-		"":   nil,
+		"[]":       nil,
+		"[1] rest": {"1"},
 	} {
-		records, err := JSONRecords(nil, []byte(document))
+		whole := batch.View{Length: uint32(len(document))}
+		if !IsArray([]byte(document), whole) {
+			t.Errorf("%q is no array", document)
+		}
+		elements, err := SplitArray(nil, []byte(document), whole)
 		if err != nil {
 			t.Errorf("%q: %v", document, err)
 		}
 		var got []string
-		for _, r := range records {
-			got = append(got, document[r.Offset:r.Offset+r.Length])
+		for _, e := range elements {
+			got = append(got, document[e.Offset:e.Offset+e.Length])
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%q: %s", document, diff)
 		}
 	}
-	if _, err := JSONRecords(nil, []byte(`[{"a":1},`)); !problem.Is(err, problem.Syntax) {
-		t.Errorf("an array without an end: %v", err)
+	for _, document := range []string{`[{"a":1},`, `[1 2]`, `{"a":1}`, ""} {
+		if _, err := SplitArray(nil, []byte(document), batch.View{Length: uint32(len(document))}); !problem.Is(err, problem.Syntax) {
+			t.Errorf("%q: %v", document, err)
+		}
 	}
 }
 
