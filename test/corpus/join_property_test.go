@@ -4,47 +4,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
-
 	"tidemark/test/trial"
 )
 
 // TestRandomJoins asks random questions over joins of the embedded engine and of
 // DuckDB. The tables are those of TestRandomSubqueries.
 func TestRandomJoins(t *testing.T) {
-	w := trial.New()
-	if err := w.Define(t.Context(), subqueryTables); err != nil {
-		t.Fatal(err)
+	if _, refused := askBoth(t, (*questions).joins); refused > 0 {
+		t.Errorf("DuckDB refused %d joins", refused)
 	}
-	for _, f := range subqueryFeeds {
-		if _, err := w.Feed(t.Context(), f); err != nil {
-			t.Fatal(err)
-		}
-	}
-	o := trial.NewOracle(t, w)
-	if _, err := w.Feed(t.Context(), trial.Feed{Table: "e"}); err != nil {
-		t.Fatal(err)
-	}
-	rapid.Check(t, func(r *rapid.T) {
-		text := (&questions{t: r}).joins()
-		want, err := o.Ask(t.Context(), text)
-		if err != nil {
-			r.Fatalf("%v\n%s", err, text)
-		}
-		s := rapid.SampledFrom(settings).Draw(r, "setting")
-		a, err := w.Run(t.Context(), s, text)
-		if err != nil {
-			r.Fatalf("%s: %v\n%s", s, err, text)
-		}
-		got, err := a.Rows()
-		if err != nil {
-			r.Fatalf("%s: %v in\n%s\n%s", s, err, a.Log(), text)
-		}
-		if diff := cmp.Diff(trial.Lines(want, false), trial.Lines(got, false)); diff != "" {
-			r.Fatalf("%s: DuckDB answers otherwise (-DuckDB +embedded):\n%s\n%s", s, diff, text)
-		}
-	})
 }
 
 // joins is a query over joined tables: bushy and chained, of every kind, with
