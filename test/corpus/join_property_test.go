@@ -3,8 +3,6 @@ package corpus
 import (
 	"strings"
 	"testing"
-
-	"tidemark/test/trial"
 )
 
 // TestRandomJoins asks random questions over joins of the embedded engine and of
