@@ -7,7 +7,8 @@ import (
 )
 
 // joined are tables whose jobs keep much: a join within an interval under
-// windows, the first rows of a ranking, sums over the rows before, matches.
+// windows, the first rows of a ranking, sums over the rows before, matches, and
+// rows that change though nothing but the whole row tells them apart.
 const joined = `
 CREATE TABLE impressions (id BIGINT, campaign STRING, ts TIMESTAMP_LTZ(3), WATERMARK FOR ts AS ts);
 CREATE TABLE clicks (impression BIGINT, ts TIMESTAMP_LTZ(3), WATERMARK FOR ts AS ts);
@@ -22,6 +23,10 @@ CREATE MATERIALIZED TABLE best FRESHNESS = INTERVAL '1' SECOND AS
   ) WHERE place <= 2;
 CREATE MATERIALIZED TABLE counted FRESHNESS = INTERVAL '1' SECOND AS
   SELECT id, COUNT(*) OVER (PARTITION BY campaign ORDER BY ts) AS n FROM impressions;
+CREATE MATERIALIZED TABLE rolled FRESHNESS = INTERVAL '1' SECOND AS
+  SELECT campaign, COUNT(*) AS n FROM impressions GROUP BY ROLLUP (campaign);
+CREATE MATERIALIZED TABLE unclicked FRESHNESS = INTERVAL '1' SECOND AS
+  SELECT i.campaign FROM impressions AS i LEFT JOIN clicks AS c ON i.id = c.impression WHERE c.ts IS NULL;
 CREATE MATERIALIZED TABLE changed FRESHNESS = INTERVAL '1' SECOND AS
   SELECT * FROM impressions MATCH_RECOGNIZE (
     ORDER BY ts MEASURES A.id AS before, B.id AS id AFTER MATCH SKIP TO LAST B PATTERN (A B) DEFINE B AS B.campaign <> A.campaign)`
@@ -65,6 +70,8 @@ func TestRunKeepsJoinsRanksAndMatches(t *testing.T) {
 		{"4", "c0", "1"}, {"4", "c2", "1"}, {"5", "c0", "1"}, {"5", "c1", "1"},
 	})
 	c.settles("SELECT MAX(id) AS id, COUNT(*) AS n, MAX(n) AS most FROM counted", [][]string{{"22", "23", "9"}})
+	c.settles("SELECT * FROM rolled ORDER BY n, campaign", [][]string{{"c2", "6"}, {"c1", "8"}, {"c0", "9"}, {"<nil>", "23"}})
+	c.settles("SELECT campaign, COUNT(*) AS n FROM unclicked GROUP BY campaign ORDER BY campaign", [][]string{{"c0", "4"}, {"c1", "4"}, {"c2", "3"}})
 	c.settles("SELECT before, id FROM changed ORDER BY id", [][]string{{"2", "3"}, {"5", "6"}, {"8", "9"}, {"11", "12"}, {"14", "15"}, {"17", "18"}, {"20", "21"}})
 	// The newest impression is of 12:05:30, and its click may come up to 10 seconds
 	// later: pairs from 12:05:20 on may still be found.

@@ -14,7 +14,8 @@
 //  3. Only as many questions run as there are cores; the others wait, or are
 //     refused when too many wait. Writers never wait for readers.
 //  4. A keyed table has no two rows with the same key, without an index: the
-//     Writer merges, after it removed duplicates within the epoch.
+//     Writer merges, after it removed duplicates within the epoch. A multiset
+//     keeps as many copies of a row as were added and not taken away.
 //  5. Once open, the database reaches no file but its own, and its settings
 //     cannot be changed by any statement.
 package olap

@@ -14,7 +14,19 @@ import (
 type Table struct {
 	Name    string
 	Columns []value.Field
-	Key     []int // positions in Columns; nil for a table that is only appended to, empty for one of at most one row
+	Key     []int // positions in Columns; nil for a table without one, empty for one of at most one row
+	// Multiset is for a table without a key that takes rows back: the whole row
+	// tells which. Without it a table that has no key is only appended to.
+	Multiset bool
+}
+
+// stored is what the rows are kept in: for a multiset a table with one more
+// column, which the view that is asked does not show.
+func (t Table) stored() string {
+	if t.Multiset {
+		return t.Name + "$rows"
+	}
+	return t.Name
 }
 
 // CreateTable makes the table when it is not there. One that is there with other
@@ -28,10 +40,18 @@ func (s *Store) CreateTable(ctx context.Context, t Table) error {
 		}
 		columns[i] = quote(f.Name) + " " + text
 	}
-	if _, err := s.readers.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+quote(t.Name)+" ("+strings.Join(columns, ", ")+")"); err != nil {
+	if t.Multiset {
+		columns = append(columns, quote(digestColumn)+" UUID")
+	}
+	if _, err := s.readers.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+quote(t.stored())+" ("+strings.Join(columns, ", ")+")"); err != nil {
 		return fmt.Errorf("create table %s: %w", t.Name, err)
 	}
-	has, err := s.columns(ctx, t.Name)
+	if t.Multiset {
+		if _, err := s.readers.ExecContext(ctx, "CREATE VIEW IF NOT EXISTS "+quote(t.Name)+" AS SELECT * EXCLUDE ("+quote(digestColumn)+") FROM "+quote(t.stored())); err != nil {
+			return fmt.Errorf("create view of table %s: %w", t.Name, err)
+		}
+	}
+	has, err := s.columns(ctx, t.stored())
 	if err != nil {
 		return err
 	}
@@ -79,7 +99,18 @@ func (s *Store) DropTable(ctx context.Context, name string) error {
 		return fmt.Errorf("drop table %s: %w", name, err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit there is nothing to roll back
-	if _, err := tx.ExecContext(ctx, "DROP TABLE IF EXISTS "+quote(name)); err != nil {
+	stored := name
+	var multiset bool
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) > 0 FROM duckdb_views() WHERE view_name = ? AND NOT internal", name).Scan(&multiset); err != nil {
+		return fmt.Errorf("drop table %s: %w", name, err)
+	}
+	if multiset {
+		if _, err := tx.ExecContext(ctx, "DROP VIEW "+quote(name)); err != nil {
+			return fmt.Errorf("drop view of table %s: %w", name, err)
+		}
+		stored = Table{Name: name, Multiset: true}.stored()
+	}
+	if _, err := tx.ExecContext(ctx, "DROP TABLE IF EXISTS "+quote(stored)); err != nil {
 		return fmt.Errorf("drop table %s: %w", name, err)
 	}
 	if _, err := tx.ExecContext(ctx, "DELETE FROM tidemark_epochs WHERE table_name = ?", name); err != nil {

@@ -99,7 +99,8 @@ func (w *Writer) exec(ctx context.Context, text string) error {
 
 // Apply writes the rows of an epoch together with its number, all or nothing. An
 // epoch that was applied before is left alone. In a keyed table the last row of
-// a key wins; in one without a key every row must be an insert.
+// a key wins; in a multiset each row taken away takes one equal row; in any other
+// table every row must be an insert.
 func (w *Writer) Apply(ctx context.Context, epoch uint64, watermark int64, batches []*batch.Batch) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -144,11 +145,16 @@ func diskFull(err error) error {
 }
 
 func (w *Writer) write(ctx context.Context, epoch uint64, watermark int64, batches []*batch.Batch, known bool) error {
-	if w.table.Key == nil {
-		if err := w.insert(batches); err != nil {
-			return err
-		}
-	} else if err := w.merge(batches); err != nil {
+	var err error
+	switch {
+	case w.table.Key != nil:
+		err = w.merge(batches)
+	case w.table.Multiset:
+		err = w.count(batches)
+	default:
+		err = w.insert(batches)
+	}
+	if err != nil {
 		return err
 	}
 	text := fmt.Sprintf("INSERT INTO tidemark_epochs VALUES (%s, %d, %d)", literal(w.table.Name), epoch, watermark)

@@ -23,6 +23,7 @@ import (
 	"tidemark/plan"
 	"tidemark/progress"
 	"tidemark/store/eventlog"
+	"tidemark/store/olap"
 	"tidemark/target"
 )
 
@@ -87,6 +88,13 @@ func newKeeper(j *Jobs, work target.Job) (*keeper, error) {
 	return k, nil
 }
 
+// stored is the job's table as the hot store keeps it.
+func (k *keeper) stored() olap.Table {
+	stored := storedTable(k.job.Table, k.key)
+	stored.Multiset = k.key == nil && plan.Updating(k.job.Plan, func(s *plan.Scan) bool { return changes(s.Table) })
+	return stored
+}
+
 // windowing is the grid of the windows that a plan's rows belong to: those of
 // its topmost window aggregation.
 func windowing(n plan.Node) progress.Windowing {
@@ -117,12 +125,7 @@ func (k *keeper) check() error {
 	if err != nil {
 		return err
 	}
-	changing := updating(from)
-	if k.key == nil && plan.Updating(k.job.Plan, func(s *plan.Scan) bool { return changing[s] }) {
-		return problem.New(problem.InvalidQuery, "the rows of %s change, and nothing tells them apart", k.job.Table.Name).
-			WithHint("declare a PRIMARY KEY, select the columns it is grouped by, or write 'emit' = 'final'")
-	}
-	_, err = job.New(job.Spec{Name: k.job.Table.Name, Plan: k.job.Plan, Sources: from, Updating: changing, Lookups: asked, Sink: &answer{}, Context: plan.Context{Zone: k.job.Zone, Streaming: true}})
+	_, err = job.New(job.Spec{Name: k.job.Table.Name, Plan: k.job.Plan, Sources: from, Updating: updating(from), Lookups: asked, Sink: &answer{}, Context: plan.Context{Zone: k.job.Zone, Streaming: true}})
 	return err
 }
 
@@ -133,7 +136,7 @@ func (k *keeper) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stored := storedTable(k.job.Table, k.key)
+	stored := k.stored()
 	if !rebuild {
 		err := k.jobs.options.Store.CreateTable(ctx, stored)
 		if err == nil {
@@ -208,7 +211,7 @@ func ignore(err error, code problem.Code) error {
 
 // storedEpoch is how far the stored table is; 0 when it is not there.
 func (k *keeper) storedEpoch(ctx context.Context) (connect.Epoch, error) {
-	w, err := k.jobs.options.Store.Writer(ctx, storedTable(k.job.Table, k.key))
+	w, err := k.jobs.options.Store.Writer(ctx, k.stored())
 	if err != nil {
 		return 0, err
 	}
@@ -303,7 +306,7 @@ func (k *keeper) once() error {
 	if err != nil {
 		return err
 	}
-	writer, err := k.jobs.options.Store.Writer(k.ctx, storedTable(k.job.Table, k.key))
+	writer, err := k.jobs.options.Store.Writer(k.ctx, k.stored())
 	if err != nil {
 		return err
 	}

@@ -121,8 +121,7 @@ func (k *keeping) each(text string, f func(sql.Statement) error) error {
 }
 
 // open makes the job of a case, which goes on where an earlier process was
-// killed. Every other table shows its windows early, if it has a key: what was
-// shown is replaced by it.
+// killed. Every other table shows its windows early.
 func (k *keeping) open(ctx context.Context, number int, c keptCase) (*keptJob, error) {
 	var made *bind.Materialized
 	err := k.each("CREATE MATERIALIZED TABLE "+c.Name+" AS "+c.SQL, func(s sql.Statement) error {
@@ -134,7 +133,7 @@ func (k *keeping) open(ctx context.Context, number int, c keptCase) (*keptJob, e
 		return nil, err
 	}
 	emit := "final"
-	if made.Table.PrimaryKey != nil && number%2 == 0 {
+	if number%2 == 0 {
 		emit = "early"
 	}
 	query := rewrite.Configure(made.Plan, map[string]string{"emit": emit})
@@ -144,6 +143,7 @@ func (k *keeping) open(ctx context.Context, number int, c keptCase) (*keptJob, e
 			kept.table.Key = append([]int{}, key...)
 		}
 	}
+	kept.table.Multiset = kept.table.Key == nil && plan.Updating(query, nil)
 	for _, column := range made.Table.Columns {
 		kept.table.Columns = append(kept.table.Columns, value.Field{Name: column.Name, Type: column.Type})
 	}
