@@ -253,7 +253,10 @@ func (j *IntervalJoin) showDue(port int, until int64, emit engine.Emit) error {
 		if err != nil || part.rows == 0 {
 			return
 		}
-		err = j.pairing.alone(port, part.inOrder(), rowNumbers(part.rows), constantMarks(j.Held(j.now), part.rows), emit)
+		var columns []*batch.Column
+		if columns, err = part.inOrder(); err == nil {
+			err = j.pairing.alone(port, columns, rowNumbers(part.rows), constantMarks(j.Held(j.now), part.rows), emit)
+		}
 		part.clear()
 	}
 	for _, g := range side.inOrder() {

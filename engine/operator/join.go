@@ -220,8 +220,11 @@ func (r *joinRun) collect(i int) error {
 
 // settle walks through the candidates collected so far.
 func (r *joinRun) settle() error {
-	r.output.sides[r.port], r.output.sides[1-r.port] = r.rows.Columns, r.chain.decoded.inOrder()
-	var err error
+	decoded, err := r.chain.decoded.inOrder()
+	if err != nil {
+		return err
+	}
+	r.output.sides[r.port], r.output.sides[1-r.port] = r.rows.Columns, decoded
 	if r.passes, err = r.join.pairing.pass(r.output.sides, r.pairs); err != nil {
 		return err
 	}
@@ -426,7 +429,11 @@ func (r *joinRun) whole(emit engine.Emit) error {
 				r.copies = append(r.copies, e.count)
 			}
 		}
-		rows := &batch.Batch{Rows: part.rows, Columns: part.inOrder()}
+		columns, err := part.inOrder()
+		if err != nil {
+			return err
+		}
+		rows := &batch.Batch{Rows: part.rows, Columns: columns}
 		left.input.encode(&r.join.encoded, rows)
 		if err := r.batch(0, rows, emit); err != nil {
 			return err
@@ -445,7 +452,7 @@ func (r *joinRun) rest(emit engine.Emit) error {
 	r.output.pairing, r.output.mark, r.output.emit = r.join.pairing, r.join.now, emit
 	for code := 0; code < len(right.entries); {
 		part.clear()
-		r.output.sides = [2][]*batch.Column{make([]*batch.Column, len(r.join.sides[0].input.types)), part.inOrder()}
+		r.copies = r.copies[:0]
 		for ; code < len(right.entries) && part.rows < batch.MaxRows; code++ {
 			e := &right.entries[code]
 			if e.count == 0 || e.flags&paired != 0 {
@@ -454,7 +461,15 @@ func (r *joinRun) rest(emit engine.Emit) error {
 			if err := part.add(right.rows.key(uint32(code))); err != nil {
 				return err
 			}
-			if err := r.output.add(batch.Insert, noRow, uint32(part.rows-1), e.count); err != nil {
+			r.copies = append(r.copies, e.count)
+		}
+		columns, err := part.inOrder()
+		if err != nil {
+			return err
+		}
+		r.output.sides = [2][]*batch.Column{make([]*batch.Column, len(r.join.sides[0].input.types)), columns}
+		for i, copies := range r.copies {
+			if err := r.output.add(batch.Insert, noRow, uint32(i), copies); err != nil {
 				return err
 			}
 		}

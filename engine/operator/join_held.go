@@ -59,7 +59,11 @@ func (r *heldRun) settle() error {
 	if len(r.found) == 0 {
 		return nil
 	}
-	r.output.sides[r.port], r.output.sides[1-r.port] = r.rows.Columns, r.decoded.inOrder()
+	decoded, err := r.decoded.inOrder()
+	if err != nil {
+		return err
+	}
+	r.output.sides[r.port], r.output.sides[1-r.port] = r.rows.Columns, decoded
 	passes, err := r.pairing.pass(r.output.sides, r.pairs)
 	if err != nil {
 		return err

@@ -92,52 +92,46 @@ func (r *joinRows) key(i int) []byte { return r.bytes[r.starts[i]:r.keyEnds[i]:r
 // row is row i, valid until the next encode.
 func (r *joinRows) row(i int) []byte { return r.bytes[r.starts[i]:r.starts[i+1]:r.starts[i+1]] }
 
-// decodedRows is stored rows as columns again.
+// decodedRows is stored rows as columns again. The rows are copied end to end into
+// one piece of memory, of which all texts are views.
 type decodedRows struct {
 	input   *joinInput
-	columns []*batch.Column // as they are stored
+	heap    []byte
 	rows    int
+	pending []uint32        // where rows begin that are in heap, but not in columns yet
+	columns []*batch.Column // as they are stored
 }
 
-// clear begins anew, with room for as many rows as there were: what was handed
-// out stays as it is.
+// clear begins anew, with room for as much as there was: what was handed out stays
+// as it is.
 func (d *decodedRows) clear() {
-	d.columns, d.rows = columnsOf(d.input.stored, d.rows), 0
+	d.heap, d.pending, d.rows, d.columns = make([]byte, 0, len(d.heap)), d.pending[:0], 0, nil
 }
 
-// add appends a stored row.
+// add appends a stored row, and whatever is behind it.
 func (d *decodedRows) add(row []byte) error {
-	if d.columns == nil {
-		d.clear()
-	}
-	if d.bytesHeld()+len(row) > batch.MaxHeap {
-		return problem.New(problem.TooLarge, "the rows of one key of a join have more than %d bytes of text", batch.MaxHeap).
+	if len(d.heap)+len(row) > batch.MaxHeap {
+		return problem.New(problem.TooLarge, "the rows of one key of a join have more than %d bytes", batch.MaxHeap).
 			WithHint("add a condition with = to the join")
 	}
-	if _, err := batch.AppendRow(d.columns, row); err != nil {
-		return fmt.Errorf("read a row of a join: %w", err)
-	}
+	d.pending = append(d.pending, uint32(len(d.heap)))
+	d.heap = append(d.heap, row...)
 	d.rows++
 	return nil
 }
 
-// bytesHeld is about how much memory the texts of the rows take.
-func (d *decodedRows) bytesHeld() int {
-	held := 0
-	for _, c := range d.columns {
-		held += len(c.Heap)
-	}
-	return held
-}
-
 // inOrder is the rows as the columns of the input.
-func (d *decodedRows) inOrder() []*batch.Column {
+func (d *decodedRows) inOrder() ([]*batch.Column, error) {
 	if d.columns == nil {
-		d.clear()
+		d.columns = columnsOf(d.input.stored, d.rows)
 	}
+	if err := batch.ReadRows(d.columns, d.heap, d.pending); err != nil {
+		return nil, fmt.Errorf("read rows of a join: %w", err)
+	}
+	d.pending = d.pending[:0]
 	columns := make([]*batch.Column, len(d.input.types))
 	for column, place := range d.input.place {
 		columns[column] = d.columns[place]
 	}
-	return columns
+	return columns, nil
 }

@@ -35,7 +35,11 @@ func TestDecodedRowsOfBothSides(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for i, column := range d.inOrder() {
+		columns, err := d.inOrder()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, column := range columns {
 			if column.Len() != 3 || column.Value(2).String() != rows.Columns[i].Value(0).String() {
 				t.Errorf("column %d of %v: %d rows, the last %s", i, types, column.Len(), column.Value(column.Len()-1))
 			}

@@ -170,7 +170,6 @@ func inBatches(rows []*waitingLookup) iter.Seq[[]*waitingLookup] {
 // decode makes a batch of rows that wait.
 func (j *LookupJoin) decode(waiting []*waitingLookup) (*batch.Batch, error) {
 	rows := decodedRows{input: j.input}
-	rows.clear()
 	b := &batch.Batch{Rows: len(waiting)}
 	for _, w := range waiting {
 		if err := rows.add(w.row); err != nil {
@@ -178,8 +177,9 @@ func (j *LookupJoin) decode(waiting []*waitingLookup) (*batch.Batch, error) {
 		}
 		b.Marks = append(b.Marks, w.mark)
 	}
-	b.Columns = rows.inOrder()
-	return b, nil
+	var err error
+	b.Columns, err = rows.inOrder()
+	return b, err
 }
 
 // makeRoom waits until no more rows wait than may. It takes no longer than the

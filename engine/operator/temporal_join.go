@@ -208,7 +208,14 @@ func (j *TemporalJoin) show(d *due, emit engine.Emit) error {
 	if len(d.kinds) == 0 {
 		return nil
 	}
-	sides := [2][]*batch.Column{d.sides[0].inOrder(), d.sides[1].inOrder()}
+	var sides [2][]*batch.Column
+	for side := range sides {
+		columns, err := d.sides[side].inOrder()
+		if err != nil {
+			return err
+		}
+		sides[side] = columns
+	}
 	var pairs [2][]uint32
 	for i, right := range d.rows[1] {
 		if right != noRow {

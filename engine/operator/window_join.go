@@ -164,7 +164,11 @@ func (j *WindowJoin) pairPart(left *generation, start, stop int, right *generati
 			return err
 		}
 	}
-	rows := &batch.Batch{Rows: part.rows, Columns: part.inOrder()}
+	columns, err := part.inOrder()
+	if err != nil {
+		return err
+	}
+	rows := &batch.Batch{Rows: part.rows, Columns: columns}
 	j.run.start(0, rows, j.now, emit)
 	null := nullKeys(j.inputs[0], rows)
 	for i := range rows.Rows {
@@ -203,7 +207,11 @@ func (j *WindowJoin) showLone(right *generation, emit engine.Emit) error {
 			}
 		}
 		if part.rows == batch.MaxRows || part.rows > 0 && number == len(right.rows)-1 {
-			if err := j.run.pairing.alone(1, part.inOrder(), rowNumbers(part.rows), constantMarks(j.now, part.rows), emit); err != nil {
+			columns, err := part.inOrder()
+			if err != nil {
+				return err
+			}
+			if err := j.run.pairing.alone(1, columns, rowNumbers(part.rows), constantMarks(j.now, part.rows), emit); err != nil {
 				return err
 			}
 			part.clear()
