@@ -93,4 +93,7 @@ type Accumulator interface {
 	Decode(group uint32, from []byte) (rest []byte, err error)
 	// Clear empties a group so that its number can be used again.
 	Clear(group uint32)
+	// Held is about how many bytes of memory the states take. It is asked once a
+	// batch, and so does not walk over the groups.
+	Held() int64
 }

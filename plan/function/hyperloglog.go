@@ -209,6 +209,7 @@ func stableHash(key []byte) uint64 {
 // approximateCount is APPROX_COUNT_DISTINCT where nothing is taken back.
 type approximateCount struct {
 	sketches []sketch
+	held     int64 // bytes of what the sketches point to
 	key      []byte
 }
 
@@ -228,15 +229,29 @@ func (s *approximateCount) Update(groups []uint32, args []*batch.Column, retract
 	for i, g := range groups {
 		if !args[0].IsNull(i) {
 			s.key = appendKey(s.key[:0], args[0], i)
-			s.sketches[g].add(stableHash(s.key))
+			k := &s.sketches[g]
+			before := k.held()
+			k.add(stableHash(s.key))
+			s.held += k.held() - before
 		}
 	}
 }
 
+// change has a sketch changed, and keeps count of its memory.
+func (s *approximateCount) change(group uint32, do func(*sketch)) {
+	k := &s.sketches[group]
+	s.held -= k.held()
+	do(k)
+	s.held += k.held()
+}
+
+// held is how many bytes the sketch points to.
+func (s *sketch) held() int64 { return int64(4*cap(s.sparse) + cap(s.dense)) }
+
 func (s *approximateCount) Merge(into []uint32, other plan.Accumulator, from []uint32) {
 	o := other.(*approximateCount)
 	for i, g := range into {
-		s.sketches[g].merge(&o.sketches[from[i]])
+		s.change(g, func(k *sketch) { k.merge(&o.sketches[from[i]]) })
 	}
 }
 
@@ -251,8 +266,10 @@ func (s *approximateCount) Encode(group uint32, to []byte) []byte {
 }
 
 func (s *approximateCount) Decode(group uint32, from []byte) (rest []byte, err error) {
-	s.sketches[group], rest, err = decodeSketch(from)
+	s.change(group, func(k *sketch) { *k, rest, err = decodeSketch(from) })
 	return rest, err
 }
 
-func (s *approximateCount) Clear(group uint32) { s.sketches[group] = sketch{} }
+func (s *approximateCount) Clear(group uint32) {
+	s.change(group, func(k *sketch) { *k = sketch{} })
+}
