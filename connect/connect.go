@@ -95,10 +95,12 @@ type Sink interface {
 // Request is what a connector is asked to make a source or sink for.
 type Request struct {
 	Table      string
-	Columns    []Column // what is read or written, in this order; for sources only those the plan needs
-	Schema     []Column // all physical columns as declared: formats without names count positions in it; nil means Columns
-	Partitions []string // names of the columns of PARTITIONED BY
-	PrimaryKey []int    // positions in Columns
+	Columns    []Column    // what is read or written, in this order; for sources only those the plan needs
+	Schema     []Column    // all physical columns as declared: formats without names count positions in it; nil means Columns
+	Partitions []string    // names of the columns of PARTITIONED BY
+	PrimaryKey []int       // positions in Columns
+	Keys       []string    // names of all columns of the PRIMARY KEY, also of those that are not in Columns
+	Conditions []Condition // for sources: all of them hold for every row that counts
 	Options    map[string]string
 	Zone       *time.Location
 	FS         vfs.FS
@@ -114,7 +116,7 @@ type Column struct {
 	Metadata string // metadata key, "" for a physical column
 }
 
-// Connector makes sources and sinks of one kind. Source or Sink is nil where
+// Connector makes sources and sinks of one kind. Source, Sink or Ask is nil where
 // the kind has none.
 type Connector struct {
 	Name    string   // value of the 'connector' option
@@ -122,6 +124,8 @@ type Connector struct {
 	Options []Option // all it understands, beside 'connector' and the format's own
 	Source  func(Request) (Source, error)
 	Sink    func(Request) (Sink, error)
+	// Ask makes what finds rows by the key columns, positions in Columns.
+	Ask func(r Request, keys []int) (Asker, error)
 }
 
 // Option is one setting of a connector or format.
