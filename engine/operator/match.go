@@ -383,3 +383,9 @@ func (m *Match) Number(slot uint32) uint64 { return m.rows.numbers[slot] }
 func (m *Match) Holds(part int, last pattern.Node) (bool, error) {
 	return m.conditions[part].holds(m.current, last)
 }
+
+// HoldsBehind decides a condition for the row at hand behind many beginnings.
+func (m *Match) HoldsBehind(part int, lasts []pattern.Node) ([]bool, bool) {
+	holds := m.conditions[part].holdsBehind(m.current, lasts)
+	return holds, holds != nil
+}

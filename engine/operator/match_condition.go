@@ -133,6 +133,14 @@ func (c *matchCondition) holds(row int, last pattern.Node) (bool, error) {
 	return c.rest.hold(last)
 }
 
+// holdsBehind is holds for many beginnings; nothing where one by one is as well.
+func (c *matchCondition) holdsBehind(row int, lasts []pattern.Node) []bool {
+	if !c.known || !c.meets[row] || c.rest == nil {
+		return nil
+	}
+	return c.rest.holdBehind(lasts)
+}
+
 // matchLookups evaluates conditions over what they look up in a beginning with
 // the row in question behind it.
 type matchLookups struct {
@@ -140,8 +148,14 @@ type matchLookups struct {
 	part    int
 	terms   []*expr.Filter
 	reads   []plan.MatchRead
+	tracks  []int // of the row that a read begins at, as the automaton keeps it; -1 for none
 	columns []*batch.Column
 	sums    []*runningSummary // nil where the read is no aggregate
+
+	// Scratch of holdBehind.
+	slots   []uint32
+	missing []int
+	holds   []bool
 }
 
 func newMatchLookups(m *Match, part int, terms []plan.Expr) (*matchLookups, error) {
@@ -155,6 +169,7 @@ func newMatchLookups(m *Match, part int, terms []plan.Expr) (*matchLookups, erro
 		}
 		place[i] = len(l.reads)
 		l.reads = append(l.reads, r)
+		l.tracks = append(l.tracks, m.machine.Track(r.Set, r.First))
 		l.columns = append(l.columns, batch.NewColumn(r.Of, 1))
 		var sum *runningSummary
 		if r.Kind == plan.Summarize {
@@ -188,7 +203,7 @@ func (l *matchLookups) hold(last pattern.Node) (bool, error) {
 			}
 			continue
 		}
-		if at, ok := m.find(r, last, slot, r.Set.Has(l.part)); ok {
+		if at, ok := l.find(i, last, slot); ok {
 			c.Set(0, m.rows.columns[r.Column], int(at))
 		} else {
 			c.SetNull(0)
@@ -202,6 +217,119 @@ func (l *matchLookups) hold(last pattern.Node) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// holdBehind is hold for many beginnings; nothing when it cannot be computed for
+// one of them.
+func (l *matchLookups) holdBehind(lasts []pattern.Node) []bool {
+	l.holds = l.holds[:0]
+	for range lasts {
+		l.holds = append(l.holds, false)
+	}
+	for start := 0; start < len(lasts); start += batch.MaxRows {
+		stop := min(start+batch.MaxRows, len(lasts))
+		if err := l.holdSome(lasts[start:stop], l.holds[start:stop]); err != nil {
+			return nil
+		}
+	}
+	return l.holds
+}
+
+// holdSome is holdBehind for as many as fit in a batch.
+func (l *matchLookups) holdSome(lasts []pattern.Node, holds []bool) error {
+	in := batch.Batch{Rows: len(lasts)}
+	for i, r := range l.reads {
+		var c *batch.Column
+		if r.Kind == plan.Summarize {
+			var err error
+			if c, err = l.summaries(i, lasts); err != nil {
+				return err
+			}
+		} else {
+			c = l.rows(i, lasts)
+		}
+		in.Columns = append(in.Columns, c)
+	}
+	for _, term := range l.terms {
+		passed, err := term.Select(l.match.env.Context, &in)
+		if err != nil {
+			return err
+		}
+		if passed != nil {
+			in.Sel = passed
+		}
+		if in.Live() == 0 {
+			return nil
+		}
+	}
+	in.Each(func(row int) { holds[row] = true })
+	return nil
+}
+
+// rows is the column that a Navigate finds behind each beginning.
+func (l *matchLookups) rows(read int, lasts []pattern.Node) *batch.Column {
+	m, r := l.match, l.reads[read]
+	l.slots, l.missing = l.slots[:0], l.missing[:0]
+	current := m.chunk[m.current]
+	for i, last := range lasts {
+		at, ok := l.find(read, last, current)
+		if !ok {
+			at = current
+			l.missing = append(l.missing, i)
+		}
+		l.slots = append(l.slots, at)
+	}
+	c := m.rows.gather(r.Column, l.slots)
+	c.Type = r.Of
+	for _, i := range l.missing {
+		c.SetNull(i)
+	}
+	return c
+}
+
+// summaries is the column that a Summarize finds behind each beginning.
+func (l *matchLookups) summaries(read int, lasts []pattern.Node) (*batch.Column, error) {
+	m, r := l.match, l.reads[read]
+	c := batch.NewColumn(r.Of, len(lasts))
+	for _, last := range lasts {
+		l.columns[read] = oneRow(l.columns[read])
+		if err := l.sums[read].with(last, m.chunk[m.current], r.Set.Has(l.part), l.columns[read]); err != nil {
+			return nil, err
+		}
+		c.Append(l.columns[read], 0)
+	}
+	return c, nil
+}
+
+// find is the slot of the row that a Navigate means behind a beginning, where
+// the row in question counts if it is of the right part.
+func (l *matchLookups) find(read int, last pattern.Node, current uint32) (uint32, bool) {
+	m, r, track := l.match, l.reads[read], l.tracks[read]
+	counts := r.Set.Has(l.part)
+	switch {
+	case counts && !r.First && r.Offset == 0:
+		return current, true
+	case track < 0 || r.First && r.Offset > 0:
+		return m.find(r, last, current, counts)
+	}
+	n := m.machine.Tracked(track, last)
+	if r.First {
+		if n == pattern.None {
+			return current, counts
+		}
+		return m.machine.Row(n).Slot, true
+	}
+	left := r.Offset
+	if counts {
+		left--
+	}
+	for ; left > 0 && n != pattern.None; left-- {
+		n = m.machine.Tracked(track, m.machine.Before(n))
+	}
+	if n == pattern.None {
+		return 0, false
+	}
+	return m.machine.Row(n).Slot, true
 }
 
 // oneRow is a column of one row that is still to be set, in the memory of c

@@ -11,6 +11,9 @@ type Host interface {
 	// Holds reports whether the row in question meets the condition of a part,
 	// behind the beginning of a match that ends with last.
 	Holds(part int, last Node) (bool, error)
+	// HoldsBehind is Holds for many beginnings at once; ok is false where they
+	// are better asked one by one. The answer is valid until the next call.
+	HoldsBehind(part int, lasts []Node) (holds []bool, ok bool)
 	// Found is told of a match by its last row. The row is kept during the call;
 	// who needs it longer calls Keep.
 	Found(last Node) error
@@ -42,6 +45,7 @@ type Machine struct {
 	automaton *Automaton
 	host      Host
 	nodes     []node
+	tracked   []Node // by node and track
 	unused    []Node
 
 	// Scratch of Step.
@@ -50,6 +54,12 @@ type Machine struct {
 	next  queue
 	done  queue
 	known [2]plan.VariableSet // conditions that are decided for the beginning at hand, and those that hold
+
+	// What foresee found out: for which conditions, and by beginning, which hold.
+	foreseen plan.VariableSet
+	met      []plan.VariableSet
+	asking   []int
+	lasts    []Node
 }
 
 // NewMachine makes a machine.
@@ -102,14 +112,16 @@ func (m *Machine) take(slot uint32, part int, prev Node) Node {
 	m.Keep(prev)
 	m.host.Kept(slot)
 	made := node{slot: slot, part: uint8(part), prev: prev}
+	n := Node(len(m.nodes))
 	if last := len(m.unused) - 1; last >= 0 {
-		n := m.unused[last]
+		n = m.unused[last]
 		m.unused = m.unused[:last]
 		m.nodes[n] = made
-		return n
+	} else {
+		m.nodes = append(m.nodes, made)
 	}
-	m.nodes = append(m.nodes, made)
-	return Node(len(m.nodes) - 1)
+	m.track(n)
+	return n
 }
 
 // CanStart reports whether a run that remembers nothing may remember something
@@ -134,7 +146,9 @@ func (m *Machine) Step(r *Run, slot uint32, time int64) error {
 		r.open.push(beginning{state: int32(m.automaton.start), last: None, first: unstarted})
 	}
 	m.next, m.done = m.next[:0], m.done[:0]
-	for _, b := range r.open {
+	m.foresee(r.open)
+	for i, b := range r.open {
+		m.recall(i, b)
 		if err := m.advance(b, slot, time); err != nil {
 			return err
 		}
@@ -155,7 +169,6 @@ func (m *Machine) Step(r *Run, slot uint32, time int64) error {
 
 // advance finds what a beginning becomes with the row.
 func (m *Machine) advance(b beginning, slot uint32, time int64) error {
-	m.known = [2]plan.VariableSet{}
 	if err := m.decide(b); err != nil {
 		return err
 	}

@@ -35,12 +35,16 @@ type Automaton struct {
 	parts  []plan.PatternPart
 	states []state
 	start  int
+	tracks []track
 	within int64 // milliseconds; 0 for no limit
 	skip   plan.MatchSkip
 }
 
 // state is a place in the pattern. The final state has no transitions.
-type state struct{ transitions []transition }
+type state struct {
+	transitions []transition
+	asks        plan.VariableSet // conditions that transitions test, also those without a row
+}
 
 // final is the number of the final state.
 const final = 0
@@ -67,6 +71,10 @@ func Compile(n *plan.Match) *Automaton {
 		next = a.compile(part, next)
 	}
 	a.start = next
+	a.tracks, _ = tracksOf(n)
+	for s := range a.states {
+		a.states[s].asks = a.asks(s)
+	}
 	return a
 }
 

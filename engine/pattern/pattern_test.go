@@ -30,6 +30,15 @@ func (h *host) Holds(part int, last Node) (bool, error) {
 	return h.meets(part, h.path(last), h.row), nil
 }
 
+// HoldsBehind knows the conditions of every second row together.
+func (h *host) HoldsBehind(part int, lasts []Node) ([]bool, bool) {
+	var holds []bool
+	for _, last := range lasts {
+		holds = append(holds, h.meets(part, h.path(last), h.row))
+	}
+	return holds, h.row%2 == 0
+}
+
 func (h *host) path(last Node) []taken {
 	rows := h.machine.Path(nil, last)
 	path := make([]taken, len(rows))
