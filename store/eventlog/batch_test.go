@@ -36,13 +36,17 @@ func TestGoldenBytes(t *testing.T) {
 				segments: []segmentMark{{1, 0, 4096, 1700000000000}, {2, 50, 123, 1700000000001}},
 				holds:    map[string]Offset{"job b": 60, "job a": 7},
 				keys:     []rememberedKey{{hashKey("key"), 55, 1700000000002}},
+				producers: map[int64]producerState{
+					1000: {3, []producedBatch{{10, 5, 40, 1700000000003}, {15, 1, 45, 1700000000004}}},
+					7:    {0, []producedBatch{{0, 2, 30, 1700000000001}}},
+				},
 			}
 			b := c.encode()
 			decoded, err := decodeCheckpoint(b)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(&c, decoded, cmp.AllowUnexported(checkpoint{}, segmentMark{}, rememberedKey{})); diff != "" {
+			if diff := cmp.Diff(&c, decoded, cmp.AllowUnexported(checkpoint{}, segmentMark{}, rememberedKey{}, producerState{}, producedBatch{})); diff != "" {
 				t.Error(diff)
 			}
 			return hex.Dump(b)
@@ -56,8 +60,8 @@ func TestGoldenBytes(t *testing.T) {
 	})
 }
 
-// parseEvents reads lines "value TEXT", "record KEY TEXT NAME=VALUE…", "key
-// TEXT" and "result TEXT".
+// parseEvents reads lines "value TEXT", "record KEY TEXT NAME=VALUE…", "void",
+// "delete KEY", "producer ID EPOCH SEQUENCE", "key TEXT" and "result TEXT".
 func parseEvents(input string) *Events {
 	var e Events
 	var values []string
@@ -74,6 +78,15 @@ func parseEvents(input string) *Events {
 				r.Headers = append(r.Headers, Header{name, []byte(value)})
 			}
 			e.Records = append(e.Records, r)
+		case "void":
+			e.Records = append(e.Records, Record{Headers: []Header{{Name: VoidHeader}}})
+		case "delete":
+			e.Records = append(e.Records, Record{Key: []byte(rest), Headers: []Header{{DeleteHeader, []byte(rest)}}})
+		case "producer":
+			e.Producer = &Producer{}
+			if _, err := fmt.Sscan(rest, &e.Producer.ID, &e.Producer.Epoch, &e.Producer.Sequence); err != nil {
+				panic(err)
+			}
 		case "packed":
 			e.PackedCount, e.Packed = 3, []byte(rest)
 		case "key":

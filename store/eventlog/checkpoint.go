@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sort"
 
 	"tidemark/base/vfs"
@@ -15,8 +17,12 @@ import (
 // checkpointName is the file beside a partition's segments.
 const checkpointName = "checkpoint"
 
-// checkpointMagic begins the file; its last byte is the version.
-const checkpointMagic = "TIDELOG\x01"
+// checkpointMagic begins the file; its last byte is the version. The one before
+// had no producers.
+const (
+	checkpointMagic       = "TIDELOG\x02"
+	checkpointMagicBefore = "TIDELOG\x01"
+)
 
 // checkpoint is what recovery need not find out again. It is true of the moment
 // it was written, and everything it says was synced before. Big-endian:
@@ -26,14 +32,17 @@ const checkpointMagic = "TIDELOG\x01"
 //	4     number of segments, each: 4 id, 8 base offset, 8 bytes, 8 last time
 //	4     number of holds, each: 2 length, name, 8 offset
 //	4     number of keys, each: 16 hash, 8 offset, 8 time
+//	4     number of producers, each: 8 id, 2 epoch, 1 number of batches, oldest
+//	      first, each: 4 sequence, 4 number of records, 8 offset, 8 time
 //	4     CRC32C of all bytes before
 //
 // The last segment's bytes are the position up to which it was synced.
 type checkpoint struct {
-	synced   Offset
-	segments []segmentMark
-	holds    map[string]Offset
-	keys     []rememberedKey
+	synced    Offset
+	segments  []segmentMark
+	holds     map[string]Offset
+	keys      []rememberedKey
+	producers map[int64]producerState
 }
 
 type segmentMark struct {
@@ -71,13 +80,48 @@ func (c *checkpoint) encode() []byte {
 		b = binary.BigEndian.AppendUint64(b, uint64(k.offset))
 		b = binary.BigEndian.AppendUint64(b, uint64(k.timeMS))
 	}
+	b = c.appendProducers(b)
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+func (c *checkpoint) appendProducers(b []byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(c.producers)))
+	for _, id := range slices.Sorted(maps.Keys(c.producers)) {
+		s := c.producers[id]
+		b = binary.BigEndian.AppendUint64(b, uint64(id))
+		b = binary.BigEndian.AppendUint16(b, uint16(s.epoch))
+		b = append(b, byte(len(s.batches)))
+		for _, batch := range s.batches {
+			b = binary.BigEndian.AppendUint32(b, uint32(batch.sequence))
+			b = binary.BigEndian.AppendUint32(b, uint32(batch.count))
+			b = binary.BigEndian.AppendUint64(b, uint64(batch.offset))
+			b = binary.BigEndian.AppendUint64(b, uint64(batch.timeMS))
+		}
+	}
+	return b
+}
+
+func readProducers(r *fieldReader) map[int64]producerState {
+	producers := map[int64]producerState{}
+	for range r.count(35) {
+		id := int64(r.uint64())
+		s := producerState{epoch: int16(r.uint16())}
+		for range r.take(1)[0] {
+			s.batches = append(s.batches, producedBatch{sequence: int32(r.uint32()), count: int(r.uint32()), offset: Offset(r.uint64()), timeMS: int64(r.uint64())})
+		}
+		if len(s.batches) == 0 || len(s.batches) > producerBatches {
+			r.short = true
+			break
+		}
+		producers[id] = s
+	}
+	return producers
 }
 
 // decodeCheckpoint reads the file back; any wrong byte is damage.
 func decodeCheckpoint(b []byte) (*checkpoint, error) {
 	const least = len(checkpointMagic) + 8 + 4 + 4 + 4 + 4
-	if len(b) < least || string(b[:len(checkpointMagic)]) != checkpointMagic {
+	if len(b) < least || string(b[:len(checkpointMagic)]) != checkpointMagic && string(b[:len(checkpointMagic)]) != checkpointMagicBefore {
 		return nil, damaged("a checkpoint of %d bytes without its beginning", len(b))
 	}
 	body := b[:len(b)-4]
@@ -99,6 +143,9 @@ func decodeCheckpoint(b []byte) (*checkpoint, error) {
 		c.keys = append(c.keys, rememberedKey{
 			hash: keyHash(r.take(len(keyHash{}))), offset: Offset(r.uint64()), timeMS: int64(r.uint64()),
 		})
+	}
+	if string(b[:len(checkpointMagic)]) == checkpointMagic {
+		c.producers = readProducers(&r)
 	}
 	if r.short || len(r.rest) > 0 {
 		return nil, damaged("a checkpoint whose counts do not fit its size")

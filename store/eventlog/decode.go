@@ -32,6 +32,7 @@ type header struct {
 	records    int
 	firstTime  int64 // ms since 1970
 	lastTime   int64
+	producer   Producer // noProducer for none
 }
 
 // next is the offset after the batch.
@@ -54,6 +55,9 @@ func decodeHeader(b []byte) (header, error) {
 		firstTime:  int64(binary.BigEndian.Uint64(b[27:])),
 		lastTime:   int64(binary.BigEndian.Uint64(b[35:])),
 		records:    int(binary.BigEndian.Uint32(b[57:])),
+		producer: Producer{
+			ID: int64(binary.BigEndian.Uint64(b[43:])), Epoch: int16(binary.BigEndian.Uint16(b[51:])), Sequence: int32(binary.BigEndian.Uint32(b[53:])),
+		},
 	}
 	switch lastDelta := int(binary.BigEndian.Uint32(b[23:])); {
 	case b[16] != magic:
@@ -85,7 +89,11 @@ func (k *Block) decodeRecords(h header, start, end int, from Offset) error {
 	if h.packed() {
 		return k.decodePacked(h, start, end, from)
 	}
-	position := start + headerBytes
+	return k.decodeEach(h, start+headerBytes, end, from)
+}
+
+// decodeEach adds records that stand one by one in buffer[position:end].
+func (k *Block) decodeEach(h header, position, end int, from Offset) error {
 	buffer := k.buffer[:end]
 	for i := range h.records {
 		length, n := varint(buffer[position:])
@@ -124,6 +132,33 @@ func (k *Block) decodeRecords(h header, start, end int, from Offset) error {
 		return damaged("%d bytes after the last record", end-position)
 	}
 	return nil
+}
+
+// ReadRecords reads records that somebody else has put together for a batch,
+// uncompressed: count of them one after the other, with offset deltas from 0 on.
+// They are views into encoded, and every one is whole: once they have been read
+// here, they can be appended as Events.Encoded.
+func ReadRecords(encoded []byte, count int) (*Block, error) {
+	if count < 1 || count > recordsMax || len(encoded) > batchBytesMax {
+		return nil, damaged("%d records in %d bytes", count, len(encoded))
+	}
+	k := newBlock()
+	k.buffer, k.next = encoded, Offset(count)
+	if err := k.decodeEach(header{records: count, attributes: attributeLogTime}, 0, len(encoded), 0); err != nil {
+		k.Release()
+		return nil, err
+	}
+	for i, start := range k.starts {
+		end := len(encoded)
+		if i+1 < len(k.starts) {
+			end = int(k.starts[i+1]) - 1 // before the next one's length
+		}
+		if err := checkHeaders(encoded[:end], k.values[i], int(start)); err != nil {
+			k.Release()
+			return nil, err
+		}
+	}
+	return k, nil
 }
 
 // decodePacked makes the block that of the packed batch in buffer[start:end].
@@ -177,7 +212,7 @@ func decodeRecord(buffer []byte, start int) (Record, error) {
 	}
 	count, n := varint(buffer[at:])
 	at += n
-	if n == 0 || count < 0 || count > headersMax+2 {
+	if n == 0 || count < 0 || count > headersMax+ownHeadersMax {
 		return r, damaged("a record has %d headers", count)
 	}
 	for range count {
@@ -193,6 +228,32 @@ func decodeRecord(buffer []byte, start int) (Record, error) {
 		at = next
 	}
 	return r, nil
+}
+
+// checkHeaders finds out whether the headers of a record, which stand behind its
+// value and end the buffer, can be read. start is where its attributes are.
+func checkHeaders(buffer []byte, value batch.View, start int) error {
+	at := int(value.Offset + value.Length)
+	count, n := varint(buffer[at:])
+	at += n
+	if n == 0 || count < 0 || count > headersMax {
+		return damaged("the record at byte %d has %d headers", start, count)
+	}
+	for range count {
+		for _, part := range [2]string{"name", "value"} {
+			var ok bool
+			if length, n := varint(buffer[at:]); n == 0 || length < 0 && part == "name" {
+				return damaged("the record at byte %d has a header without a name", start)
+			}
+			if _, at, ok = nullable(buffer, at); !ok {
+				return damaged("the record at byte %d ends in a header's %s", start, part)
+			}
+		}
+	}
+	if at != len(buffer) {
+		return damaged("the record at byte %d goes on behind its headers", start)
+	}
+	return nil
 }
 
 // answerOf finds the idempotency key and its result in a batch whose checksum

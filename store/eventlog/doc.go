@@ -36,6 +36,9 @@
 //  7. Damage is reported where it is read, as problem.Corrupt with file and
 //     offset; it stops neither what is behind it nor other partitions.
 //
-// Lock order: Topic.packs stands alone; Log.mu, then partition.checkpointing, then index.building, then
-// one of partition.mu, keyTable.mu, index.mu, writer.queue, which never nest.
+//  8. A producer's numbered batches are appended in their order and once, over
+//     any crash, for as long as the producer is remembered.
+//
+// Lock order: Topic.file stands alone; Log.mu, then partition.checkpointing, then index.building, then
+// one of partition.mu, keyTable.mu, producerTable.mu, index.mu, writer.queue, which never nest.
 package eventlog

@@ -19,9 +19,9 @@ import (
 //	23  4  last offset - base offset
 //	27  8  first time, ms since 1970
 //	35  8  last time
-//	43  8  producer id, -1
+//	43  8  producer id, -1 for none
 //	51  2  producer epoch, -1
-//	53  4  sequence, -1
+//	53  4  sequence of the first record, -1
 //	57  4  number of records
 //	61     records
 //
@@ -43,7 +43,6 @@ const (
 	attributeCodec    = 7
 	recordBytesFixed  = 20 // most bytes of a record beside key, value and headers, with a null key
 	headerBytesFixed  = 10 // most bytes of a header beside name and value
-	noProducer        = ^uint64(0)
 	controlVersion    = 0
 	controlTypeAnswer = 0x5449 // a control record of ours: only an idempotency key and its result
 )
@@ -52,8 +51,8 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // encodedBytesMax bounds the size of the batch that e becomes.
 func (e *Events) encodedBytesMax() int {
-	size := headerBytes + len(e.Packed) + recordBytesFixed
-	if e.PackedCount == 0 {
+	size := headerBytes + len(e.Packed) + len(e.Encoded) + recordBytesFixed
+	if e.PackedCount == 0 && e.EncodedCount == 0 {
 		size += e.records() * recordBytesFixed
 	}
 	for _, v := range e.Values {
@@ -87,6 +86,8 @@ func (e *Events) encode(dst []byte, base Offset, runStart int64, timeMS int64) i
 	case e.PackedCount > 0:
 		attributes |= attributePacked
 		n += putRecord(dst[n:], 0, &Record{Value: e.Packed}, own)
+	case e.EncodedCount > 0:
+		n += copy(dst[n:], e.Encoded)
 	case len(e.Records) > 0:
 		for i := range e.Records {
 			n += putRecord(dst[n:], i, &e.Records[i], own)
@@ -112,9 +113,13 @@ func (e *Events) encode(dst []byte, base Offset, runStart int64, timeMS int64) i
 	binary.BigEndian.PutUint32(dst[23:], uint32(records-1))
 	binary.BigEndian.PutUint64(dst[27:], uint64(timeMS))
 	binary.BigEndian.PutUint64(dst[35:], uint64(timeMS))
-	binary.BigEndian.PutUint64(dst[43:], noProducer)
-	binary.BigEndian.PutUint16(dst[51:], 0xffff)
-	binary.BigEndian.PutUint32(dst[53:], 0xffffffff)
+	producer := noProducer
+	if e.Producer != nil {
+		producer = *e.Producer
+	}
+	binary.BigEndian.PutUint64(dst[43:], uint64(producer.ID))
+	binary.BigEndian.PutUint16(dst[51:], uint16(producer.Epoch))
+	binary.BigEndian.PutUint32(dst[53:], uint32(producer.Sequence))
 	binary.BigEndian.PutUint32(dst[57:], uint32(records))
 	binary.BigEndian.PutUint32(dst[17:], crc32.Checksum(dst[checksummedFrom:n], castagnoli))
 	return n

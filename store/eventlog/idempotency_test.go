@@ -19,11 +19,11 @@ func TestRepeatedKey(t *testing.T) {
 	first.Result = []byte(`{"quarantined":[3]}`)
 	mustAppend(t, topic, 1, events("", "before"))
 	want := mustAppend(t, topic, 1, first)
-	if diff := cmp.Diff(Appended{Partition: 1, First: 1, Count: 3, Result: first.Result}, want); diff != "" {
+	if diff := cmp.Diff(Appended{Partition: 1, First: 1, Count: 3, TimeMS: want.TimeMS, Result: first.Result}, want); diff != "" {
 		t.Error(diff)
 	}
 	empty := mustAppend(t, topic, 0, Events{Key: "nothing left", Result: []byte("all rows were wrong")})
-	if diff := cmp.Diff(Appended{Result: []byte("all rows were wrong")}, empty); diff != "" {
+	if diff := cmp.Diff(Appended{TimeMS: empty.TimeMS, Result: []byte("all rows were wrong")}, empty); diff != "" {
 		t.Error(diff)
 	}
 	mustAppend(t, topic, 0, events("", "after"))

@@ -49,9 +49,16 @@ const (
 	keyBytesMax    = 256
 	resultBytesMax = 64 << 10
 
+	// Of each producer that numbers its batches, as many of the newest are
+	// remembered as a client may have under way at once; of producers, those of
+	// the newest batches of a partition.
+	producerBatches = 5
+	producersMax    = 10_000
+
 	topicNameBytesMax = 80
 	partitionsMax     = 1024
 	holdsMax          = 1024
 	holdNameBytesMax  = 256
 	headersMax        = 256
+	ownHeadersMax     = 3 // on one record, beside those of its event
 )

@@ -24,10 +24,13 @@ const (
 	lockName  = "LOCK"
 	topicName = "topic" // the file that makes a folder a topic
 	// FormatVersion is that of docs/formats/eventlog.md.
-	FormatVersion = 2
-	// formatUnpacked is that of topics without packed batches. They become
-	// topics of this version before they get one.
-	formatUnpacked = 1
+	FormatVersion = formatMarks
+
+	// Topics of an older version become one of the version that they need
+	// before they get what is new in it.
+	formatFirst = 1
+	formatPacks = 2 // packed batches
+	formatMarks = 3 // records without a value that are void or deletions
 )
 
 // Options are what a log can be opened with; the zero value is usual.
@@ -142,7 +145,7 @@ func (l *Log) openTopics() error {
 				WithHint("use the version that wrote it, or a later one")
 			continue
 		}
-		if err == nil && (file.Format < formatUnpacked || file.Partitions < 1 || file.Partitions > partitionsMax) {
+		if err == nil && (file.Format < formatFirst || file.Partitions < 1 || file.Partitions > partitionsMax) {
 			err = fmt.Errorf("format %d with %d partitions", file.Format, file.Partitions)
 		}
 		if err != nil {
@@ -157,7 +160,7 @@ func (l *Log) openTopics() error {
 
 func (l *Log) openTopic(name, dir string, file topicFile) *Topic {
 	t := &Topic{log: l, name: name, dir: dir, keys: newKeyTable(file.Partitions, l.options.KeysMax, l.options.KeyAge)}
-	t.packs.done = file.Format >= FormatVersion
+	t.file.format = file.Format
 	for id := range file.Partitions {
 		t.partitions = append(t.partitions, openPartition(l, name, Partition(id), partitionDir(dir, id), t.keys))
 	}
@@ -222,19 +225,19 @@ func (l *Log) writeTopicFile(dir string, file topicFile) error {
 	return vfs.WriteFile(l.fs, filepath.Join(dir, topicName), append(content, '\n'))
 }
 
-// allowPacks makes the topic one of the version that has packed batches, before
-// it gets the first: older programs then refuse it, and would otherwise take
-// the batch for damage.
-func (t *Topic) allowPacks() error {
-	t.packs.Lock()
-	defer t.packs.Unlock()
-	if t.packs.done {
+// allow makes the topic one of at least a version, before it gets what older
+// programs do not know: they then refuse it, and would otherwise take it for
+// damage or for something else.
+func (t *Topic) allow(format int) error {
+	t.file.Lock()
+	defer t.file.Unlock()
+	if t.file.format >= format {
 		return nil
 	}
-	if err := t.log.writeTopicFile(t.dir, topicFile{Format: FormatVersion, Partitions: len(t.partitions)}); err != nil {
-		return t.log.writeError(t.name, fmt.Errorf("allow packed batches in %s: %w", t.name, err))
+	if err := t.log.writeTopicFile(t.dir, topicFile{Format: format, Partitions: len(t.partitions)}); err != nil {
+		return t.log.writeError(t.name, fmt.Errorf("make %s a topic of version %d: %w", t.name, format, err))
 	}
-	t.packs.done = true
+	t.file.format = format
 	return nil
 }
 

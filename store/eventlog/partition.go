@@ -14,13 +14,15 @@ import (
 // partition is a sequence of records in segments. Its writer appends; any
 // number of readers read what is published here, which is always synced.
 type partition struct {
-	log    *Log
-	topic  string
-	id     Partition
-	dir    string
-	keys   *keyTable
-	writer *writer
-	tail   tail
+	log   *Log
+	topic string
+	id    Partition
+	dir   string
+	keys  *keyTable
+	// producers are those that number their batches.
+	producers *producerTable
+	writer    *writer
+	tail      tail
 	// failed says why the partition could not be opened; nothing else but
 	// topic, id and dir is set then.
 	failed error
@@ -201,7 +203,7 @@ func (p *partition) answer(offset Offset, key string) (a Appended, found bool, e
 	if !ok || storedKey != key {
 		return a, false, nil
 	}
-	a = Appended{Partition: p.id, First: offset, Count: h.records, Duplicate: true, Result: append([]byte(nil), result...)}
+	a = Appended{Partition: p.id, First: offset, Count: h.records, TimeMS: h.lastTime, Duplicate: true, Result: append([]byte(nil), result...)}
 	if h.control() {
 		a.Count = 0
 	}
@@ -237,9 +239,9 @@ func (p *partition) saveCheckpointLocked() error {
 		c.holds[name] = offset
 	}
 	p.mu.Unlock()
-	// Keys are remembered before their batch is published, so that none below
-	// the synced offset is missing here.
-	c.keys = p.keys.remembered(p.id)
+	// Keys and sequences are remembered before their batch is published, so that
+	// none below the synced offset is missing here.
+	c.keys, c.producers = p.keys.remembered(p.id), p.producers.remembered()
 	if err := vfs.WriteFile(p.log.fs, filepath.Join(p.dir, checkpointName), c.encode()); err != nil {
 		return p.writeError(fmt.Errorf("write checkpoint of %v: %w", p, err))
 	}

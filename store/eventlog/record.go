@@ -26,14 +26,14 @@ type Record struct {
 }
 
 // Header is a named value beside a record. Names that begin with "tidemark."
-// are the log's own.
+// are our own: those of idempotency keys the log's, the others its appenders'.
 type Header struct {
 	Name  string
 	Value []byte
 }
 
 // Events is what one Append writes, all or nothing. The events are views into
-// Block, or Records, or Packed; only one of these. The log reads everything here
+// Block, or Records, or Packed, or Encoded; only one of these. The log reads everything here
 // until Append returns and keeps none of it.
 type Events struct {
 	Block   []byte
@@ -44,6 +44,16 @@ type Events struct {
 	// take apart. A reader gets it whole.
 	Packed      []byte
 	PackedCount int
+
+	// Encoded is EncodedCount records as they stand in a batch (decode.go), of
+	// which ReadRecords has found that they are well-formed. Their times do not
+	// count. There can be no Key with them.
+	Encoded      []byte
+	EncodedCount int
+
+	// Producer, when it is set, numbers the records. A batch that comes again is
+	// answered and not appended, one that is ahead of its turn is refused.
+	Producer *Producer
 
 	// Key, when it is not empty, makes a repeated Append of the same key to
 	// the same topic return the first answer instead of appending again.
@@ -60,20 +70,62 @@ const (
 	resultHeader    = ownHeaderPrefix + "result"
 )
 
+// Headers that say why a record has no value. A record with neither is a row.
+const (
+	// VoidHeader marks the place of an event that could not be read: there is no
+	// row for its offset.
+	VoidHeader = ownHeaderPrefix + "void"
+	// DeleteHeader marks a deletion; its value is the key of what is deleted, in
+	// the appender's own encoding.
+	DeleteHeader = ownHeaderPrefix + "delete"
+)
+
+// IsOwnHeader reports whether a name is one that outside records cannot use.
+func IsOwnHeader(name string) bool { return strings.HasPrefix(name, ownHeaderPrefix) }
+
+// marks reports whether the record has one of the headers above.
+func (r *Record) marks() bool {
+	for _, h := range r.Headers {
+		if h.Name == VoidHeader || h.Name == DeleteHeader {
+			return true
+		}
+	}
+	return false
+}
+
 // count is how many events there are.
-func (e *Events) count() int { return len(e.Values) + len(e.Records) + e.PackedCount }
+func (e *Events) count() int {
+	return len(e.Values) + len(e.Records) + e.PackedCount + e.EncodedCount
+}
 
 // records is how many records the batch gets: an append that only stores its
 // key has one record that readers do not see.
 func (e *Events) records() int { return max(1, e.count()) }
 
+// format is the oldest version of the format in which the events can be kept.
+func (e *Events) format() int {
+	for i := range e.Records {
+		if e.Records[i].marks() {
+			return formatMarks
+		}
+	}
+	if e.PackedCount > 0 {
+		return formatPacks
+	}
+	return formatFirst
+}
+
 // check finds what the caller did wrong.
 func (e *Events) check() error {
 	switch {
-	case len(e.Values) > 0 && len(e.Records) > 0 || e.PackedCount > 0 && e.count() > e.PackedCount:
+	case e.count() > max(len(e.Values), len(e.Records), e.PackedCount, e.EncodedCount):
 		return problem.New(problem.InvalidRequest, "an append has events in two forms")
 	case (len(e.Packed) > 0) != (e.PackedCount > 0):
 		return problem.New(problem.InvalidRequest, "an append has %d bytes of %d packed events", len(e.Packed), e.PackedCount)
+	case (len(e.Encoded) > 0) != (e.EncodedCount > 0) || e.EncodedCount > 0 && e.Key != "":
+		return problem.New(problem.InvalidRequest, "an append has %d bytes of %d records, and key %q", len(e.Encoded), e.EncodedCount, e.Key)
+	case e.Producer != nil && (e.Key != "" || e.count() == 0 || e.Producer.ID < 0 || e.Producer.Epoch < 0 || e.Producer.Sequence < 0):
+		return problem.New(problem.InvalidRequest, "an append of %d events by producer %v has key %q", e.count(), *e.Producer, e.Key)
 	case e.count() == 0 && e.Key == "":
 		return problem.New(problem.InvalidRequest, "an append has no events")
 	case e.count() > recordsMax:
@@ -92,11 +144,11 @@ func (e *Events) check() error {
 		}
 	}
 	for _, r := range e.Records {
-		if len(r.Headers) > headersMax {
+		if len(r.Headers) > headersMax+1 { // one may be a mark
 			return problem.New(problem.TooLarge, "a record has %d headers, more than %d", len(r.Headers), headersMax)
 		}
 		for _, h := range r.Headers {
-			if strings.HasPrefix(h.Name, ownHeaderPrefix) {
+			if IsOwnHeader(h.Name) && h.Name != VoidHeader && h.Name != DeleteHeader {
 				return problem.New(problem.InvalidRequest, "header %q: names that begin with %q are taken", h.Name, ownHeaderPrefix)
 			}
 		}

@@ -19,7 +19,7 @@ func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 // openPartition recovers a partition from its folder and starts its writer. One
 // that cannot be recovered comes back with failed set, so that others go on.
 func openPartition(l *Log, topic string, id Partition, dir string, keys *keyTable) *partition {
-	p := &partition{log: l, topic: topic, id: id, dir: dir, keys: keys}
+	p := &partition{log: l, topic: topic, id: id, dir: dir, keys: keys, producers: newProducerTable()}
 	p.mu.holds = map[string]Offset{}
 	p.writer = newWriter(p)
 	if err := p.recover(); err != nil {
@@ -49,6 +49,9 @@ func (p *partition) recover() error {
 	}
 	for _, k := range c.keys {
 		p.keys.remember(p.id, k)
+	}
+	for id, s := range c.producers {
+		p.producers.restore(id, s)
 	}
 	w := p.writer
 	w.next = c.synced
@@ -155,6 +158,9 @@ func (p *partition) recoverSegment(s *segment, limit Offset) error {
 		s.lastTime = max(s.lastTime, h.lastTime)
 		if key, _, ok := answerOf(b); ok {
 			p.keys.remember(p.id, rememberedKey{hash: hashKey(key), offset: h.base, timeMS: h.lastTime})
+		}
+		if h.producer.ID >= 0 {
+			p.producers.remember(h.producer, producedBatch{offset: h.base, count: h.records, timeMS: h.lastTime})
 		}
 	}, func(from, to Offset) {
 		p.recovery.Damaged = append(p.recovery.Damaged, Range{from, to})

@@ -16,10 +16,10 @@ type Topic struct {
 	dir        string
 	keys       *keyTable
 	partitions []*partition
-	// packs guards the topic's file, which is written once more at most.
-	packs struct {
+	// file guards the topic's file, which says how new its format is.
+	file struct {
 		sync.Mutex
-		done bool // the file says that there may be packed batches
+		format int
 	}
 }
 
@@ -28,7 +28,8 @@ type Appended struct {
 	Partition Partition
 	First     Offset // of the first event; the others follow without gaps
 	Count     int
-	Duplicate bool   // the key had been appended before; this is that answer
+	TimeMS    int64  // when it was appended, ms since 1970
+	Duplicate bool   // the key or the producer's batch had been appended before; this is that answer
 	Result    []byte // what was stored with the key
 }
 
@@ -53,9 +54,11 @@ func (t *Topic) partition(id Partition) (*partition, error) {
 // together are synced together.
 //
 // Errors: problem.TooBusy when too many wait, problem.DiskFull, problem.TooLarge
-// and problem.InvalidRequest for what the caller sent; the context's error when
+// and problem.InvalidRequest for what the caller sent; ErrFenced and
+// ErrOutOfSequence for what a producer sent; the context's error when
 // it ends before the write has begun, after which nothing was appended. After
-// any other error only a repetition with the same key is safe.
+// any other error only a repetition with the same key or of the same producer's
+// batch is safe.
 func (t *Topic) Append(ctx context.Context, id Partition, events Events) (Appended, error) {
 	p, err := t.partition(id)
 	if err != nil {
@@ -64,8 +67,8 @@ func (t *Topic) Append(ctx context.Context, id Partition, events Events) (Append
 	if err := events.check(); err != nil {
 		return Appended{}, err
 	}
-	if events.PackedCount > 0 {
-		if err := t.allowPacks(); err != nil {
+	if needed := events.format(); needed > formatFirst {
+		if err := t.allow(needed); err != nil {
 			return Appended{}, err
 		}
 	}
@@ -88,10 +91,20 @@ func (t *Topic) Append(ctx context.Context, id Partition, events Events) (Append
 			}
 		}
 	}
+	if events.Producer != nil {
+		before, known, err := p.producers.claim(ctx, *events.Producer, events.count())
+		if err != nil {
+			return Appended{}, fmt.Errorf("append to %v: %w", p, err)
+		}
+		defer p.producers.release(events.Producer.ID)
+		if known {
+			return Appended{Partition: id, First: before.offset, Count: before.count, TimeMS: before.timeMS, Duplicate: true}, nil
+		}
+	}
 	if err := p.writer.append(ctx, r); err != nil {
 		return Appended{}, err
 	}
-	return Appended{Partition: id, First: r.first, Count: events.count(), Result: events.Result}, nil
+	return Appended{Partition: id, First: r.first, Count: events.count(), TimeMS: r.timeMS, Result: events.Result}, nil
 }
 
 // Answer finds what was appended with an idempotency key, so that a door need
@@ -119,6 +132,28 @@ func (t *Topic) Reader(id Partition, from Offset) (*Reader, error) {
 		return nil, problem.New(problem.InvalidRequest, "offset %d of %v does not exist yet; the next one is %d", from, p, v.next)
 	}
 	return &Reader{partition: p, offset: from}, nil
+}
+
+// Await returns when there is a record at the offset. It ends with the context's
+// error, or with ErrClosed.
+func (t *Topic) Await(ctx context.Context, id Partition, offset Offset) error {
+	p, err := t.partition(id)
+	if err != nil {
+		return err
+	}
+	return p.wait(ctx, offset)
+}
+
+// NewestTime is when the newest record was appended, in ms since 1970; 0 when
+// there never was one.
+func (t *Topic) NewestTime(id Partition) (int64, error) {
+	p, err := t.partition(id)
+	if err != nil {
+		return 0, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.lastTime, nil
 }
 
 // HighWater is the offset after the last record that is synced.

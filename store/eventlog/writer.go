@@ -53,6 +53,7 @@ type request struct {
 	hash     keyHash
 	bytesMax int
 	first    Offset
+	timeMS   int64 // when it was appended
 	done     chan error
 }
 
@@ -201,7 +202,7 @@ func (w *writer) commit(run []*request) error {
 	end, next := lead, w.next
 	timeMS := max(w.lastTime, w.partition.log.options.Now().UnixMilli())
 	for _, r := range run {
-		r.first = next
+		r.first, r.timeMS = next, timeMS
 		end += r.events.encode(buffer[end:], next, w.position, timeMS)
 		next += Offset(r.events.records())
 	}
@@ -273,6 +274,9 @@ func (w *writer) publish(run []*request, size int64, next Offset, timeMS int64) 
 		events += r.events.count()
 		if r.events.Key != "" {
 			p.keys.remember(p.id, rememberedKey{hash: r.hash, offset: r.first, timeMS: timeMS})
+		}
+		if producer := r.events.Producer; producer != nil {
+			p.producers.remember(*producer, producedBatch{offset: r.first, count: r.events.count(), timeMS: timeMS})
 		}
 	}
 	w.position += size
