@@ -21,12 +21,16 @@ const regexpTime = 2 * time.Second
 // goroutines.
 //
 // Where the translation shows that it makes no difference, matching is done by
-// the engine of package regexp, in linear time; else by a backtracking engine.
+// the engine of package regexp, in linear time, or by what finds the same more
+// quickly; else by a backtracking engine.
 type javaRegexp struct {
 	translation
-	linear *regexp.Regexp         // nil when the pattern needs to backtrack
-	starts *starts                // finds what linear finds in short texts; nil when that does not pay
-	slow   func() *regexp2.Regexp // compiled when first used
+	linear *regexp.Regexp // nil when the pattern needs to backtrack
+	// Both find what linear finds, in short texts; nil where that cannot be done or
+	// does not pay.
+	onePass *onePass
+	starts  *starts
+	slow    func() *regexp2.Regexp // compiled when first used
 }
 
 // compileJava compiles a Java regular expression.
@@ -50,7 +54,9 @@ func compileWrapped(text, before, after string) (*javaRegexp, error) {
 		p.linear, _ = regexp.Compile(before + translated.linear + after)
 	}
 	if p.linear != nil && before == "" {
-		p.starts = newStarts(translated.linear)
+		if p.onePass = newOnePass(translated.linear); p.onePass == nil {
+			p.starts = newStarts(translated.linear)
+		}
 	}
 	compileSlow := func() (*regexp2.Regexp, error) {
 		re, err := regexp2.Compile(before+translated.text+after, regexp2.None)
@@ -97,10 +103,13 @@ func endsLine(text []byte) bool {
 
 // found reports whether text has a match.
 func (p *javaRegexp) found(text []byte) (bool, error) {
-	if p.isLinear(text, false) {
-		if p.starts != nil && len(text) <= startsTextMax {
-			return p.starts.match(text), nil
-		}
+	switch short := len(text) <= startsTextMax; {
+	case !p.isLinear(text, false):
+	case p.onePass != nil && short:
+		return p.onePass.find(make([]int, 0, usualSlots), text) != nil, nil
+	case p.starts != nil && short:
+		return p.starts.match(text), nil
+	default:
 		return p.linear.Match(text), nil
 	}
 	ok, err := p.slow().MatchString(string(text))
@@ -108,12 +117,16 @@ func (p *javaRegexp) found(text []byte) (bool, error) {
 }
 
 // first gives the byte offsets of the first match and its groups, two each, -1
-// for groups that took no part; nil when there is no match.
-func (p *javaRegexp) first(text []byte) (groups []int, err error) {
-	if p.isLinear(text, false) {
-		if p.starts != nil && len(text) <= startsTextMax {
-			return p.starts.find(text), nil
-		}
+// for groups that took no part; nil when there is no match. They may stand in
+// the memory of room.
+func (p *javaRegexp) first(room []int, text []byte) (groups []int, err error) {
+	switch short := len(text) <= startsTextMax; {
+	case !p.isLinear(text, false):
+	case p.onePass != nil && short:
+		return p.onePass.find(room, text), nil
+	case p.starts != nil && short:
+		return p.starts.find(text), nil
+	default:
 		return p.linear.FindSubmatchIndex(text), nil
 	}
 	err = p.eachSlow(text, func(g []int) bool {
@@ -198,6 +211,9 @@ func tooSlow(err error) error {
 	return problem.New(problem.Timeout, "a regular expression took more than %s on one text", regexpTime).
 		WithHint("avoid loops inside of loops, such as (a+)+")
 }
+
+// usualSlots is room for the search of patterns with up to three groups.
+const usualSlots = 16
 
 // regexpCacheMax is how many patterns that come from a column one call of a
 // function remembers.

@@ -76,6 +76,7 @@ func regexpExtract(c *call) plan.Kernel {
 	source := regexpSource(c, 1, "")
 	return func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
 		out.Heap = slices.Clip(args[0].Heap)
+		room := make([]int, usualSlots)
 		return eachRow(out, func(i int) error {
 			group := int64(0)
 			if len(args) == 3 {
@@ -86,7 +87,7 @@ func regexpExtract(c *call) plan.Kernel {
 				out.SetNull(i)
 				return nil
 			}
-			groups, err := p.first(args[0].Bytes(i))
+			groups, err := p.first(room, args[0].Bytes(i))
 			if groups == nil || groups[2*group] < 0 {
 				out.SetNull(i)
 				return err
@@ -189,7 +190,7 @@ func regexpInstr(c *call) plan.Kernel {
 				return nil
 			}
 			text := args[0].Bytes(i)
-			groups, err := p.first(text)
+			groups, err := p.first(nil, text)
 			if groups != nil {
 				out.Ints[i] = int64(unitsOf(text[:groups[0]])) + 1
 			}

@@ -51,7 +51,7 @@ func BenchmarkRegexpExtract(b *testing.B) {
 	}
 	text := []byte("https://www.nexmark.com/abc/def/ghi/item.htm?query=1&channel_id=1073741824")
 	for b.Loop() {
-		groups, err := p.first(text)
+		groups, err := p.first(nil, text)
 		if err != nil || len(groups) != 6 || string(text[groups[4]:groups[5]]) != "1073741824" {
 			b.Fatal(groups, err)
 		}

@@ -216,7 +216,7 @@ func TestEnginesAgree(t *testing.T) {
 		if diff := cmp.Diff(slow, fast); diff != "" {
 			t.Fatalf("%q in %q: %s", text.String(), subject, diff)
 		}
-		first, err := p.first(subject)
+		first, err := p.first(nil, subject)
 		if err != nil || len(slow) > 0 && !slices.Equal(first, slow[0]) || len(slow) == 0 && first != nil {
 			t.Fatalf("first match of %q in %q is %v, %v; not %v", text.String(), subject, first, err, slow)
 		}
