@@ -51,6 +51,7 @@ func (c *Catalog) Apply(ctx context.Context, session bind.Session, statement sql
 		}
 		return c.create(ctx, t, session, s, taken(s.IfNotExists, s.OrReplace))
 	case *sql.CreateMaterializedTable:
+		s = bind.Settled(session, s)
 		m, err := bind.MaterializedTable(c, session, s, dialect.Tidemark(s.Query))
 		if err != nil {
 			return Change{}, err

@@ -1,5 +1,7 @@
 package plan
 
+import "time"
+
 // JoinKind says which rows a join gives besides pairs.
 type JoinKind uint8
 
@@ -51,6 +53,10 @@ type Join struct {
 	Condition   Expr // over the left's columns, then the right's, for all kinds; nil for all pairs
 	Interval    *JoinInterval
 	Window      *JoinWindow
+
+	// TTL is how long a row of the left, and of the right, is kept that is not
+	// written again; 0 for ever. It means nothing beside Interval or Window.
+	TTL [2]time.Duration
 }
 
 // JoinInterval bounds the times of pairs, both rowtimes: left + Lower <= right

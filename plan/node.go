@@ -134,6 +134,8 @@ type Aggregate struct {
 	Calls     []AggregateCall
 	Sets      [][]int // grouping sets as positions in Keys; nil means one set with all of them
 	Groupings [][]int // GROUPING_ID arguments as positions in Keys, each an output column
+
+	TTL time.Duration // how long a group is kept that no row comes to; 0 for ever
 }
 
 // WindowAggregate groups rows by window and keys, in slices: a row is added

@@ -1,6 +1,10 @@
 package plan
 
-import "tidemark/base/value"
+import (
+	"time"
+
+	"tidemark/base/value"
+)
 
 // rankType is the type of a row's number.
 var rankType = value.BigIntType.Required()
@@ -18,6 +22,8 @@ type Over struct {
 	Order     []SortKey
 	Calls     []OverCall
 	Names     []string // one per call
+
+	TTL time.Duration // how long a partition is kept that no row comes to; 0 for ever
 }
 
 // OverCall is a function over a frame. Functions that number rows (ROW_NUMBER,
@@ -85,6 +91,7 @@ type Rank struct {
 	WindowEnd int
 
 	LatestFirst bool
+	TTL         time.Duration // how long a partition is kept whose first rows do not change; 0 for ever
 }
 
 // Normalize makes complete changes of a changelog that is right only by key:
@@ -93,6 +100,7 @@ type Rank struct {
 type Normalize struct {
 	Input Node
 	Keys  []int
+	TTL   time.Duration // how long a row is kept that no change comes to; 0 for ever
 }
 
 // Inputs of an Over.

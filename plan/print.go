@@ -104,6 +104,7 @@ func (p *printer) node(n Node, indent string) {
 		printMatch(n, line, property)
 	case *Normalize:
 		line("Normalize by %s", columnNames(n.Input.Schema(), n.Keys))
+		printTTL(property, n.TTL)
 	case *Sort:
 		line("Sort")
 		for _, k := range n.Keys {
@@ -131,6 +132,7 @@ func (p *printer) aggregate(n *Aggregate, line, property linePrinter) {
 		property("one group of all rows")
 	}
 	printGroups(property, n.Input.Schema(), n.Schema(), n.Keys, n.Calls, n.Sets, n.Groupings)
+	printTTL(property, n.TTL)
 }
 
 func (p *printer) windowAggregate(n *WindowAggregate, line, property linePrinter) {

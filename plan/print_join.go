@@ -18,6 +18,9 @@ func printJoin(n *Join, line, property linePrinter) {
 		property("window: until %s and %s", columnName(left, w.Left), columnName(right, w.Right))
 	}
 	printCondition(property, n.Condition, append(append(Schema(nil), left...), right...))
+	if n.Interval == nil && n.Window == nil {
+		printJoinTTL(property, n.TTL)
+	}
 }
 
 func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }

@@ -17,6 +17,7 @@ func printOver(n *Over, line, property linePrinter) {
 		}
 		property("call: %s := %s%s%s", printColumn(out[len(in)+i]), PrintCall(c.AggregateCall, in), nulls, frame)
 	}
+	printTTL(property, n.TTL)
 }
 
 func printOrdering(property linePrinter, partition []int, order []SortKey, in Schema) {
@@ -40,6 +41,8 @@ func printRank(n *Rank, line, property linePrinter) {
 	}
 	if n.WindowEnd >= 0 {
 		property("window: until %s", columnName(in, n.WindowEnd))
+	} else {
+		printTTL(property, n.TTL)
 	}
 }
 

@@ -33,7 +33,7 @@ func RankOf(f *Filter) Node {
 	}
 	r := &Rank{
 		Input: over.Input, Function: function, Partition: over.Partition, Order: over.Order,
-		From: bounds.from, To: max(bounds.to, 0), Number: true, Name: over.Names[0], WindowEnd: windowEndOf(over),
+		From: bounds.from, To: max(bounds.to, 0), Number: true, Name: over.Names[0], WindowEnd: windowEndOf(over), TTL: over.TTL,
 	}
 	r.LatestFirst = r.keepsOne() && r.Order[0].Descending && isEventTime(over.Input, r.Order[0].Expr)
 	var n Node = r

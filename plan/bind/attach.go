@@ -2,6 +2,7 @@ package bind
 
 import (
 	"slices"
+	"time"
 
 	"tidemark/plan"
 )
@@ -146,7 +147,7 @@ func (b *binder) attachFilter(node plan.Node, condition plan.Expr) plan.Node {
 // asked when they are there. In an outer join a subquery is computed for the rows
 // of the side that it is about; it is nil after one that is about both was
 // reported.
-func (b *binder) attachJoin(kind plan.JoinKind, left, right plan.Node, conditions []plan.Expr) plan.Node {
+func (b *binder) attachJoin(kind plan.JoinKind, left, right plan.Node, conditions []plan.Expr, ttl [2]time.Duration) plan.Node {
 	var plain, asking []plan.Expr
 	for _, c := range conditions {
 		if hasSubquery(c) {
@@ -157,9 +158,9 @@ func (b *binder) attachJoin(kind plan.JoinKind, left, right plan.Node, condition
 	}
 	switch {
 	case len(asking) == 0:
-		return Join(kind, left, right, conditions)
+		return KeptJoin(kind, left, right, conditions, ttl)
 	case kind == plan.InnerJoin:
-		return b.attachFilter(Join(kind, left, right, plain), Conjunction(asking))
+		return b.attachFilter(KeptJoin(kind, left, right, plain, ttl), Conjunction(asking))
 	}
 	width, widthRight := len(left.Schema()), len(right.Schema())
 	atLeft, atRight := map[*subquery]plan.Expr{}, map[*subquery]plan.Expr{}
@@ -197,7 +198,7 @@ func (b *binder) attachJoin(kind plan.JoinKind, left, right plan.Node, condition
 			return e
 		})
 	}
-	return plan.Pick(Join(kind, left, right, all), append(numbers(0, width), numbers(wide, widthRight)...)...)
+	return plan.Pick(KeptJoin(kind, left, right, all, ttl), append(numbers(0, width), numbers(wide, widthRight)...)...)
 }
 
 // attachOperands attaches the subqueries in what a subquery takes from the outer

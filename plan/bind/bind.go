@@ -25,6 +25,9 @@
 //   - Streams have no order: LIMIT becomes a Top-N there (firstRows), and so does a
 //     filter over row numbers (filtered).
 //
+// How long state is kept is said by hints (STATE_TTL), by the options of materialized
+// tables, or by the session, in this order (ttl.go).
+//
 // Insert adds the casts to a target's columns; Table, View, MaterializedTable and
 // Function bind definitions.
 //
@@ -123,7 +126,7 @@ type Resolved struct {
 // Query binds a query.
 func Query(catalog Catalog, session Session, q *sql.Query) (*Bound, error) {
 	b := newBinder(catalog, session)
-	node := b.query(q, nil)
+	node := b.keptFor(b.query(q, nil))
 	if err := b.problems(); err != nil {
 		return nil, err
 	}
@@ -142,6 +145,7 @@ type binder struct {
 	views      []string    // being expanded, outermost first
 	inline     []string    // SQL functions being inlined
 	hints      []*sql.Hint // of the SELECT whose FROM is being bound
+	lives      lifetimes   // of the same
 	tables     int         // read so far
 	subqueries int         // bound in expressions so far
 	base       plan.Node   // what the subqueries of the operator at hand are attached to, before any is

@@ -55,7 +55,7 @@ func absorbedByJoin(n *plan.Join, conditions []plan.Expr) (with plan.Node, rest 
 	if len(both) == 0 && left == n.Left && right == n.Right {
 		return n, rest
 	}
-	return Join(n.Kind, left, right, append(JoinConditions(n), both...)), rest
+	return KeptJoin(n.Kind, left, right, append(JoinConditions(n), both...), n.TTL), rest
 }
 
 // absorbedBelow is absorbed for joins below a projection that picks the columns

@@ -2,6 +2,7 @@ package bind
 
 import (
 	"slices"
+	"time"
 
 	"tidemark/plan"
 )
@@ -142,7 +143,7 @@ func (d *decorrelation) freeJoin(n *plan.Join) (freed, bool) {
 		right = d.ground(right)
 	}
 	if n.Kind == plan.InnerJoin {
-		return d.joinInner(left, right, JoinConditions(n)), true
+		return d.joinInner(left, right, JoinConditions(n), n.TTL), true
 	}
 	conditions := d.substitute(JoinConditions(n), beside(left, right))
 	depends := len(right.conditions) > 0 || d.anyRefers(right.outs)
@@ -161,7 +162,7 @@ func (d *decorrelation) freeJoin(n *plan.Join) (freed, bool) {
 			conditions = append(conditions, same(mine.inner, plan.Shift(theirs[i].inner, width)))
 		}
 	}
-	joined := Join(n.Kind, left.node, right.node, conditions)
+	joined := KeptJoin(n.Kind, left.node, right.node, conditions, n.TTL)
 	out := freed{node: joined, conditions: left.conditions, outs: left.outs}
 	if n.Kind.ShowsRight() {
 		out.outs = slices.Concat(left.outs, columnsOf(joined.Schema()[width:width+len(right.outs)], width))
@@ -169,7 +170,7 @@ func (d *decorrelation) freeJoin(n *plan.Join) (freed, bool) {
 	return out, true
 }
 
-func (d *decorrelation) joinInner(left, right freed, on []plan.Expr) freed {
+func (d *decorrelation) joinInner(left, right freed, on []plan.Expr, ttl [2]time.Duration) freed {
 	width := len(left.node.Schema())
 	outs := beside(left, right)
 	out := freed{conditions: slices.Clone(left.conditions), outs: outs}
@@ -184,7 +185,7 @@ func (d *decorrelation) joinInner(left, right freed, on []plan.Expr) freed {
 			here = append(here, c)
 		}
 	}
-	out.node = Join(plan.InnerJoin, left.node, right.node, here)
+	out.node = KeptJoin(plan.InnerJoin, left.node, right.node, here, ttl)
 	return out
 }
 
@@ -211,7 +212,7 @@ func (d *decorrelation) freeRightJoin(n *plan.Join) (freed, bool) {
 	for i, c := range conditions {
 		conditions[i] = plan.Renumber(c, turned)
 	}
-	swapped := &plan.Join{Kind: plan.LeftJoin, Left: n.Right, Right: n.Left}
+	swapped := &plan.Join{Kind: plan.LeftJoin, Left: n.Right, Right: n.Left, TTL: [2]time.Duration{n.TTL[1], n.TTL[0]}}
 	if len(conditions) > 0 {
 		swapped.Condition = Conjunction(conditions)
 	}
@@ -236,7 +237,7 @@ func (d *decorrelation) freeAggregate(n *plan.Aggregate) (freed, bool) {
 	}
 	global := len(n.Keys) == 0
 	keys, calls := len(n.Keys), len(n.Calls)
-	a := &plan.Aggregate{Input: f.node, Keys: slices.Clone(mapped.Keys), Names: slices.Clone(n.Names[:keys]), Calls: mapped.Calls, Groupings: n.Groupings}
+	a := &plan.Aggregate{Input: f.node, Keys: slices.Clone(mapped.Keys), Names: slices.Clone(n.Names[:keys]), Calls: mapped.Calls, Groupings: n.Groupings, TTL: n.TTL}
 	var extra []int
 	out := freed{node: a, always: global}
 	for _, t := range d.ties(f) {

@@ -63,6 +63,11 @@ func MaterializedTable(catalog Catalog, session Session, m *sql.CreateMaterializ
 	}
 	d.partitions(m.PartitionBy)
 	d.options(m.With)
+	node, err := b.keptAs(node, d.table.Options)
+	if err != nil {
+		b.report(optionPosition(m.With, err, m.Name.Pos()), err)
+	}
+	node = b.keptFor(node)
 	if _, _, err := Emission(d.table.Options); err != nil {
 		b.report(optionPosition(m.With, err, m.Name.Pos()), err)
 	}

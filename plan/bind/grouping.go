@@ -3,6 +3,7 @@ package bind
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"tidemark/base/problem"
 	"tidemark/base/value"
@@ -27,8 +28,9 @@ type grouping struct {
 	idLists  [][]int   // the lists of GROUPING_ID
 	imagined []product // of column width+i
 	legacy   *legacyWindow
-	columns  []plan.Expr // the keys as columns of input, where it computes some of them for SESSION; nil otherwise
-	wrong    bool        // a key is missing: its columns are not to be complained about
+	columns  []plan.Expr   // the keys as columns of input, where it computes some of them for SESSION; nil otherwise
+	ttl      time.Duration // of the groups, 0 where nothing is said
+	wrong    bool          // a key is missing: its columns are not to be complained about
 }
 
 // product is what an imagined column stands for.
@@ -261,7 +263,7 @@ func (g *grouping) aggregate(b *binder) (plan.Node, []plan.TimeAttribute) {
 	if g.columns != nil {
 		keys = g.columns
 	}
-	a := b.attachAggregate(&plan.Aggregate{Input: g.input, Keys: keys, Calls: g.calls, Sets: g.sets, Groupings: g.idLists})
+	a := b.attachAggregate(&plan.Aggregate{Input: g.input, Keys: keys, Calls: g.calls, Sets: g.sets, Groupings: g.idLists, TTL: g.ttl})
 	a.Names = append(a.Names, g.names...)
 	for i := range g.calls {
 		a.Names = append(a.Names, fmt.Sprintf("call$%d", i))

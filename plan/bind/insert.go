@@ -25,7 +25,7 @@ func (b *binder) insert(i *sql.Insert) (plan.Node, *plan.Table) {
 	if i.Overwrite {
 		b.unsupported(i.Pos(), "INSERT OVERWRITE", "INSERT INTO adds the rows; a materialized table replaces its own")
 	}
-	node := b.query(i.Query, nil)
+	node := b.keptFor(b.query(i.Query, nil))
 	target, ok := findTable(b.catalog, i.Table)
 	if !ok {
 		b.unknownTable(i.Table)

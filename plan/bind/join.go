@@ -2,6 +2,7 @@ package bind
 
 import (
 	"slices"
+	"time"
 
 	"tidemark/base/problem"
 	"tidemark/plan"
@@ -61,7 +62,7 @@ func (b *binder) join(j *sql.Join, outer *scope) rows {
 		return rows{}
 	}
 	kind := joinKinds[j.Kind]
-	joined := b.attachJoin(kind, left.node, right.node, on.conditions)
+	joined := b.attachJoin(kind, left.node, right.node, on.conditions, [2]time.Duration{b.lives.of(left.relations), b.lives.of(right.relations)})
 	if joined == nil {
 		return rows{}
 	}

@@ -1,6 +1,8 @@
 package bind
 
 import (
+	"time"
+
 	"tidemark/base/problem"
 	"tidemark/base/value"
 	"tidemark/plan"
@@ -14,6 +16,12 @@ import (
 // windows that both sides are in, and bounds between their times. The result has
 // the columns of a plan.Join of the kind.
 func Join(kind plan.JoinKind, left, right plan.Node, conditions []plan.Expr) plan.Node {
+	return KeptJoin(kind, left, right, conditions, [2]time.Duration{})
+}
+
+// KeptJoin is Join where something is said of how long the rows of the left and
+// of the right are kept.
+func KeptJoin(kind plan.JoinKind, left, right plan.Node, conditions []plan.Expr, ttl [2]time.Duration) plan.Node {
 	k := newKeyed(left, right)
 	for _, c := range conditions {
 		if !k.alone(kind, c) {
@@ -22,7 +30,7 @@ func Join(kind plan.JoinKind, left, right plan.Node, conditions []plan.Expr) pla
 	}
 	k.left.filter()
 	k.right.filter()
-	j := &plan.Join{Kind: kind, Left: k.left.extended(), Right: k.right.extended(), Keys: k.keys, Condition: k.condition()}
+	j := &plan.Join{Kind: kind, Left: k.left.extended(), Right: k.right.extended(), Keys: k.keys, Condition: k.condition(), TTL: ttl}
 	if plan.AppendOnly(left) && plan.AppendOnly(right) {
 		if j.Window = joinWindow(j); j.Window == nil {
 			j.Interval = joinInterval(k.left.schema, k.right.schema, conditions)

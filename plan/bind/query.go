@@ -177,7 +177,7 @@ func (b *binder) rowCount(e sql.Expr, clause string) int64 {
 }
 
 // distinct keeps one of equal rows.
-func distinct(input plan.Node) plan.Node {
+func distinct(input plan.Node) *plan.Aggregate {
 	s := input.Schema()
 	a := &plan.Aggregate{Input: input, Keys: make([]plan.Expr, len(s)), Names: make([]string, len(s))}
 	for i, c := range s {

@@ -179,6 +179,12 @@ func (b *binder) view(table *plan.Table, use problem.Position) plan.Node {
 	savedCTEs, savedFound := b.ctes, b.found
 	b.ctes, b.found, b.views = nil, nil, append(b.views, table.Name)
 	node := b.table(q, nil)
+	if table.Kind == plan.Materialized {
+		var err error
+		if node, err = b.keptAs(node, table.Options); err != nil {
+			b.report(use, err)
+		}
+	}
 	wrong := b.found
 	b.ctes, b.found, b.views = savedCTEs, savedFound, b.views[:len(b.views)-1]
 	for _, p := range wrong {

@@ -1,6 +1,8 @@
 package bind
 
 import (
+	"time"
+
 	"tidemark/base/problem"
 	"tidemark/base/value"
 	"tidemark/plan"
@@ -19,13 +21,16 @@ type item struct {
 func (b *binder) selection(sel *sql.Select, outer *scope, o *ordering) plan.Node {
 	before := len(b.found)
 	b.refuseClauses(sel)
-	saved := b.hints
-	b.hints = sel.Hints
+	saved, savedLives := b.hints, b.lives
+	b.hints, b.lives = sel.Hints, b.lifetimes(sel.Hints)
 	node, s := b.from(sel.From, outer)
-	b.hints = saved
+	lives := b.lives
+	b.hints, b.lives = saved, savedLives
 	if s == nil {
 		return nil
 	}
+	b.checkLifetimes(lives, s)
+	ttl := lives.of(s.relations)
 	s.selected = sel.Items
 	if sel.Where != nil {
 		node = b.filter(node, sel.Where, s.in("WHERE"))
@@ -36,6 +41,7 @@ func (b *binder) selection(sel *sql.Select, outer *scope, o *ordering) plan.Node
 		if g = b.groupBy(sel, node, s); g == nil {
 			return nil
 		}
+		g.ttl = ttl
 	}
 	s = s.in("SELECT")
 	s.grouping, s.over = g, &overing{named: sel.Windows}
@@ -65,7 +71,7 @@ func (b *binder) selection(sel *sql.Select, outer *scope, o *ordering) plan.Node
 	if with := b.attachItems(c.node, c.items, o.hidden); with != c.node {
 		c.node, c.times = with, timesOf(with)
 	}
-	return o.project(c.node, c.items, c.times, sel)
+	return o.project(c.node, c.items, c.times, sel, ttl)
 }
 
 // selecting is what a SELECT computes, while the operators that it needs come
@@ -328,9 +334,9 @@ func (b *binder) orderColumn(o *ordering, sel *sql.Select, items []item, e plan.
 	return &plan.Column{At: at, Index: len(items) + len(o.hidden) - 1, Name: "order", Of: e.Type()}
 }
 
-// project makes the result columns, hidden ones last, and applies DISTINCT.
-// times are the time attributes of node's columns.
-func (o *ordering) project(node plan.Node, items []item, times []plan.TimeAttribute, sel *sql.Select) plan.Node {
+// project makes the result columns, hidden ones last, and applies DISTINCT, whose
+// state lives for ttl. times are the time attributes of node's columns.
+func (o *ordering) project(node plan.Node, items []item, times []plan.TimeAttribute, sel *sql.Select, ttl time.Duration) plan.Node {
 	p := &plan.Project{Input: node}
 	names := make([]string, 0, len(items))
 	for _, it := range items {
@@ -348,5 +354,7 @@ func (o *ordering) project(node plan.Node, items []item, times []plan.TimeAttrib
 	if !sel.Distinct {
 		return p
 	}
-	return distinct(p)
+	d := distinct(p)
+	d.TTL = ttl
+	return d
 }

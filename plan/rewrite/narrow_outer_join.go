@@ -27,7 +27,7 @@ func narrowOuterJoin(n plan.Node) plan.Node {
 	if kind == j.Kind {
 		return nil
 	}
-	narrow := bind.Join(kind, j.Left, j.Right, bind.JoinConditions(j))
+	narrow := bind.KeptJoin(kind, j.Left, j.Right, bind.JoinConditions(j), j.TTL)
 	return &plan.Filter{Input: narrow, Condition: f.Condition}
 }
 

@@ -57,7 +57,7 @@ func prune(n plan.Node, used []bool) (pruned plan.Node, position []int) {
 		return pruneWindow(n, used)
 	case *plan.Aggregate:
 		g := pruneGroups(n.Input, n.Keys, n.Names, n.Calls, n.Groupings, used)
-		return &plan.Aggregate{Input: g.input, Keys: g.keys, Names: g.names, Calls: g.calls, Sets: n.Sets, Groupings: g.groupings}, g.position
+		return &plan.Aggregate{Input: g.input, Keys: g.keys, Names: g.names, Calls: g.calls, Sets: n.Sets, Groupings: g.groupings, TTL: n.TTL}, g.position
 	case *plan.WindowAggregate:
 		return pruneWindowAggregate(n, used)
 	case *plan.Union:
@@ -96,7 +96,7 @@ func prune(n plan.Node, used []bool) (pruned plan.Node, position []int) {
 			need[k] = true
 		}
 		input, at := prune(n.Input, need)
-		return &plan.Normalize{Input: input, Keys: moved(n.Keys, at)}, at
+		return &plan.Normalize{Input: input, Keys: moved(n.Keys, at), TTL: n.TTL}, at
 	}
 	panic(fmt.Sprintf("rewrite: unknown node %T", n))
 }

@@ -71,7 +71,7 @@ func pruneJoin(n *plan.Join, used []bool) (plan.Node, []int) {
 		left, right = append(left, w.Left), append(right, w.Right)
 	}
 	s := pruneSides(n.Kind, n.Left, n.Right, n.Keys, n.Condition, used, left, right)
-	c := &plan.Join{Kind: n.Kind, Left: s.left, Right: s.right, Keys: s.keys, Condition: s.condition}
+	c := &plan.Join{Kind: n.Kind, Left: s.left, Right: s.right, Keys: s.keys, Condition: s.condition, TTL: n.TTL}
 	if i := n.Interval; i != nil {
 		c.Interval = &plan.JoinInterval{Left: s.atLeft[i.Left], Right: s.atRight[i.Right], Lower: i.Lower, Upper: i.Upper}
 	}

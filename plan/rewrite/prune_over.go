@@ -18,7 +18,7 @@ func pruneOver(n *plan.Over, used []bool) (plan.Node, []int) {
 		}
 	}
 	input, at := prune(n.Input, need)
-	c := &plan.Over{Input: input, Partition: moved(n.Partition, at), Order: movedOrder(n.Order, at)}
+	c := &plan.Over{Input: input, Partition: moved(n.Partition, at), Order: movedOrder(n.Order, at), TTL: n.TTL}
 	position := slices.Clone(at)
 	for i, call := range n.Calls {
 		if !used[width+i] {
