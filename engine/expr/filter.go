@@ -10,14 +10,15 @@ import (
 
 // Filter finds the rows for which a condition is TRUE.
 type Filter struct {
+	program   *Program
 	conjuncts []conjunct
 }
 
 // conjunct is one term of the condition's outermost AND; each sees only rows
-// that passed those before it. Exactly one member is set.
+// that passed those before it.
 type conjunct struct {
-	compare *comparison
-	program *Program
+	compare *comparison // nil for a step of the program
+	step    int
 }
 
 // comparison is a column against a constant, the commonest kind of condition,
@@ -32,21 +33,29 @@ type comparison struct {
 
 // CompileFilter makes a filter of a condition.
 func CompileFilter(condition plan.Expr) (*Filter, error) {
+	c := compiler{known: map[string]int{}}
+	f, err := c.filter(condition)
+	if err != nil {
+		return nil, err
+	}
+	f.program = c.program(nil)
+	return f, nil
+}
+
+// filter compiles a condition; what a filter computes never leaves it.
+func (c *compiler) filter(condition plan.Expr) (*Filter, error) {
 	f := &Filter{}
 	for _, term := range plan.Conjuncts(condition) {
-		if c := asComparison(term); c != nil {
-			f.conjuncts = append(f.conjuncts, conjunct{compare: c})
+		if compare := asComparison(term); compare != nil {
+			f.conjuncts = append(f.conjuncts, conjunct{compare: compare})
 			continue
 		}
-		program, err := Compile([]plan.Expr{term})
+		s, err := c.compile(term)
 		if err != nil {
 			return nil, err
 		}
-		// What a filter computes never leaves it.
-		for i := range program.steps {
-			program.steps[i].escapes = false
-		}
-		f.conjuncts = append(f.conjuncts, conjunct{program: program})
+		c.steps[s].uses++
+		f.conjuncts = append(f.conjuncts, conjunct{step: s})
 	}
 	return f, nil
 }
@@ -88,55 +97,116 @@ func asComparison(e plan.Expr) *comparison {
 // Select gives the live rows of in that pass, in order, in a new slice; nil
 // when all rows are live and pass.
 func (f *Filter) Select(ctx *plan.Context, in *batch.Batch) ([]uint16, error) {
-	narrowed := *in
-	for _, c := range f.conjuncts {
-		var passed []uint16
-		if c.compare != nil {
-			passed = c.compare.passing(&narrowed)
-		} else {
-			var err error
-			if passed, err = c.program.passing(ctx, &narrowed); err != nil {
-				return nil, err
-			}
-		}
-		if len(passed) < narrowed.Live() {
-			narrowed.Sel = passed
-		}
-		if narrowed.Live() == 0 {
-			return []uint16{}, nil
-		}
-	}
-	return narrowed.Sel, nil
-}
-
-// passing gives the live rows of in for which the only expression is TRUE.
-func (p *Program) passing(ctx *plan.Context, in *batch.Batch) ([]uint16, error) {
-	columns, err := p.Eval(ctx, in)
+	outermost := f.program.begin(in)
+	defer f.program.end(outermost)
+	passed, err := f.narrow(ctx, outermost, in.Sel)
 	if err != nil {
 		return nil, err
 	}
-	truth := columns[0]
-	passed := make([]uint16, 0, in.Live())
+	defer f.program.releaseAll(passed, outermost)
+	return passed.sel, nil
+}
+
+// narrow gives the frame of the rows of sel, nil for all, that pass: a frame of
+// outermost, through those of the rows that passed each conjunct.
+func (f *Filter) narrow(ctx *plan.Context, outermost *frame, sel []uint16) (*frame, error) {
+	p, at := f.program, outermost
+	if sel != nil {
+		at = p.among(at, sel)
+	}
+	for _, c := range f.conjuncts {
+		if at.rows == 0 {
+			break
+		}
+		var passed []uint16
+		if c.compare != nil {
+			passed = c.compare.passing(at)
+		} else {
+			truth, err := p.eval(ctx, at, c.step)
+			if err != nil {
+				p.releaseAll(at, outermost)
+				return nil, err
+			}
+			passed = at.trueRows(truth)
+		}
+		if len(passed) < at.rows {
+			at = p.among(at, passed)
+		}
+	}
+	return at, nil
+}
+
+// releaseAll releases f and the frames that it is in, up to outermost.
+func (p *Program) releaseAll(f, outermost *frame) {
+	for f != outermost {
+		parent := f.parent
+		p.release(f)
+		f = parent
+	}
+}
+
+// trueRows are the rows of f for which a column of truth values has TRUE.
+func (f *frame) trueRows(truth *batch.Column) []uint16 {
+	passed := make([]uint16, 0, f.rows)
 	for i, holds := range truth.Bools {
 		if !holds || truth.Nulls.Get(i) {
 			continue
 		}
-		if in.Sel != nil {
-			passed = append(passed, in.Sel[i])
+		if f.sel != nil {
+			passed = append(passed, f.sel[i])
 		} else {
 			passed = append(passed, uint16(i))
 		}
 	}
-	return passed, nil
+	return passed
 }
 
-func (c *comparison) passing(in *batch.Batch) []uint16 {
-	column := in.Columns[c.column]
-	passed := make([]uint16, 0, in.Live())
+// Selection is a condition and expressions of the rows for which it is TRUE.
+// What both compute alike is computed once for a row.
+type Selection struct {
+	filter *Filter
+}
+
+// CompileSelection makes a selection.
+func CompileSelection(condition plan.Expr, exprs []plan.Expr) (*Selection, error) {
+	c := compiler{known: map[string]int{}}
+	f, err := c.filter(condition)
+	if err != nil {
+		return nil, err
+	}
+	results, err := c.compileAll(exprs)
+	if err != nil {
+		return nil, err
+	}
+	f.program = c.program(results)
+	return &Selection{filter: f}, nil
+}
+
+// Eval gives the live rows of in that pass as Filter.Select does and, unless they
+// are none, the expressions for them as Program.Eval does.
+func (s *Selection) Eval(ctx *plan.Context, in *batch.Batch) (sel []uint16, columns []*batch.Column, err error) {
+	p := s.filter.program
+	outermost := p.begin(in)
+	defer p.end(outermost)
+	passed, err := s.filter.narrow(ctx, outermost, in.Sel)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer p.releaseAll(passed, outermost)
+	if sel = passed.sel; passed.rows > 0 {
+		columns, err = p.evalAll(ctx, passed, p.results)
+	}
+	return sel, columns, err
+}
+
+// passing gives the rows of f that the comparison is TRUE for.
+func (c *comparison) passing(f *frame) []uint16 {
+	column := f.columns[c.column]
+	passed := make([]uint16, 0, f.rows)
 	if c.isText {
-		passed = equalTexts(column, c.text, in, passed)
+		passed = equalTexts(column, c.text, f.sel, passed)
 	} else {
-		passed = compareInts(column.Ints, c.op, c.number, in, passed)
+		passed = compareInts(column.Ints, c.op, c.number, f.sel, passed)
 	}
 	if column.Nulls == nil {
 		return passed
@@ -150,9 +220,9 @@ func (c *comparison) passing(in *batch.Batch) []uint16 {
 	return kept
 }
 
-func equalTexts(column *batch.Column, text string, in *batch.Batch, passed []uint16) []uint16 {
-	if in.Sel != nil {
-		for _, i := range in.Sel {
+func equalTexts(column *batch.Column, text string, sel []uint16, passed []uint16) []uint16 {
+	if sel != nil {
+		for _, i := range sel {
 			if string(column.Bytes(int(i))) == text {
 				passed = append(passed, i)
 			}
@@ -169,9 +239,9 @@ func equalTexts(column *batch.Column, text string, in *batch.Batch, passed []uin
 }
 
 // compareInts has the operator outside of its loops.
-func compareInts(ints []int64, op string, with int64, in *batch.Batch, passed []uint16) []uint16 {
-	if in.Sel != nil {
-		for _, i := range in.Sel {
+func compareInts(ints []int64, op string, with int64, sel []uint16, passed []uint16) []uint16 {
+	if sel != nil {
+		for _, i := range sel {
 			if holds(op, cmp.Compare(ints[i], with)) {
 				passed = append(passed, i)
 			}

@@ -10,8 +10,8 @@ import (
 // those of them that a branch is taken for.
 type frame struct {
 	columns []*batch.Column // of the outermost frame
-	parent  *frame
-	sel     []uint16 // rows of parent that this frame consists of
+	parent  *frame          // whose rows these are some of
+	sel     []uint16        // the rows, numbered as in the outermost frame; nil for all of it
 	rows    int
 	marks   []int64
 	done    []*batch.Column // result of each step, nil until it is evaluated
@@ -20,25 +20,45 @@ type frame struct {
 // Eval computes the expressions for the live rows of in. Result columns that
 // are plain references to input columns may share them; all others are new.
 func (p *Program) Eval(ctx *plan.Context, in *batch.Batch) ([]*batch.Column, error) {
+	outermost := p.begin(in)
+	defer p.end(outermost)
+	f := outermost
+	if in.Sel != nil {
+		f = p.among(outermost, in.Sel)
+		defer p.release(f)
+	}
+	return p.evalAll(ctx, f, p.results)
+}
+
+func (p *Program) evalAll(ctx *plan.Context, f *frame, steps []int) ([]*batch.Column, error) {
+	columns := make([]*batch.Column, len(steps))
+	for i, s := range steps {
+		var err error
+		if columns[i], err = p.eval(ctx, f, s); err != nil {
+			return nil, err
+		}
+	}
+	return columns, nil
+}
+
+// begin gives the outermost frame of a batch: all its rows, live or not.
+func (p *Program) begin(in *batch.Batch) *frame {
 	for _, c := range in.Columns {
 		// Kernels may share this heap and append to it: without spare room
 		// behind it, two of them cannot write to the same bytes.
 		clip(c)
 	}
-	f := p.outermost(in)
-	defer p.release(f)
-	if in.Sel != nil {
-		f = p.within(f, in.Sel)
-		defer p.release(f)
+	f := p.take()
+	f.columns, f.rows, f.marks = in.Columns, in.Rows, in.Marks
+	return f
+}
+
+// end forgets the batch.
+func (p *Program) end(outermost *frame) {
+	p.release(outermost)
+	for i := range p.kept {
+		p.kept[i] = rowsOf{}
 	}
-	results := make([]*batch.Column, len(p.results))
-	for i, s := range p.results {
-		var err error
-		if results[i], err = p.eval(ctx, f, s); err != nil {
-			return nil, err
-		}
-	}
-	return results, nil
 }
 
 // clip leaves no room behind a column's heap. A column that has none is not
@@ -49,23 +69,36 @@ func clip(c *batch.Column) {
 	}
 }
 
-func (p *Program) outermost(in *batch.Batch) *frame {
-	f := p.take()
-	f.columns, f.rows, f.marks = in.Columns, in.Rows, in.Marks
-	return f
+// within is the frame of the given rows of f, numbered as in f.
+func (p *Program) within(f *frame, rows []uint16) *frame {
+	if f.sel == nil {
+		return p.among(f, rows)
+	}
+	sel := make([]uint16, len(rows))
+	for i, row := range rows {
+		sel[i] = f.sel[row]
+	}
+	return p.among(f, sel)
 }
 
-// within is the frame of the given rows of f.
-func (p *Program) within(f *frame, sel []uint16) *frame {
+// among is the frame of the given rows of f, numbered as in the outermost frame.
+func (p *Program) among(f *frame, sel []uint16) *frame {
 	inner := p.take()
-	inner.parent, inner.sel, inner.rows = f, sel, len(sel)
-	if f.marks != nil {
+	inner.columns, inner.parent, inner.sel, inner.rows = f.columns, f, sel, len(sel)
+	if outermost := f.outermost(); outermost.marks != nil {
 		inner.marks = make([]int64, len(sel))
 		for i, row := range sel {
-			inner.marks[i] = f.marks[row]
+			inner.marks[i] = outermost.marks[row]
 		}
 	}
 	return inner
+}
+
+func (f *frame) outermost() *frame {
+	for f.parent != nil {
+		f = f.parent
+	}
+	return f
 }
 
 func (p *Program) take() *frame {
@@ -88,29 +121,68 @@ func (p *Program) eval(ctx *plan.Context, f *frame, s int) (*batch.Column, error
 	if c := f.done[s]; c != nil {
 		return c, nil
 	}
-	if f.parent != nil {
-		if p.steps[s].kind == columnStep || p.isPath(s) {
-			// Gathered from wherever an outer frame has it; the outermost has all.
-			// Of a field, that is without the other fields.
-			outer, err := p.eval(ctx, f.parent, s)
-			if err != nil {
-				return nil, err
-			}
-			f.done[s] = outer.Gather(f.sel)
-			return f.done[s], nil
-		}
-		if c := f.parent.done[s]; c != nil {
-			f.done[s] = c.Gather(f.sel)
-			return f.done[s], nil
+	c, err := p.have(ctx, f, s)
+	if c == nil && err == nil {
+		if c, err = p.compute(ctx, f, s); err == nil && f.parent != nil && p.steps[s].keeps {
+			p.kept[s] = rowsOf{f.sel, c}
 		}
 	}
-	c, err := p.compute(ctx, f, s)
 	if err != nil {
 		return nil, err
 	}
 	clip(c)
 	f.done[s] = c
 	return c, nil
+}
+
+// have gives the column of step s for the rows of an inner frame from what was
+// computed for these and others before, nil when that is not all of them.
+func (p *Program) have(ctx *plan.Context, f *frame, s int) (*batch.Column, error) {
+	if f.parent == nil {
+		return nil, nil
+	}
+	if p.steps[s].kind == columnStep || p.isPath(s) {
+		// The outermost frame has all. Of a field, that is without the others.
+		outer, err := p.eval(ctx, f.outermost(), s)
+		if err != nil {
+			return nil, err
+		}
+		return outer.Gather(f.sel), nil
+	}
+	for outer := f.parent; outer != nil; outer = outer.parent {
+		if c := outer.done[s]; c != nil {
+			return rowsOf{outer.sel, c}.gather(f.sel), nil
+		}
+	}
+	if p.steps[s].keeps && p.kept[s].column != nil {
+		return p.kept[s].gather(f.sel), nil
+	}
+	return nil, nil
+}
+
+// rowsOf is a column of some rows of the outermost frame.
+type rowsOf struct {
+	sel    []uint16 // ascending; nil for all rows
+	column *batch.Column
+}
+
+// gather gives the column of other rows, which ascend, too; nil when some of them
+// are missing.
+func (r rowsOf) gather(rows []uint16) *batch.Column {
+	if r.sel == nil {
+		return r.column.Gather(rows)
+	}
+	places, at := make([]uint16, len(rows)), 0
+	for i, row := range rows {
+		for at < len(r.sel) && r.sel[at] < row {
+			at++
+		}
+		if at == len(r.sel) || r.sel[at] != row {
+			return nil
+		}
+		places[i] = uint16(at)
+	}
+	return r.column.Gather(places)
 }
 
 // isPath reports whether a step takes a field of an input column, which costs

@@ -6,12 +6,18 @@
 // Flow: Compile turns expressions into a Program, a list of steps in which
 // equal sub-expressions are one; Eval runs it over the live rows of a batch and
 // gives one column per expression. A Filter does the same for a condition and
-// gives the rows that pass.
+// gives the rows that pass, a Selection for a condition and expressions of the
+// rows that pass.
 //
 // Invariants:
 //  1. A sub-expression is evaluated for a row only where SQL needs it: in the
 //     branch of a CASE that is taken, right of AND or OR where the left side
-//     does not decide. So it fails only for rows that it is asked about.
+//     does not decide, in a projection where the condition holds. So it fails
+//     only for rows that it is asked about. Sharing does not change that: equal
+//     sub-expressions of a Selection or a Program are one step, whose values are
+//     taken for a row from where the step was computed for that row before, and
+//     it is never computed for a row because another place may ask for it.
+//     Calls of a volatile function are steps of their own and share nothing.
 //  2. Result columns have one row per live row of the input, in order.
 //  3. Memory is used again for the next batch only where nobody can still see
 //     it: for values of fixed width that are no result themselves.
@@ -34,6 +40,9 @@ type Program struct {
 	steps   []step
 	results []int // step of each expression
 	frames  []*frame
+	// kept is, of each step that keeps, the rows of the batch under way that an
+	// inner frame was the last to compute it for.
+	kept []rowsOf
 }
 
 // step computes one distinct sub-expression.
@@ -48,6 +57,9 @@ type step struct {
 	strict   bool
 	decisive bool // of connectiveStep: the left value that makes the right side superfluous
 	canFail  bool
+	volatile bool // it or an argument gives other values each time
+	uses     int  // by other steps and as a result
+	keeps    bool // another branch may ask for the same rows
 	position problem.Position
 	scratch  *batch.Column // memory to use again, nil where it may escape
 	escapes  bool
@@ -69,19 +81,28 @@ const (
 // Compile makes a program of the expressions.
 func Compile(exprs []plan.Expr) (*Program, error) {
 	c := compiler{known: map[string]int{}}
-	p := &Program{}
-	for _, e := range exprs {
-		s, err := c.compile(e)
-		if err != nil {
-			return nil, err
-		}
-		p.results = append(p.results, s)
+	results, err := c.compileAll(exprs)
+	if err != nil {
+		return nil, err
 	}
-	p.steps = c.steps
-	for _, s := range p.results {
+	return c.program(results), nil
+}
+
+// program is what was compiled, with results that leave it.
+func (c *compiler) program(results []int) *Program {
+	p := &Program{steps: c.steps, results: results, kept: make([]rowsOf, len(c.steps))}
+	for _, s := range results {
+		p.steps[s].uses++
 		p.markEscape(s)
 	}
-	return p, nil
+	for i := range p.steps {
+		// What is kept is not written over by the next computation of the step. What
+		// cannot fail is cheap and computed anew.
+		st := &p.steps[i]
+		st.keeps = st.kind == callStep && st.uses > 1 && !st.volatile && st.canFail
+		st.escapes = st.escapes || st.keeps
+	}
+	return p
 }
 
 // markEscape keeps the memory of step s, and of steps that hand it on as their
@@ -112,6 +133,8 @@ func (c *compiler) add(key string, s step) int {
 	}
 	for _, a := range s.args {
 		s.canFail = s.canFail || c.steps[a].canFail
+		s.volatile = s.volatile || c.steps[a].volatile
+		c.steps[a].uses++
 	}
 	c.steps = append(c.steps, s)
 	c.known[key] = len(c.steps) - 1
@@ -182,7 +205,7 @@ func (c *compiler) compileCall(e *plan.Call) (int, error) {
 	key := fmt.Sprintf("call %s %s %v", e.Function.Name, s.of, args)
 	if e.Function.Volatile {
 		// Two calls of RAND() are two values.
-		key = fmt.Sprintf("volatile %p", e)
+		key, s.volatile = fmt.Sprintf("volatile %p", e), true
 	}
 	return c.add(key, s), nil
 }

@@ -9,52 +9,70 @@ import (
 	"tidemark/plan"
 )
 
-// Calc runs filters and projections that follow each other as one operator.
+// Calc runs filters and projections that follow each other as one operator. A
+// filter and the projection behind it are compiled together.
 type Calc struct {
 	stateless
 	context *plan.Context
 	steps   []calcStep
 }
 
-// calcStep is a filter or a projection.
+// calcStep is a filter, a projection, or both: exactly one member is set.
 type calcStep struct {
 	filter  *expr.Filter
 	project *expr.Program
-	pick    []int // instead of project, when it only picks columns: no row is copied
+	both    *expr.Selection
+	pick    []int // a projection that only picks columns: no row is copied
 }
 
 // NewCalc compiles Filter and Project nodes, given in the order in which rows
 // pass them.
 func NewCalc(env Environment, nodes []plan.Node) (*Calc, error) {
 	c := &Calc{context: env.Context}
-	for _, n := range nodes {
-		switch n := n.(type) {
+	for i := 0; i < len(nodes); i++ {
+		var s calcStep
+		var err error
+		switch n := nodes[i].(type) {
 		case *plan.Filter:
-			filter, err := expr.CompileFilter(n.Condition)
-			if err != nil {
-				return nil, err
+			if above, ok := projection(nodes, i+1); ok {
+				s.both, err = expr.CompileSelection(n.Condition, above)
+				i++
+			} else {
+				s.filter, err = expr.CompileFilter(n.Condition)
 			}
-			c.steps = append(c.steps, calcStep{filter: filter})
 		case *plan.Project:
-			if pick, ok := picks(n.Exprs); ok {
-				c.steps = append(c.steps, calcStep{pick: pick})
-				continue
+			var picksOnly bool
+			if s.pick, picksOnly = picks(n.Exprs); !picksOnly {
+				s.project, err = expr.Compile(n.Exprs)
 			}
-			program, err := expr.Compile(n.Exprs)
-			if err != nil {
-				return nil, err
-			}
-			c.steps = append(c.steps, calcStep{project: program})
 		default:
 			return nil, fmt.Errorf("compile calc: %T is neither filter nor projection", n)
 		}
+		if err != nil {
+			return nil, err
+		}
+		c.steps = append(c.steps, s)
 	}
 	return c, nil
 }
 
+// projection gives what the projection computes that node i is, if it is one that
+// does more than pick columns.
+func projection(nodes []plan.Node, i int) ([]plan.Expr, bool) {
+	if i == len(nodes) {
+		return nil, false
+	}
+	p, ok := nodes[i].(*plan.Project)
+	if !ok {
+		return nil, false
+	}
+	_, picksOnly := picks(p.Exprs)
+	return p.Exprs, !picksOnly
+}
+
 // picks gives the columns of a projection that is nothing but column references.
-func picks(exprs []plan.Expr) ([]int, bool) {
-	pick := make([]int, len(exprs))
+func picks(exprs []plan.Expr) (pick []int, all bool) {
+	pick = make([]int, len(exprs))
 	for i, e := range exprs {
 		c, ok := e.(*plan.Column)
 		if !ok {
@@ -74,11 +92,18 @@ func (c *Calc) Process(_ int, rows *batch.Batch, emit engine.Emit) error {
 			if err != nil {
 				return err
 			}
-			rows.Sel = sel
-			if rows.Live() == 0 {
+			if narrow(rows, sel); rows.Live() == 0 {
 				return nil
 			}
-			rows.Kinds = wholeUpdates(rows)
+		case s.both != nil:
+			sel, columns, err := s.both.Eval(c.context, rows)
+			if err != nil {
+				return err
+			}
+			if narrow(rows, sel); rows.Live() == 0 {
+				return nil
+			}
+			rows = withColumns(rows, columns)
 		case s.project != nil:
 			columns, err := s.project.Eval(c.context, rows)
 			if err != nil {
@@ -94,6 +119,14 @@ func (c *Calc) Process(_ int, rows *batch.Batch, emit engine.Emit) error {
 		}
 	}
 	return emit(rows)
+}
+
+// narrow leaves the rows of sel alive.
+func narrow(rows *batch.Batch, sel []uint16) {
+	rows.Sel = sel
+	if rows.Live() > 0 {
+		rows.Kinds = wholeUpdates(rows)
+	}
 }
 
 // wholeUpdates is the row kinds of b where an update of which only one row passed
