@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +27,7 @@ type Match struct {
 	Partition []int
 	Order     []SortKey // the first is the time column, ascending
 	Pattern   []PatternPart
+	Shape     PatternShape // of patterns that Flink does not have; nil for one part after the other
 	Skip      MatchSkip
 	Within    time.Duration // from the first row to the last it takes less than this; 0 for no limit
 	AllRows   bool
@@ -40,12 +40,17 @@ type Match struct {
 // PatternPart is a variable of a pattern with its quantifier, in one of its
 // places; its condition is the same in all. A part that is not Reluctant takes
 // every row that it can and gives none back.
+//
+// In a pattern with a Shape a part is a variable in all its places. There Min is 1
+// if every match has a row for it and 0 if not, and how often it is repeated is
+// said by the Shape alone.
 type PatternPart struct {
 	Variable  string
 	Condition Expr // over Reads, where the row in question is the last of the match; nil for all rows
 	Min       int
 	Max       int // Unbounded for no limit
 	Reluctant bool
+	Excluded  bool // with AllRows, its rows are left out; only with a Shape
 }
 
 // Unbounded is the Max of a PatternPart that can repeat for ever.
@@ -200,11 +205,7 @@ func printMatch(n *Match, line, property linePrinter) {
 	if n.AllRows {
 		property("all rows, with %s", columnNames(in, n.Rest))
 	}
-	names := make([]string, len(n.Pattern))
-	for i, p := range n.Pattern {
-		names[i] = p.String()
-	}
-	property("pattern: %s", strings.Join(names, " "))
+	property("pattern: %s", n.patternText())
 	if n.Within > 0 {
 		property("within: %s", n.Within)
 	}
@@ -218,27 +219,7 @@ func printMatch(n *Match, line, property linePrinter) {
 
 // String prints a part as SQL writes it.
 func (p PatternPart) String() string {
-	name := Quote(p.Variable)
-	switch {
-	case p.Min == 1 && p.Max == 1:
-		return name
-	case p.Min == 0 && p.Max == Unbounded:
-		name += "*"
-	case p.Min == 1 && p.Max == Unbounded:
-		name += "+"
-	case p.Min == 0 && p.Max == 1:
-		name += "?"
-	case p.Max == Unbounded:
-		name += fmt.Sprintf("{%d,}", p.Min)
-	case p.Min == p.Max:
-		name += fmt.Sprintf("{%d}", p.Min)
-	default:
-		name += fmt.Sprintf("{%d,%d}", p.Min, p.Max)
-	}
-	if p.Reluctant {
-		name += "?"
-	}
-	return name
+	return Quote(p.Variable) + quantifier(p.Min, p.Max, p.Reluctant)
 }
 
 // isNamesake reports whether other is the same variable in another place.

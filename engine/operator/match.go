@@ -195,11 +195,35 @@ func (m *Match) Advance(w engine.Watermark, emit engine.Emit) error {
 		if err := m.process(w); err != nil {
 			return err
 		}
-		if err := m.output.flush(emit); err != nil {
+	}
+	if w == batch.Final {
+		if err := m.finish(); err != nil {
 			return err
 		}
 	}
+	if err := m.output.flush(emit); err != nil {
+		return err
+	}
 	m.now = w
+	return nil
+}
+
+// finish shows the matches that only waited for rows that now do not come. They
+// are known at the time of the last row of their partition, which is the last one
+// of every beginning that is open in a pattern that prefers.
+func (m *Match) finish() error {
+	for code := range m.runs {
+		r := &m.runs[code]
+		last, waits := m.machine.Latest(&r.run)
+		if !r.live || !waits {
+			continue
+		}
+		m.time = m.rows.times[m.machine.Row(last).Slot]
+		if err := m.machine.Finish(&r.run); err != nil {
+			return m.placed(err, uint32(code))
+		}
+		m.settled(uint32(code), true)
+	}
 	return nil
 }
 

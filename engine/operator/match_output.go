@@ -69,6 +69,9 @@ func (o *matchOutput) add(last pattern.Node, time int64) {
 	}
 	start := len(o.found)
 	for n := last; n != pattern.None; n = o.match.machine.Before(n) {
+		if o.match.node.Pattern[o.match.machine.Row(n).Part].Excluded {
+			continue
+		}
 		o.match.machine.Keep(last)
 		o.found = append(o.found, foundMatch{n, last, time})
 	}

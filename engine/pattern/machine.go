@@ -60,10 +60,15 @@ type Machine struct {
 	met      []plan.VariableSet
 	asking   []int
 	lasts    []Node
+
+	// Of patterns with a shape: beginnings in next by what decides their future.
+	alike map[uint64]int
 }
 
 // NewMachine makes a machine.
-func NewMachine(a *Automaton, host Host) *Machine { return &Machine{automaton: a, host: host} }
+func NewMachine(a *Automaton, host Host) *Machine {
+	return &Machine{automaton: a, host: host, alike: map[uint64]int{}}
+}
 
 // Row is a row of a match: its slot, and the part it stands for.
 type Row struct {
@@ -142,6 +147,9 @@ func (a *Automaton) CanStart(holds func(part int) bool) bool {
 // Step takes the next row of a run, which has the given event time. The host's
 // Holds is asked about this row.
 func (m *Machine) Step(r *Run, slot uint32, time int64) error {
+	if m.automaton.prefers {
+		return m.prefer(r, slot, time)
+	}
 	if len(r.open) == 0 {
 		r.open.push(beginning{state: int32(m.automaton.start), last: None, first: unstarted})
 	}
@@ -157,9 +165,8 @@ func (m *Machine) Step(r *Run, slot uint32, time int64) error {
 		m.Release(b.last)
 	}
 	r.open, m.next = m.next, r.open
-	if len(r.open) > beginningsMax {
-		return problem.New(problem.TooLarge, "more than %d matches of one partition have begun and not ended", beginningsMax).
-			WithHint("add WITHIN, or conditions that fewer rows meet; a variable without a condition takes every row")
+	if err := r.limited(); err != nil {
+		return err
 	}
 	for _, b := range m.done {
 		r.complete.push(b)
@@ -282,8 +289,8 @@ func (m *Machine) holds(part int, last Node) (bool, error) {
 // settle tells the host of matches that no earlier beginning can overtake, and
 // gives up what they skip.
 func (m *Machine) settle(r *Run) error {
-	for len(r.complete) > 0 && (len(r.open) == 0 || r.complete[0].first <= r.open[0].first) {
-		match := r.complete.pop()
+	for m.isSettled(r) {
+		match := m.first(&r.complete)
 		until, inclusive, err := m.skipUntil(match)
 		if err == nil {
 			err = m.host.Found(match.last)
@@ -298,11 +305,47 @@ func (m *Machine) settle(r *Run) error {
 			m.Release(b.last)
 			return true
 		}
-		r.open.remove(skipped)
-		r.complete.remove(skipped)
+		m.remove(&r.open, skipped)
+		m.remove(&r.complete, skipped)
 		m.Release(match.last)
 	}
 	return nil
+}
+
+// first takes the first beginning of a queue.
+func (m *Machine) first(q *queue) beginning {
+	if !m.automaton.prefers {
+		return q.pop()
+	}
+	b := (*q)[0]
+	*q = (*q)[1:]
+	return b
+}
+
+// remove takes out the beginnings that are skipped. In a queue that is ordered by
+// first row these stand in front.
+func (m *Machine) remove(q *queue, skipped func(beginning) bool) {
+	if !m.automaton.prefers {
+		q.remove(skipped)
+		return
+	}
+	for len(*q) > 0 && skipped((*q)[0]) {
+		*q = (*q)[1:]
+	}
+}
+
+// isSettled reports whether the first complete match can be told. In a pattern
+// with a shape it also waits for beginnings from the same row: they are preferred.
+func (m *Machine) isSettled(r *Run) bool {
+	switch {
+	case len(r.complete) == 0:
+		return false
+	case len(r.open) == 0:
+		return true
+	case m.automaton.prefers:
+		return r.complete[0].first < r.open[0].first
+	}
+	return r.complete[0].first <= r.open[0].first
 }
 
 // skipUntil gives the number of the row up to which beginnings are given up

@@ -3,9 +3,11 @@
 //
 // It knows neither columns nor expressions: whoever runs it says which row is
 // next and whether it meets a variable's condition (Host), and keeps the rows
-// that matches are made of. It is not a regular expression: a greedy variable
-// gives no row back, and a match is chosen when it is complete, not when all
-// longer ones have failed. These are the rules of Flink.
+// that matches are made of. A pattern that is one variable after the other is not
+// a regular expression: a greedy variable gives no row back, and a match is chosen
+// when it is complete, not when all longer ones have failed. These are the rules
+// of Flink. Patterns with a shape (plan.PatternShape), which Flink does not have,
+// follow the SQL standard.
 //
 // Flow: Compile makes an Automaton of a pattern. A Machine runs it: Step takes
 // the next row of a partition's Run, Expire gives up what has taken too long;
@@ -23,6 +25,7 @@ package pattern
 import (
 	"math"
 
+	"tidemark/base/problem"
 	"tidemark/plan"
 )
 
@@ -36,14 +39,18 @@ type Automaton struct {
 	states []state
 	start  int
 	tracks []track
-	within int64 // milliseconds; 0 for no limit
-	skip   plan.MatchSkip
+	// prefers says that the pattern has a shape; exact that beginnings in the same
+	// state with the same tracked rows have the same future.
+	prefers, exact bool
+	within         int64 // milliseconds; 0 for no limit
+	skip           plan.MatchSkip
 }
 
 // state is a place in the pattern. The final state has no transitions.
 type state struct {
 	transitions []transition
 	asks        plan.VariableSet // conditions that transitions test, also those without a row
+	accepts     bool             // of a pattern with a shape: a match may end here
 }
 
 // final is the number of the final state.
@@ -66,12 +73,15 @@ type test struct {
 // Compile makes the automaton of a pattern that plan/bind has checked.
 func Compile(n *plan.Match) *Automaton {
 	a := &Automaton{parts: n.Pattern, within: n.Within.Milliseconds(), skip: n.Skip, states: make([]state, 1)}
-	next := final
-	for part := len(n.Pattern) - 1; part >= 0; part-- {
-		next = a.compile(part, next)
+	if a.tracks, a.exact = tracksOf(n); n.Shape != nil {
+		a.prefers = true
+		a.compileShape(n.Shape)
+	} else {
+		a.start = final
+		for part := len(n.Pattern) - 1; part >= 0; part-- {
+			a.start = a.compile(part, a.start)
+		}
 	}
-	a.start = next
-	a.tracks, _ = tracksOf(n)
 	for s := range a.states {
 		a.states[s].asks = a.asks(s)
 	}
@@ -152,6 +162,15 @@ type Run struct {
 // IsEmpty reports whether the run remembers nothing: it is as good as a new one.
 func (r *Run) IsEmpty() bool {
 	return len(r.complete) == 0 && (len(r.open) == 0 || len(r.open) == 1 && !r.open[0].started())
+}
+
+// limited refuses a run with too many beginnings.
+func (r *Run) limited() error {
+	if len(r.open) <= beginningsMax {
+		return nil
+	}
+	return problem.New(problem.TooLarge, "more than %d matches of one partition have begun and not ended", beginningsMax).
+		WithHint("add WITHIN, or conditions that fewer rows meet; a variable without a condition takes every row")
 }
 
 // Deadline is when the oldest beginning has taken too long; ok is false when

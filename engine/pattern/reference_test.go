@@ -17,6 +17,7 @@ import "tidemark/plan"
 // of them may be found: the reference takes the one that was.
 type reference struct {
 	parts  []plan.PatternPart
+	shape  plan.PatternShape
 	within int64
 	skip   plan.MatchSkip
 	meets  func(part int, before []taken, row int) bool

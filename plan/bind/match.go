@@ -1,7 +1,6 @@
 package bind
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -11,13 +10,9 @@ import (
 	"tidemark/sql"
 )
 
-// matchRowsMax is how many rows a pattern can ask for by counting: the
-// automaton has a state for each.
-const matchRowsMax = 4096
-
 // matchRecognize binds MATCH_RECOGNIZE over a relation: Flink's subset of it,
 // and beyond that ALL ROWS PER MATCH, SUBSET, CLASSIFIER, FINAL, variables in
-// several places and groups that repeat a fixed number of times.
+// several places, and the patterns of the SQL standard but for anchors.
 func (b *binder) matchRecognize(m *sql.MatchRecognize, outer *scope) plan.Node {
 	before := len(b.found)
 	input, rows := b.relation(m.Input, outer)
@@ -28,7 +23,7 @@ func (b *binder) matchRecognize(m *sql.MatchRecognize, outer *scope) plan.Node {
 	n := &plan.Match{Input: input, AllRows: m.Rows != sql.RowsDefault && m.Rows != sql.OneRow}
 	n.Partition = b.matchPartition(m, rows)
 	n.Order = b.matchOrder(m, rows)
-	n.Pattern = b.pattern(m.Pattern)
+	n.Pattern, n.Shape = b.pattern(m.Pattern)
 	n.Within = b.within(m)
 	if len(b.found) > before {
 		return nil
@@ -108,97 +103,6 @@ func (b *binder) matchOrder(m *sql.MatchRecognize, rows relation) []plan.SortKey
 		keys = append(keys, sortKey(item, c))
 	}
 	return keys
-}
-
-// pattern binds PATTERN.
-func (b *binder) pattern(p sql.Pattern) []plan.PatternPart {
-	before := len(b.found)
-	var parts []plan.PatternPart
-	b.patternParts(p, &parts)
-	if len(b.found) > before {
-		return nil
-	}
-	b.checkPattern(p.Pos(), parts)
-	return parts
-}
-
-// patternParts adds the parts of p. A variable may stand in several places, and
-// a group that is repeated a fixed number of times is written out; Flink has
-// neither. It is false when there are too many parts to go on.
-func (b *binder) patternParts(p sql.Pattern, parts *[]plan.PatternPart) bool {
-	switch p := p.(type) {
-	case *sql.PatternVariable:
-		return b.patternPart(p, plan.PatternPart{Min: 1, Max: 1}, parts)
-	case *sql.PatternConcat:
-		for _, part := range p.Parts {
-			if !b.patternParts(part, parts) {
-				return false
-			}
-		}
-	case *sql.PatternQuantified:
-		v, ok := p.Pattern.(*sql.PatternVariable)
-		switch {
-		case !ok && p.Min == p.Max:
-			before := len(b.found)
-			for n := 0; n < p.Min && len(b.found) == before; n++ {
-				if !b.patternParts(p.Pattern, parts) {
-					return false
-				}
-			}
-		case !ok:
-			b.unsupported(p.Pos(), "a group that is repeated any number of times", "repeat single variables, or the group a fixed number of times: {2}")
-		case p.Reluctant && p.Min == 0 && p.Max == 1:
-			b.unsupported(p.Pos(), "a reluctant optional variable (??)", "write "+v.Name.Text+"?, which takes the row if it can")
-		default:
-			return b.patternPart(v, plan.PatternPart{Min: p.Min, Max: p.Max, Reluctant: p.Reluctant}, parts)
-		}
-	case *sql.PatternAlternation:
-		b.unsupported(p.Pos(), "an alternation (|) in a PATTERN", "let one variable's condition say OR, or UNION ALL two matches")
-	case *sql.PatternPermute:
-		b.unsupported(p.Pos(), "PERMUTE", "write the orders out, each as a match of its own, and UNION ALL them")
-	case *sql.PatternExclusion:
-		b.unsupported(p.Pos(), "an exclusion {- -}", "show ALL ROWS PER MATCH with CLASSIFIER() AS variable, and filter by it around the match")
-	case *sql.PatternAnchor:
-		b.unsupported(p.Pos(), "an anchor (^ or $)", "a stream has no end, and its beginning is forgotten")
-	case *sql.PatternEmpty:
-		b.wrong(p.Pos(), problem.InvalidQuery, "name a variable", "() matches no row")
-	}
-	return true
-}
-
-func (b *binder) patternPart(v *sql.PatternVariable, part plan.PatternPart, parts *[]plan.PatternPart) bool {
-	part.Variable = v.Name.Text
-	rows := max(part.Min, part.Max)
-	for _, other := range *parts {
-		rows += max(other.Min, other.Max)
-	}
-	if rows > matchRowsMax || len(*parts) == plan.PatternPartsMax {
-		b.wrong(v.Pos(), problem.TooLarge, "use {n,} and compare COUNT in a filter around the match", "the pattern counts more than %d rows or has more than %d variables", matchRowsMax, plan.PatternPartsMax)
-		return false
-	}
-	*parts = append(*parts, part)
-	return true
-}
-
-// checkPattern refuses patterns that Flink refuses, for its reasons: it must be
-// known which row a match begins with and which one it ends with.
-func (b *binder) checkPattern(pos problem.Position, parts []plan.PatternPart) {
-	needsRow := false
-	for i, p := range parts {
-		needsRow = needsRow || p.Min > 0
-		if i > 0 && parts[i-1].Greedy() && p.Min == 0 && (p.Max == 1 || p.Max == plan.Unbounded) {
-			b.wrong(pos, problem.Unsupported, fmt.Sprintf("make %s reluctant with a ? behind its quantifier, or %s not optional", parts[i-1].Variable, p.Variable),
-				"an optional variable (%s) behind a greedy one (%s) is not supported", p, parts[i-1])
-		}
-	}
-	last := parts[len(parts)-1]
-	switch {
-	case !needsRow:
-		b.wrong(pos, problem.Unsupported, "let one variable match at least one row: +, {1,} or no quantifier", "a pattern that can match no row at all is not supported")
-	case last.Greedy():
-		b.wrong(pos, problem.Unsupported, fmt.Sprintf("end with a variable of one row, such as one that does not meet %s, or write %s?", last.Variable, last),
-			"the last variable of a pattern cannot be greedy: %s would never know that it has all its rows", last)
-	}
 }
 
 func (b *binder) within(m *sql.MatchRecognize) time.Duration {

@@ -1,0 +1,262 @@
+package pattern
+
+import (
+	"cmp"
+	"slices"
+
+	"tidemark/plan"
+)
+
+// A pattern with a shape is matched by the rules of the SQL standard. From each
+// row there is one match at most: the one that is preferred among all that can be
+// found from there. So the beginnings that started at one row stand in the order
+// in which they are preferred. One that is complete ends all behind it, and is
+// the match of that row unless one before it completes too.
+//
+// In the Run the open beginnings are ordered by their first row, then by
+// preference; complete is ordered by first row and has one match for each.
+
+// shapeStates makes states of a shape: one for each place in it where a row can be
+// taken, which stands behind that row. Its transitions are in the order of
+// preference, and those that are less preferred than to end here are left out.
+type shapeStates struct {
+	automaton *Automaton
+	places    []place
+	states    map[int]int // by place
+}
+
+// place is a step on the way through a shape: taking a row for part, or a choice
+// between the places next, where part is -1. Place 0 is the end.
+type place struct {
+	part int
+	next []int
+}
+
+const choosing = -1
+
+// compileShape makes the states of a pattern with a shape.
+func (a *Automaton) compileShape(shape plan.PatternShape) {
+	c := &shapeStates{automaton: a, places: make([]place, 1), states: map[int]int{}}
+	entry := c.build(shape, 0)
+	for at := 1; at < len(c.places); at++ {
+		if c.places[at].part != choosing {
+			c.states[at] = a.add()
+		}
+	}
+	a.start = a.add()
+	c.connect(a.start, entry)
+	for at, s := range c.states {
+		c.connect(s, c.places[at].next[0])
+	}
+}
+
+func (c *shapeStates) add(p place) int {
+	c.places = append(c.places, p)
+	return len(c.places) - 1
+}
+
+// build adds the places of a shape before the place next and gives the first.
+func (c *shapeStates) build(shape plan.PatternShape, next int) int {
+	switch shape := shape.(type) {
+	case plan.ShapePart:
+		return c.add(place{part: shape.Part, next: []int{next}})
+	case plan.ShapeSequence:
+		for _, item := range slices.Backward(shape.Items) {
+			next = c.build(item, next)
+		}
+		return next
+	case plan.ShapeChoice:
+		choice := place{part: choosing}
+		for _, item := range shape.Items {
+			choice.next = append(choice.next, c.build(item, next))
+		}
+		return c.add(choice)
+	case plan.ShapeRepeat:
+		return c.repeat(shape, next)
+	}
+	panic("pattern: a shape that is not compiled")
+}
+
+func (c *shapeStates) repeat(shape plan.ShapeRepeat, next int) int {
+	least, entry := shape.Min, next
+	if shape.Max == plan.Unbounded {
+		loop := c.add(place{part: choosing})
+		body := c.build(shape.Item, loop)
+		c.places[loop].next = either(body, next, shape.Reluctant)
+		if entry = loop; least > 0 {
+			entry, least = body, least-1
+		}
+	} else {
+		for range shape.Max - least {
+			entry = c.add(place{part: choosing, next: either(c.build(shape.Item, entry), next, shape.Reluctant)})
+		}
+	}
+	for range least {
+		entry = c.build(shape.Item, entry)
+	}
+	return entry
+}
+
+func either(more, enough int, reluctant bool) []int {
+	if reluctant {
+		return []int{enough, more}
+	}
+	return []int{more, enough}
+}
+
+// connect gives a state the transitions that lead on from a place.
+func (c *shapeStates) connect(s, from int) {
+	a, seen := c.automaton, map[int]bool{}
+	var visit func(at int)
+	visit = func(at int) {
+		switch {
+		case a.states[s].accepts || seen[at]:
+		case at == 0:
+			a.states[s].accepts = true
+		case c.places[at].part != choosing:
+			a.extend(s, a.taking(c.places[at].part, c.states[at]))
+		default:
+			for _, next := range c.places[at].next {
+				visit(next)
+			}
+		}
+		seen[at] = true
+	}
+	visit(from)
+}
+
+// prefer is Step for a pattern with a shape.
+func (m *Machine) prefer(r *Run, slot uint32, time int64) error {
+	started := beginning{state: int32(m.automaton.start), last: None, first: m.host.Number(slot), time: time}
+	r.open = append(r.open, started)
+	m.next = m.next[:0]
+	clear(m.alike)
+	m.foresee(r.open)
+	ended := uint64(unstarted) // the first row of beginnings that one before them has ended
+	for i, b := range r.open {
+		if b.first == ended {
+			continue
+		}
+		m.recall(i, b)
+		ends, err := m.follow(r, b, slot)
+		if err != nil {
+			return err
+		}
+		if ends {
+			ended = b.first
+		}
+	}
+	for _, b := range r.open {
+		m.Release(b.last)
+	}
+	r.open, m.next = m.next, r.open
+	if err := r.limited(); err != nil {
+		return err
+	}
+	return m.settle(r)
+}
+
+// follow adds what a beginning becomes with the row, and reports whether it is
+// complete so that less preferred ones end.
+func (m *Machine) follow(r *Run, b beginning, slot uint32) (ends bool, err error) {
+	for _, t := range m.automaton.states[b.state].transitions {
+		meets, err := m.meets(t.tests, b.last)
+		if err != nil {
+			return false, err
+		}
+		if !meets {
+			continue
+		}
+		to := b
+		to.state, to.last = int32(t.to), m.take(slot, t.part, b.last)
+		m.Keep(to.last)
+		behind := &m.automaton.states[t.to]
+		if len(behind.transitions) > 0 && !m.isAlike(to) {
+			m.Keep(to.last)
+			m.next = append(m.next, to)
+		}
+		if behind.accepts {
+			m.complete(r, to)
+			return true, nil
+		}
+		m.Release(to.last)
+	}
+	return false, nil
+}
+
+// complete makes b the match of its first row. It takes over the use of its node.
+func (m *Machine) complete(r *Run, b beginning) {
+	at, found := slices.BinarySearchFunc(r.complete, b.first, func(x beginning, first uint64) int { return cmp.Compare(x.first, first) })
+	b.state = final
+	if found {
+		m.Release(r.complete[at].last)
+		r.complete[at] = b
+		return
+	}
+	r.complete = slices.Insert(r.complete, at, b)
+}
+
+// isAlike reports whether a beginning that is preferred to b, from the same row,
+// is in the same state and has the same rows for everything that conditions look
+// at: whatever b can become, that one becomes too. It remembers b.
+func (m *Machine) isAlike(b beginning) bool {
+	if !m.automaton.exact {
+		return false
+	}
+	key := mix(b.first, uint64(b.state))
+	for i := range m.automaton.tracks {
+		key = mix(key, uint64(m.trackedRow(i, b)))
+	}
+	if at, known := m.alike[key]; known {
+		if other := m.next[at]; other.first == b.first && other.state == b.state && m.sameTracked(b, other) {
+			return true
+		}
+	}
+	m.alike[key] = len(m.next)
+	return false
+}
+
+// mix is a hash of a hash and a number. Beginnings that meet in it by accident are
+// both kept, which costs time only.
+func mix(hash, number uint64) uint64 {
+	hash = (hash ^ number) * 0x9e3779b97f4a7c15
+	return hash ^ hash>>32
+}
+
+// trackedRow is the slot of the row that a track leads to, -1 for none.
+func (m *Machine) trackedRow(track int, b beginning) int64 {
+	n := m.Tracked(track, b.last)
+	if n == None {
+		return -1
+	}
+	return int64(m.nodes[n].slot)
+}
+
+func (m *Machine) sameTracked(x, y beginning) bool {
+	for i := range m.automaton.tracks {
+		if m.trackedRow(i, x) != m.trackedRow(i, y) {
+			return false
+		}
+	}
+	return true
+}
+
+// Latest is the last row of a run that the end of rows would settle; ok is false
+// for a run that it does not change. Patterns without a shape wait for ever, as
+// in Flink.
+func (m *Machine) Latest(r *Run) (last Node, ok bool) {
+	if !m.automaton.prefers || len(r.open) == 0 {
+		return None, false
+	}
+	return r.open[0].last, true
+}
+
+// Finish is told that no row comes any more: what is open does not become
+// complete, and holds no match back.
+func (m *Machine) Finish(r *Run) error {
+	for _, b := range r.open {
+		m.Release(b.last)
+	}
+	r.open = r.open[:0]
+	return m.settle(r)
+}
