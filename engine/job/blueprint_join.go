@@ -12,6 +12,7 @@ import (
 // NULL in its key goes wherever it is sent: it has no partner anyway.
 func (c *compiler) join(n *plan.Join, number state.Operator) (*element, error) {
 	passing := c.spec.Context.Streaming && (n.Interval != nil || n.Window != nil)
+	appends := [2]bool{!c.isUpdating(n.Left), !c.isUpdating(n.Right)}
 	e, err := c.meeting(n.Left, n.Right, n.Keys, number, func(env operator.Environment) (engine.Operator, error) {
 		switch {
 		case passing && n.Interval != nil:
@@ -19,6 +20,7 @@ func (c *compiler) join(n *plan.Join, number state.Operator) (*element, error) {
 		case passing:
 			return operator.NewWindowJoin(env, n)
 		}
+		env.Appends = appends
 		return operator.NewJoin(env, n)
 	})
 	if err == nil {

@@ -325,6 +325,7 @@ func (t *task) environment() operator.Environment {
 		Dropped: func(rows int) { t.job.status.late.Add(int64(rows)) },
 		Run:     t.running,
 		Waits:   func(more int) { t.job.waiting.Add(int64(more)) },
+		Saves:   t.job.spec.Store != nil,
 	}
 	if t.job.spec.Late != nil {
 		env.Late = func(rows *batch.Batch) error {

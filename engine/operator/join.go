@@ -1,6 +1,9 @@
 package operator
 
 import (
+	"fmt"
+	"math/rand/v2"
+
 	"tidemark/base/batch"
 	"tidemark/engine"
 	"tidemark/plan"
@@ -19,9 +22,10 @@ import (
 // A row that is taken back without having been there changes nothing.
 //
 // State, in the worker's key groups (all in group 0 without keys): 'l' or 'r'
-// and the row, its key first → length of the key, count of equal rows, number of
-// partners. Where no condition decides, partners are not counted by row: they
-// are all rows of the other side with the key.
+// and the row, its key first, and if rows of the side are never taken back the
+// row's number in the order of arrival (8 bytes, big endian) → length of the key,
+// count of equal rows, number of partners. Where no condition decides, partners
+// are not counted by row: they are all rows of the other side with the key.
 //
 // State that is more than Environment.Memory goes to files while the join runs
 // (joinSpill). The order of rows in batch mode is then another one.
@@ -29,6 +33,7 @@ type Join struct {
 	env     Environment
 	node    *plan.Join
 	pairing *pairing
+	seed    uint64 // of the hashes of keys: secret, so that users cannot choose keys that collide
 	sides   [2]*joinSide
 	spill   *joinSpill // nil when everything is in memory
 	now     engine.Watermark
@@ -46,16 +51,23 @@ func NewJoin(env Environment, n *plan.Join) (*Join, error) {
 	}
 	inputs := joinInputs(left, right, n.Keys)
 	j := &Join{env: env, node: n, pairing: p, now: batch.NoMark}
-	j.sides = [2]*joinSide{newJoinSide('l', inputs[0]), newJoinSide('r', inputs[1])}
-	j.spill = newJoinSpill(env, &j.sides)
+	j.seed = rand.Uint64()
+	for port, name := range []byte{'l', 'r'} {
+		j.sides[port] = newJoinSide(name, inputs[port], env.Appends[port], env.Saves, j.seed)
+	}
+	j.spill = newJoinSpill(env, &j.sides, j.seed)
 	j.run.join = j
 	return j, nil
 }
 
 // Process shows what the rows change and takes them in.
 func (j *Join) Process(port int, rows *batch.Batch, emit engine.Emit) error {
+	if j.sides[port].appends && retractions(rows) != nil {
+		return fmt.Errorf("join: input %d takes rows back", port)
+	}
 	rows = rows.Compact()
 	j.sides[port].input.encode(&j.encoded, rows)
+	j.encoded.hash(j.seed)
 	if j.spill == nil {
 		return j.take(port, rows, emit)
 	}
@@ -89,10 +101,10 @@ func (j *Join) take(port int, rows *batch.Batch, emit engine.Emit) error {
 	}
 	own := j.sides[port]
 	for i := range rows.Rows {
-		key, row := j.encoded.key(i), j.encoded.row(i)
+		row := j.encoded.row(i)
 		switch {
 		case !rows.Kind(i).Retracts():
-			own.add(key, row, 1, 0)
+			own.arrive(j.encoded.hashes[i], j.encoded.key(i), row, 0)
 		case own.has(row):
 			own.remove(row)
 		}
@@ -151,9 +163,10 @@ type joinRun struct {
 	port   int
 	final  bool // batch mode: every row is shown for good
 	rows   *batch.Batch
-	null   []bool  // rows that have NULL in the key and so no partner; nil for none
-	copies []int64 // of each row; nil for one
-	chain  chain
+	null   []bool   // rows that have NULL in the key and so no partner; nil for none
+	copies []int64  // of each row; nil for one
+	chains [2]chain // rows of each side
+	chain  *chain   // of the other side
 	output joinOutput
 
 	pairs   [2][]uint32 // candidates: rows of the batch, and of the chain, left and right
@@ -167,10 +180,11 @@ type joinRun struct {
 func (r *joinRun) batch(port int, rows *batch.Batch, emit engine.Emit) error {
 	own, other := r.join.sides[port], r.join.sides[1-port]
 	r.port, r.rows, r.next, r.matched = port, rows, 0, 0
-	if r.chain.side != other {
-		r.chain = chain{side: other}
-	}
+	r.chain = &r.chains[1-port]
+	r.chain.side = other
 	r.chain.clear()
+	own.keys.touch(r.join.encoded.hashes)
+	other.keys.touch(r.join.encoded.hashes)
 	r.output.pairing, r.output.mark, r.output.emit = r.join.pairing, r.join.now, emit
 	r.null = nullKeys(own.input, rows)
 	for i := range rows.Rows {
@@ -189,7 +203,7 @@ func (r *joinRun) batch(port int, rows *batch.Batch, emit engine.Emit) error {
 
 // collect adds the candidates of row i.
 func (r *joinRun) collect(i int) error {
-	key, ok := r.chain.side.keys.get(r.join.encoded.key(i))
+	key, ok := r.chain.side.keys.find(r.join.encoded.hashes[i], r.join.encoded.key(i))
 	if !ok {
 		return nil
 	}
@@ -341,7 +355,7 @@ func (r *joinRun) partners(code uint32, i int) int64 {
 	if r.join.pairing.filter != nil {
 		return r.chain.side.entries[code].partners
 	}
-	return r.join.sides[r.port].total(r.join.encoded.key(i))
+	return r.join.sides[r.port].total(r.join.encoded.hashes[i], r.join.encoded.key(i))
 }
 
 // finish shows row i itself, where it is shown without a partner, and takes it in.
@@ -363,7 +377,7 @@ func (r *joinRun) finish(i int) error {
 	if rowKind == batch.Delete {
 		own.remove(r.join.encoded.row(i))
 	} else {
-		own.add(r.join.encoded.key(i), r.join.encoded.row(i), 1, r.matched)
+		own.arrive(r.join.encoded.hashes[i], r.join.encoded.key(i), r.join.encoded.row(i), r.matched)
 	}
 	return nil
 }
@@ -435,6 +449,7 @@ func (r *joinRun) whole(emit engine.Emit) error {
 		}
 		rows := &batch.Batch{Rows: part.rows, Columns: columns}
 		left.input.encode(&r.join.encoded, rows)
+		r.join.encoded.hash(r.join.seed)
 		if err := r.batch(0, rows, emit); err != nil {
 			return err
 		}

@@ -138,7 +138,7 @@ func (r *joinRunner) start(n int) {
 	r.t.Helper()
 	r.workers = nil
 	for i := range n {
-		env := Environment{Context: &plan.Context{Streaming: r.streaming, Zone: time.UTC}, Worker: engine.WorkerOf(i, n)}
+		env := Environment{Context: &plan.Context{Streaming: r.streaming, Zone: time.UTC}, Worker: engine.WorkerOf(i, n), Saves: true}
 		op, err := r.construct(env)
 		r.must(err)
 		r.must(op.Load(r.state))

@@ -64,6 +64,7 @@ type joinRows struct {
 	bytes   []byte
 	starts  []int // of each row, and the end of the last one
 	keyEnds []int
+	hashes  []uint64 // of the keys, where they were asked for
 }
 
 // encode replaces what r holds by the rows of a batch, all of which are live.
@@ -84,6 +85,14 @@ func (in *joinInput) encode(r *joinRows, rows *batch.Batch) {
 		r.bytes = batch.AppendKey(r.bytes, in.restOrder, i)
 	}
 	r.starts = append(r.starts, len(r.bytes))
+}
+
+// hash computes the hashes of the keys.
+func (r *joinRows) hash(seed uint64) {
+	r.hashes = r.hashes[:0]
+	for i := range r.keyEnds {
+		r.hashes = append(r.hashes, batch.Hash(seed, r.key(i)))
+	}
 }
 
 // key is the key of row i, valid until the next encode.

@@ -47,12 +47,12 @@ const (
 // newJoinSpill makes what keeps the sides below the memory of the environment;
 // nil when that has no limit, or the join has one key only, which is all or
 // nothing.
-func newJoinSpill(env Environment, sides *[2]*joinSide) *joinSpill {
+func newJoinSpill(env Environment, sides *[2]*joinSide, seed uint64) *joinSpill {
 	if env.Memory == 0 || sides[0].whole {
 		return nil
 	}
 	// Tables and slices grow by a quarter or more at a time.
-	return &joinSpill{sides: sides, limit: env.Memory / 5 * 4, area: env.Spill.Area(), brought: newTable(), saves: env.Saves}
+	return &joinSpill{sides: sides, limit: env.Memory / 5 * 4, area: env.Spill.Area(), brought: newSeededTable(seed), saves: env.Saves}
 }
 
 // held is how many bytes are in memory.
@@ -89,7 +89,7 @@ func (s *joinSpill) bring(rows *joinRows, start int) (end int, err error) {
 	coming := 0
 	for i := start; i < n; i++ {
 		coming += len(rows.row(i)) + joinRowBytes
-		fits, err := s.reach(rows.key(i), coming, i == start)
+		fits, err := s.reach(rows.hashes[i], rows.key(i), coming, i == start)
 		if err != nil || !fits {
 			return i, err
 		}
@@ -100,12 +100,12 @@ func (s *joinSpill) bring(rows *joinRows, start int) (end int, err error) {
 // reach reads a key back, if it is in the files and there is room for it beside
 // the given number of bytes that are coming. The first row of all has to find
 // room when nothing is in memory: there will never be more.
-func (s *joinSpill) reach(key []byte, coming int, first bool) (fits bool, err error) {
+func (s *joinSpill) reach(hash uint64, key []byte, coming int, first bool) (fits bool, err error) {
 	last := first && s.isEmpty()
 	if s.held()+int64(coming) > s.limit && !last {
 		return false, nil
 	}
-	if s.isHere(key) {
+	if s.isHere(hash, key) {
 		return true, nil
 	}
 	fits = true
@@ -115,7 +115,7 @@ func (s *joinSpill) reach(key []byte, coming int, first bool) (fits bool, err er
 			return err
 		}
 		if fits = s.held()+int64(coming)+takes <= s.limit; fits {
-			return s.read(key, val)
+			return s.read(hash, key, val)
 		}
 		if last {
 			return s.tooLarge(takes)
@@ -123,19 +123,19 @@ func (s *joinSpill) reach(key []byte, coming int, first bool) (fits bool, err er
 		return nil
 	})
 	if found && fits && err == nil {
-		s.brought.put(key)
+		s.brought.putHashed(hash, key)
 	}
 	return fits, err
 }
 
 // isHere reports whether the rows of a key, if there are any, are in the sides.
-func (s *joinSpill) isHere(key []byte) bool {
+func (s *joinSpill) isHere(hash uint64, key []byte) bool {
 	for _, side := range s.sides {
-		if _, here := side.keys.get(key); here {
+		if _, here := side.keys.find(hash, key); here {
 			return true
 		}
 	}
-	_, here := s.brought.get(key)
+	_, here := s.brought.find(hash, key)
 	return here
 }
 
@@ -191,8 +191,8 @@ func (s *joinSpill) evict() error {
 		}
 	}
 	for code := range s.brought.size() {
-		key := s.brought.key(uint32(code))
-		if left.total(key) == 0 && right.total(key) == 0 {
+		key, hash := s.brought.key(uint32(code)), s.brought.hashes[code]
+		if left.total(hash, key) == 0 && right.total(hash, key) == 0 {
 			if err := to.Delete(key); err != nil {
 				return err
 			}
@@ -212,10 +212,11 @@ func (s *joinSpill) evict() error {
 
 // forget empties the memory.
 func (s *joinSpill) forget() {
+	seed := s.brought.seed
 	for _, side := range s.sides {
-		*side = *newJoinSide(side.name, side.input)
+		side.clear(seed)
 	}
-	s.brought = newTable()
+	s.brought = newSeededTable(seed)
 }
 
 // write writes the rows of a key.
@@ -253,7 +254,7 @@ func (s *joinSide) eachOf(key []byte, f func(code uint32)) {
 }
 
 // read takes the rows of a key into the sides.
-func (s *joinSpill) read(key, val []byte) error {
+func (s *joinSpill) read(hash uint64, key, val []byte) error {
 	rest := spilledRows{rest: val}
 	counts := [2]uint64{rest.length(), rest.length()}
 	row := append(s.key[:0], key...)
@@ -264,12 +265,10 @@ func (s *joinSpill) read(key, val []byte) error {
 			if rest.short {
 				return errSpilledKey
 			}
-			listed := len(side.unsaved)
-			code := side.add(row[:len(key)], row, count, partners)
+			code := side.add(hash, row[:len(key)], row, count, partners)
 			// It is no change: what was to be saved of the row has been noted.
-			side.unsaved, side.entries[code].flags = side.unsaved[:listed], 0
 			if s.saves {
-				side.entries[code].flags = saved
+				side.entries[code].flags |= saved
 			}
 		}
 	}
@@ -325,10 +324,11 @@ func (s *joinSpill) load(worker engine.Worker, from engine.Saved) error {
 			return err
 		}
 		key, coming := row[:length], len(row)+joinRowBytes
-		fits, err := s.reach(key, coming, true)
+		hash := batch.Hash(s.brought.seed, key)
+		fits, err := s.reach(hash, key, coming, true)
 		if err == nil && !fits {
 			if err = s.evict(); err == nil {
-				_, err = s.reach(key, coming, true)
+				_, err = s.reach(hash, key, coming, true)
 			}
 		}
 		if err != nil {
@@ -358,7 +358,7 @@ func (s *joinSpill) shares(show func() error) error {
 		if s.held()+takes > s.limit {
 			return s.tooLarge(takes)
 		}
-		return s.read(key, val)
+		return s.read(batch.Hash(s.brought.seed, key), key, val)
 	})
 	if err == nil {
 		err = show()
@@ -405,7 +405,7 @@ func (c *heldChanges) moveTo(to engine.Changes) {
 
 // part is the rows from start to end; they are valid as long as r.
 func (r *joinRows) part(start, end int) joinRows {
-	return joinRows{bytes: r.bytes, starts: r.starts[start : end+1], keyEnds: r.keyEnds[start:end]}
+	return joinRows{bytes: r.bytes, starts: r.starts[start : end+1], keyEnds: r.keyEnds[start:end], hashes: r.hashes[start:end]}
 }
 
 // partOf is the rows from start to end of a batch without a selection.

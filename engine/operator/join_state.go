@@ -12,16 +12,24 @@ import (
 // joinSide is the rows of one side of a join that are there at the moment: a
 // multiset of rows in stored form, by key. It has no pointers for the garbage
 // collector to follow.
+//
+// Rows of an input that never takes any back are not looked for: each has an entry
+// of its own, also if others are equal. If they are saved, a number behind their
+// bytes tells them apart.
 type joinSide struct {
-	name  byte // in stored keys
-	input *joinInput
-	whole bool // there is no key: all rows are in key group 0
+	name     byte // in stored keys
+	input    *joinInput
+	whole    bool // there is no key: all rows are in key group 0
+	appends  bool // rows are never taken back
+	saves    bool // save is called
+	arrivals uint64
+	numbered []byte // scratch
 
 	keys   *table
 	first  []uint32 // of each key: code + 1 of its first row, 0 for none
 	totals []int64  // of each key: how many rows, equal ones counted
 
-	rows    *table
+	rows    *table      // a bag if appends
 	entries []joinEntry // of each row
 	unsaved []uint32
 	deleted []storedKey
@@ -43,37 +51,67 @@ type storedKey struct {
 	key   []byte
 }
 
-func newJoinSide(name byte, input *joinInput) *joinSide {
-	return &joinSide{name: name, input: input, whole: input.keys == 0, keys: newTable(), rows: newTable()}
+// newJoinSide makes an empty side. seed is that of the hashes of keys.
+func newJoinSide(name byte, input *joinInput, appends, saves bool, seed uint64) *joinSide {
+	s := &joinSide{name: name, input: input, whole: input.keys == 0, appends: appends, saves: saves}
+	s.clear(seed)
+	return s
+}
+
+// clear forgets all rows, and gives the memory back.
+func (s *joinSide) clear(seed uint64) {
+	s.keys, s.rows = newSeededTable(seed), newTable()
+	if s.appends {
+		s.rows = newBag()
+	}
+	s.first, s.totals, s.entries, s.unsaved, s.deleted = nil, nil, nil, nil, nil
 }
 
 // paired is a flag of joinEntry: in batch mode, the row has had a partner.
 const paired = saved << 1
 
 // total is the number of rows with the key.
-func (s *joinSide) total(key []byte) int64 {
-	if code, ok := s.keys.get(key); ok {
+func (s *joinSide) total(hash uint64, key []byte) int64 {
+	if code, ok := s.keys.find(hash, key); ok {
 		return s.totals[code]
 	}
 	return 0
 }
 
-// add takes count rows more.
-func (s *joinSide) add(key, row []byte, count, partners int64) uint32 {
-	known := s.rows.live()
-	code := s.rows.put(row)
+// numberBytes is the size of the number behind a row.
+const numberBytes = 8
+
+// arrive takes a row that comes from the input.
+func (s *joinSide) arrive(hash uint64, key, row []byte, partners int64) {
+	if s.appends && s.saves {
+		s.numbered = binary.BigEndian.AppendUint64(append(s.numbered[:0], row...), s.arrivals)
+		s.arrivals++
+		row = s.numbered
+	}
+	s.touch(s.add(hash, key, row, 1, partners))
+}
+
+// add takes count rows more, as they are stored.
+func (s *joinSide) add(hash uint64, key, row []byte, count, partners int64) (code uint32) {
+	isNew := true
+	if s.appends {
+		code = s.rows.append(row)
+	} else {
+		known := s.rows.live()
+		code = s.rows.put(row)
+		isNew = s.rows.live() > known
+	}
 	for int(code) >= len(s.entries) {
 		s.entries = append(s.entries, joinEntry{})
 	}
-	if s.rows.live() > known {
-		s.entries[code] = joinEntry{key: s.keys.put(key), flags: s.entries[code].flags & unsaved}
+	if isNew {
+		s.entries[code] = joinEntry{key: s.keys.putHashed(hash, key), flags: s.entries[code].flags & unsaved}
 		s.link(code)
 	}
 	e := &s.entries[code]
 	e.count += count
 	e.partners = partners
 	s.totals[e.key] += count
-	s.touch(code)
 	return code
 }
 
@@ -94,7 +132,8 @@ func (s *joinSide) link(code uint32) {
 	s.entries[last].next, s.entries[first].before = code, code
 }
 
-// has reports whether the row is there.
+// has reports whether the row is there. Of a side that only appends that is not
+// known.
 func (s *joinSide) has(row []byte) bool {
 	_, ok := s.rows.get(row)
 	return ok
@@ -135,8 +174,7 @@ func (s *joinSide) unlink(code uint32) {
 
 // touch notes that a row is not stored as it is.
 func (s *joinSide) touch(code uint32) {
-	e := &s.entries[code]
-	if e.flags&unsaved == 0 {
+	if e := &s.entries[code]; s.saves && e.flags&unsaved == 0 {
 		e.flags |= unsaved
 		s.unsaved = append(s.unsaved, code)
 	}
@@ -187,9 +225,15 @@ func (s *joinSide) load(row, val []byte) error {
 	if last <= 0 || used+last != len(val) {
 		return errors.New("the partners of a row are damaged")
 	}
-	code := s.add(row[:length], row, count, partners)
+	if s.appends {
+		if uint64(len(row)) < length+numberBytes {
+			return errors.New("the number of a row is damaged")
+		}
+		s.arrivals = max(s.arrivals, binary.BigEndian.Uint64(row[len(row)-numberBytes:])+1)
+	}
+	key := row[:length]
+	code := s.add(batch.Hash(s.keys.seed, key), key, row, count, partners)
 	s.entries[code].flags = saved
-	s.unsaved = s.unsaved[:0]
 	return nil
 }
 

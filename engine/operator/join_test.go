@@ -27,7 +27,11 @@ func TestJoin(t *testing.T) {
 			node.Condition = lessNumber()
 		}
 		streaming := rapid.Bool().Draw(t, "streaming")
-		r := newJoinRunner(t, streaming, !keyed, func(env Environment) (engine.Operator, error) { return NewJoin(env, node) })
+		appends := [2]bool{rapid.Bool().Draw(t, "left appends"), rapid.Bool().Draw(t, "right appends")}
+		r := newJoinRunner(t, streaming, !keyed, func(env Environment) (engine.Operator, error) {
+			env.Appends = appends
+			return NewJoin(env, node)
+		})
 		r.appends = !streaming
 		r.start(rapid.IntRange(1, 3).Draw(t, "workers"))
 		var sides [2]relation
@@ -41,7 +45,7 @@ func TestJoin(t *testing.T) {
 			var rows []joinRow
 			for range rapid.IntRange(1, min(12, joinBatchRows.Draw(t, "rows"))).Draw(t, "batch") {
 				row := joinRow{key: drawKey(t), v: rapid.Int64Range(0, 3).Draw(t, "v")}
-				if there := sides[port]; len(there) > 0 && rapid.Bool().Draw(t, "delete") {
+				if there := sides[port]; len(there) > 0 && !appends[port] && rapid.Bool().Draw(t, "delete") {
 					row = there[rapid.IntRange(0, len(there)-1).Draw(t, "which")]
 					row.kind = rapid.SampledFrom([]batch.Kind{batch.Delete, batch.UpdateBefore}).Draw(t, "how")
 				}

@@ -50,17 +50,20 @@ type Environment struct {
 	// Retracts says that the input of an aggregation may take rows back, which
 	// some functions need more memory for.
 	Retracts bool
+	// Appends says of each input of a join that it never takes rows back.
+	Appends [2]bool
 	// Late is given the input rows of a window aggregation that came too late
 	// for all their windows, if its policy is to keep them; nil forgets them.
 	// Dropped is told how many rows came too late, whatever becomes of them.
 	Late    func(*batch.Batch) error
 	Dropped func(rows int)
 	// Memory is how many bytes of state an operator that can spill may hold; 0
-	// for no limit. What is more it writes to Spill. Saves says that Save will be
-	// called, so that it has to remember what to write then.
+	// for no limit. What is more it writes to Spill.
 	Memory int64
 	Spill  *state.Spill
-	Saves  bool
+	// Saves says that Save will be called. Joins remember what to write then only
+	// if it is.
+	Saves bool
 	// Run ends when the run of the task does: what waits for something outside
 	// waits no longer. Waits is told how many more rows wait for the clock, or
 	// fewer: while some do, there are flushes without input.

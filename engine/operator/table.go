@@ -36,6 +36,18 @@ func newTable() *table {
 	return &table{seed: rand.Uint64(), slots: make([]uint64, tableSlotsMin)}
 }
 
+// newSeededTable makes a table whose hashes are those of other tables with the
+// seed, so that a key is hashed once for all of them.
+func newSeededTable(seed uint64) *table {
+	t := newTable()
+	t.seed = seed
+	return t
+}
+
+// newBag makes a table that numbers what it is given to append, equal keys too,
+// and finds none of it.
+func newBag() *table { return &table{} }
+
 // size is one more than the greatest code ever given out.
 func (t *table) size() int { return len(t.spans) }
 
@@ -45,6 +57,19 @@ func (t *table) live() int { return len(t.spans) - len(t.unused) }
 // key is the key with the code, valid until the next change of the table.
 func (t *table) key(code uint32) []byte { return t.arena.at(t.spans[code]) }
 
+// each calls f with every key that is not empty.
+func (t *table) each(f func(code uint32, key []byte) error) error {
+	for code, s := range t.spans {
+		if s.size() == 0 {
+			continue
+		}
+		if err := f(uint32(code), t.arena.at(s)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // encode finds or makes the code of every key. The rows whose key was new are
 // appended to fresh.
 func (t *table) encode(keys *batch.Keys, codes []uint32, fresh []uint16) []uint16 {
@@ -53,13 +78,7 @@ func (t *table) encode(keys *batch.Keys, codes []uint32, fresh []uint16) []uint1
 	for i := range n {
 		t.scratch = append(t.scratch, batch.Hash(t.seed, keys.At(i)))
 	}
-	// Touching all slots first lets their cache misses overlap.
-	mask := uint64(len(t.slots) - 1)
-	var touched uint64
-	for _, h := range t.scratch {
-		touched |= t.slots[h&mask]
-	}
-	_ = touched
+	t.touch(t.scratch)
 	for i := range n {
 		code, found := t.find(t.scratch[i], keys.At(i))
 		if !found {
@@ -71,16 +90,31 @@ func (t *table) encode(keys *batch.Keys, codes []uint32, fresh []uint16) []uint1
 	return fresh
 }
 
+// touch looks at the slots of keys with the hashes, which are asked for next: so
+// their cache misses overlap.
+func (t *table) touch(hashes []uint64) {
+	mask := uint64(len(t.slots) - 1)
+	var touched uint64
+	for _, h := range hashes {
+		touched |= t.slots[h&mask]
+	}
+	_ = touched
+}
+
 // get finds the code of one key.
 func (t *table) get(key []byte) (uint32, bool) { return t.find(batch.Hash(t.seed, key), key) }
 
 // put finds or makes the code of one key.
 func (t *table) put(key []byte) uint32 {
-	h := batch.Hash(t.seed, key)
-	if code, ok := t.find(h, key); ok {
+	return t.putHashed(batch.Hash(t.seed, key), key)
+}
+
+// putHashed is put of a key with the hash.
+func (t *table) putHashed(hash uint64, key []byte) uint32 {
+	if code, ok := t.find(hash, key); ok {
 		return code
 	}
-	return t.insert(h, key)
+	return t.insert(hash, key)
 }
 
 func (t *table) find(hash uint64, key []byte) (uint32, bool) {
@@ -102,18 +136,26 @@ func (t *table) insert(hash uint64, key []byte) uint32 {
 	if 2*(t.live()+1) > len(t.slots) {
 		t.grow()
 	}
-	var code uint32
-	where := t.arena.put(key)
-	if last := len(t.unused) - 1; last >= 0 {
-		code = t.unused[last]
-		t.unused = t.unused[:last]
-		t.spans[code], t.hashes[code] = where, hash
+	code := t.append(key)
+	if int(code) == len(t.hashes) {
+		t.hashes = append(t.hashes, hash)
 	} else {
-		code = uint32(len(t.spans))
-		t.spans, t.hashes = append(t.spans, where), append(t.hashes, hash)
+		t.hashes[code] = hash
 	}
 	t.place(code)
 	return code
+}
+
+// append gives a key a code without making it one that can be found.
+func (t *table) append(key []byte) (code uint32) {
+	where := t.arena.put(key)
+	if last := len(t.unused) - 1; last >= 0 {
+		code, t.unused = t.unused[last], t.unused[:last]
+		t.spans[code] = where
+		return code
+	}
+	t.spans = append(t.spans, where)
+	return uint32(len(t.spans) - 1)
 }
 
 // place puts the code into the first free slot for its hash.
@@ -139,6 +181,19 @@ func (t *table) grow() {
 
 // remove forgets the key with the code.
 func (t *table) remove(code uint32) {
+	if t.slots != nil {
+		t.unplace(code)
+	}
+	t.garbage += t.spans[code].size()
+	t.spans[code] = span{}
+	t.unused = append(t.unused, code)
+	if t.garbage > arenaGarbageMin && 2*t.garbage > t.arena.held {
+		t.compact()
+	}
+}
+
+// unplace takes the code out of its slot.
+func (t *table) unplace(code uint32) {
 	mask := uint64(len(t.slots) - 1)
 	at := t.hashes[code] & mask
 	for uint32(t.slots[at]) != code+1 {
@@ -154,12 +209,6 @@ func (t *table) remove(code uint32) {
 		}
 	}
 	t.slots[at] = 0
-	t.garbage += t.spans[code].size()
-	t.spans[code] = span{}
-	t.unused = append(t.unused, code)
-	if t.garbage > arenaGarbageMin && 2*t.garbage > t.arena.held {
-		t.compact()
-	}
 }
 
 // compact copies the live keys into a new arena.
