@@ -57,6 +57,9 @@ type Environment struct {
 	// Dropped is told how many rows came too late, whatever becomes of them.
 	Late    func(*batch.Batch) error
 	Dropped func(rows int)
+	// Expired is told how many keys were asked for whose state had expired; a key
+	// again only when its state has expired again.
+	Expired func(keys int)
 	// Memory is how many bytes of state an operator that can spill may hold; 0
 	// for no limit. What is more it writes to Spill.
 	Memory int64
