@@ -35,11 +35,12 @@ crash: build ## kill -9 the real binary N times under load and count every event
 	$(GO) run ./test/crash -n $(or $(N),20) $(BIN)
 	$(GO) run ./test/crash -stall $(BIN)
 
-bench: build ## benchmarks, full size
-	$(BIN) bench ysb
-	$(BIN) bench ysb --from http
-	$(BIN) bench nexmark
+bench: build ## benchmarks, full size, compared with those kept last (N=5 runs; KEEP=1 keeps them)
+	$(GO) run ./test/bench -n $(or $(N),5) $(if $(KEEP),-keep) $(BIN)
 	$(BIN) bench freshness
+
+bench-flink: build ## the same queries here and on a real Flink, which it brings up; writes docs/benchmarks.md
+	$(GO) run ./test/benchflink -out docs/benchmarks.md $(BIN)
 
 lint: ## vet, formatting and linters
 	$(GO) tool -modfile=tools/go.mod golangci-lint run
@@ -58,4 +59,4 @@ endif
 
 test-peers: build browser crash flinkdiff ## tests with other programs: browser, killed processes, Flink
 
-.PHONY: help demo build ui test race conformance golden crash bench lint browser flinkdiff test-peers
+.PHONY: help demo build ui test race conformance golden crash bench bench-flink lint browser flinkdiff test-peers

@@ -22,7 +22,7 @@ func benchCommand() *command {
 		short: "measure this machine, with answers that are checked",
 		usage: `
 Usage: tidemark bench ysb [--from memory|http|log] [--events N] [--parallelism N] [--json]
-       tidemark bench nexmark [--query NAME] [--events N] [--parallelism N] [--json]
+       tidemark bench nexmark [--all | --query NAME] [--events N] [--parallelism N] [--json]
        tidemark bench post --to URL --events N [--parallelism N]
        tidemark bench freshness [--rate N] [--seconds N] [--json]
        tidemark bench startup [--events N] [--json]
@@ -49,7 +49,8 @@ Examples:
 			f.StringVar(&o.to, "to", "", "post: the server's address")
 			f.Int64Var(&o.events, "events", 0, "how many events (ysb: 10 M from memory, 3 M otherwise; nexmark: 1 M)")
 			f.IntVar(&o.parallelism, "parallelism", 0, "workers, and partitions (default: the number of cores)")
-			f.StringVar(&o.query, "query", "", "nexmark: q0, q1, … (default: all)")
+			f.StringVar(&o.query, "query", "", "nexmark: q0, q1, …")
+			f.BoolVar(&o.all, "all", false, "nexmark: every query (the default)")
 			f.Float64Var(&o.rate, "rate", 50_000, "freshness: events per second")
 			f.Float64Var(&o.seconds, "seconds", 20, "freshness: how long to post")
 			f.BoolVar(&o.json, "json", false, "print JSON")
@@ -68,6 +69,7 @@ Examples:
 type benchOptions struct {
 	from, to      string
 	query         string
+	all           bool
 	profile       string
 	events        int64
 	parallelism   int
@@ -78,6 +80,9 @@ type benchOptions struct {
 func (o *benchOptions) run(ctx context.Context, c *console, name string) error {
 	if o.events < 0 || o.parallelism < 0 || o.rate <= 0 || o.seconds <= 0 {
 		return usagef("--events, --parallelism, --rate and --seconds cannot be negative")
+	}
+	if o.all && o.query != "" {
+		return usagef("choose --all or --query")
 	}
 	if o.parallelism == 0 {
 		o.parallelism = runtime.GOMAXPROCS(0)
