@@ -6,11 +6,13 @@ import "tidemark/base/value"
 // not be read.
 var QuarantineColumns = []value.Field{
 	{Name: "received_at", Type: value.TimestampLTZOf(3)}, // when the event came
-	{Name: "line", Type: value.BigIntType},               // which of its body, from 1
+	{Name: "line", Type: value.BigIntType},               // which of its body, from 1; NULL for a record of the Kafka door
 	{Name: "code", Type: value.StringType},
 	{Name: "field", Type: value.StringType}, // the column, NULL when the event as a whole is wrong
 	{Name: "message", Type: value.StringType},
-	{Name: "raw", Type: value.StringType}, // the event as it came, cut when very long
+	{Name: "partition", Type: value.IntType}, // of the Kafka door: where the record stands, without a row
+	{Name: "offset", Type: value.BigIntType}, // the same
+	{Name: "raw", Type: value.StringType},    // the event as it came, cut when very long
 }
 
 // LateColumns are the columns of every t$late: rows that came after their
