@@ -29,6 +29,9 @@ const (
 	sectionEvents    = batch.MaxRows // in a section of a pack
 	packKeptBytesMax = 4 << 20       // of a pack's memory that is used again
 	quarantinedBytes = 16 << 10      // of a raw event that is kept in the quarantine
+	// quarantineAppendBytes is after how many bytes of a batch's bad records the
+	// next append to the quarantine begins.
+	quarantineAppendBytes = 4 << 20
 )
 
 // Rejection says why an event was not accepted.
@@ -56,6 +59,8 @@ type Intake struct {
 	topic      *eventlog.Topic
 	quarantine *eventlog.Topic // nil: a bad event makes the whole body fail
 	fields     []format.Column
+	key        []format.Column // of the primary key
+	changes    bool            // values of records are changes, not rows
 	packHead   []byte
 	decoders   sync.Pool
 	packs      sync.Pool // of *[]byte

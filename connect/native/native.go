@@ -39,8 +39,8 @@ type Source struct {
 // NewSource makes the source of a native table.
 func NewSource(topic *eventlog.Topic, request connect.Request) (*Source, error) {
 	for _, c := range request.Columns {
-		if _, known := metadata[c.Metadata]; c.Metadata != "" && !known {
-			return nil, problem.New(problem.UnknownOption, "a native table has no metadata %q", c.Metadata).About(c.Name).WithHint("it has timestamp, partition and offset")
+		if err := checkMetadata(c); err != nil {
+			return nil, err
 		}
 	}
 	return &Source{topic: topic, request: request}, nil

@@ -5,12 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"tidemark/base/batch"
 	"tidemark/base/problem"
-	"tidemark/base/value"
 	"tidemark/connect"
 	"tidemark/connect/format"
 	"tidemark/store/eventlog"
@@ -59,8 +59,10 @@ func (r *reader) Read(ctx context.Context) (*batch.Batch, error) {
 		n = b.Rows
 		b = r.complete(b, n, nil)
 	} else {
-		n = min(batch.MaxRows, most)
-		b = r.decode(r.block.Values()[r.taken : r.taken+n])
+		var err error
+		if b, n, err = r.decodeNext(min(batch.MaxRows, most)); err != nil {
+			return nil, err
+		}
 	}
 	r.newest.Store(r.block.Time(r.taken + n - 1))
 	r.taken += n
@@ -128,6 +130,50 @@ func (r *reader) damaged(err error) error {
 	return problem.New(problem.Corrupt, "event %d of partition %d of %s cannot be read: %v", r.block.First()+eventlog.Offset(r.taken), r.partition, r.source.topic.Name(), err)
 }
 
+// decodeNext reads up to most records of the block under way: a run of rows, or
+// a run of records without a value.
+func (r *reader) decodeNext(most int) (*batch.Batch, int, error) {
+	values := r.block.Values()[r.taken : r.taken+most]
+	n := slices.IndexFunc(values, func(v batch.View) bool { return v.Length == 0 })
+	if n < 0 {
+		n = len(values)
+	}
+	if n > 0 {
+		return r.decode(values[:n]), n, nil
+	}
+	n = slices.IndexFunc(values, func(v batch.View) bool { return v.Length > 0 })
+	if n < 0 {
+		n = len(values)
+	}
+	b, err := r.decodeDeletions(n)
+	return b, n, err
+}
+
+// decodeDeletions reads n records without a value: deletions, which have the
+// columns of the primary key only, and the places of events that were no rows.
+func (r *reader) decodeDeletions(n int) (*batch.Batch, error) {
+	var keys []byte
+	var views []batch.View
+	var passed []format.Rejected
+	for i := range n {
+		record, err := r.block.Record(r.taken + i)
+		if err != nil {
+			return nil, r.damaged(err)
+		}
+		at := slices.IndexFunc(record.Headers, func(h eventlog.Header) bool { return h.Name == eventlog.DeleteHeader })
+		if at < 0 || len(r.source.request.PrimaryKey) == 0 {
+			passed = append(passed, format.Rejected{Record: i})
+			continue
+		}
+		views = append(views, batch.View{Offset: uint32(len(keys)), Length: uint32(len(record.Headers[at].Value))})
+		keys = append(keys, record.Headers[at].Value...)
+	}
+	decoded, _ := r.lenient.Decode(keys, views)
+	b := r.complete(decoded, n, passed)
+	b.Kinds = slices.Repeat([]batch.Kind{batch.Delete}, b.Rows)
+	return b, nil
+}
+
 // decode reads records of the block under way as the request's columns.
 func (r *reader) decode(views []batch.View) *batch.Batch {
 	decoded, rejected := r.decoder.Decode(r.block.Buffer(), views)
@@ -153,26 +199,6 @@ func (r *reader) complete(decoded *batch.Batch, records int, rejected []format.R
 		}
 	}
 	return b
-}
-
-// metadata names what a record is besides its value.
-var metadata = map[string]func(r *reader, record int) int64{
-	"timestamp": func(r *reader, i int) int64 { return r.block.Time(i) * 1000 },
-	"partition": func(r *reader, _ int) int64 { return int64(r.partition) },
-	"offset":    func(r *reader, i int) int64 { return int64(r.block.First()) + int64(i) },
-}
-
-func (r *reader) metadata(c connect.Column, records int, rejected []format.Rejected) *batch.Column {
-	column := batch.NewColumn(c.Type, records)
-	give := metadata[c.Metadata]
-	for i := range records {
-		if len(rejected) > 0 && rejected[0].Record == i {
-			rejected = rejected[1:]
-			continue
-		}
-		column.AppendValue(value.Value{Int: give(r, r.taken+i)})
-	}
-	return column
 }
 
 // Offset is the position behind the last batch.

@@ -173,13 +173,22 @@ func (j *Jobs) openNative(t *plan.Table) error {
 		}
 	}
 	var columns []value.Field
-	for _, c := range t.Columns {
-		if c.Computed == nil && c.Metadata == "" {
-			columns = append(columns, value.Field{Name: c.Name, Type: c.Type})
+	var key []int
+	for i, c := range t.Columns {
+		if c.Computed != nil || c.Metadata != "" {
+			continue
 		}
+		if slices.Contains(t.PrimaryKey, i) {
+			key = append(key, len(columns))
+		}
+		columns = append(columns, value.Field{Name: c.Name, Type: c.Type})
+	}
+	intake := native.NewIntake(topic, quarantine, columns)
+	if err := intake.TakeRecords(key, t.Options["value.format"]); err != nil {
+		return err
 	}
 	j.mu.Lock()
-	j.mu.intakes[t.Name] = native.NewIntake(topic, quarantine, columns)
+	j.mu.intakes[t.Name] = intake
 	j.mu.natives[t.Name] = t
 	j.mu.Unlock()
 	return nil
@@ -309,6 +318,7 @@ func (j *Jobs) Jobs() []target.Status {
 func (j *Jobs) source(job target.Job) func(*plan.Scan) (connect.Source, error) {
 	return func(scan *plan.Scan) (connect.Source, error) {
 		r := request(scan.Table, scan.Columns)
+		r.Conditions = conditionsOf(scan)
 		r.Zone, r.FS, r.Job = job.Zone, j.options.Files, job.Table.Name
 		if scan.Table.Kind == plan.External {
 			c, err := connectorOf(scan.Table)
