@@ -29,7 +29,6 @@ const (
 	LessOrEqual    Comparison = "<="
 	Greater        Comparison = ">"
 	GreaterOrEqual Comparison = ">="
-	IsNull         Comparison = "IS NULL"
 	IsNotNull      Comparison = "IS NOT NULL"
 )
 
@@ -38,5 +37,5 @@ const (
 type Condition struct {
 	Column     int // position in Columns
 	Comparison Comparison
-	Value      value.Value // of the column's type, not NULL; nothing for IsNull and IsNotNull
+	Value      value.Value // of the column's type, not NULL; nothing for IsNotNull
 }

@@ -18,18 +18,20 @@ type Ask func(ctx context.Context, keys []*batch.Column, rows int, each func(*ba
 type Asked struct {
 	layout Layout
 	ask    Ask
-	cache  *cache // nil for none
+	cache  *cache       // nil for none
+	close  func() error // nil for nothing
 }
 
 // AskedOptions is how a table is asked.
 type AskedOptions struct {
 	Cache *CacheOptions    // nil: every batch asks anew
 	Now   func() time.Time // nil means time.Now
+	Close func() error     // what to do when nobody asks any more; nil for nothing
 }
 
 // NewAsked asks for the rows of a table.
 func NewAsked(layout Layout, ask Ask, options AskedOptions) *Asked {
-	a := &Asked{layout: layout, ask: ask}
+	a := &Asked{layout: layout, ask: ask, close: options.Close}
 	if options.Cache != nil {
 		now := options.Now
 		if now == nil {
@@ -43,8 +45,13 @@ func NewAsked(layout Layout, ask Ask, options AskedOptions) *Asked {
 // Settled is false: the table may have changed the next time.
 func (a *Asked) Settled() bool { return false }
 
-// Close has nothing to release.
-func (a *Asked) Close() error { return nil }
+// Close releases what is asked.
+func (a *Asked) Close() error {
+	if a.close == nil {
+		return nil
+	}
+	return a.close()
+}
 
 // Lookup takes what the cache knows and asks for the other keys.
 func (a *Asked) Lookup(ctx context.Context, keys []*batch.Column, rows int) (connect.Found, error) {

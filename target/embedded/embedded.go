@@ -26,6 +26,7 @@ import (
 	"tidemark/connect/file"
 	"tidemark/connect/format"
 	"tidemark/connect/generate"
+	"tidemark/connect/jdbc"
 	"tidemark/connect/native"
 	"tidemark/engine/job"
 	"tidemark/plan"
@@ -34,7 +35,7 @@ import (
 
 // connectors are all there are.
 func connectors() []connect.Connector {
-	return append(console.Connectors(), file.Connector(), generate.Connector())
+	return append(console.Connectors(), file.Connector(), generate.Connector(), jdbc.Connector())
 }
 
 // connectorOf finds the connector of an external table.
@@ -50,7 +51,7 @@ func connectorOf(t *plan.Table) (connect.Connector, error) {
 	if name == "" {
 		return connect.Connector{}, problem.New(problem.InvalidOption, "table %s has options but no 'connector'", t.Name).About("connector").WithHint("leave WITH out for a native table, or name one of %v", names)
 	}
-	for _, later := range []string{"kafka", "upsert-kafka", "mysql-cdc", "postgres-cdc", "jdbc", "iceberg"} {
+	for _, later := range []string{"kafka", "upsert-kafka", "mysql-cdc", "postgres-cdc", "iceberg"} {
 		if later == name {
 			return connect.Connector{}, problem.New(problem.Unsupported, "connector %q is not built yet", name).About("connector").WithHint("there are %v", names)
 		}
@@ -107,6 +108,7 @@ func request(t *plan.Table, positions []int) connect.Request {
 	}
 	r := connect.Request{Table: t.Name, Columns: columnsOf(t, positions), Schema: columnsOf(t, physical), Partitions: t.Partitions, Options: t.Options}
 	for _, k := range t.PrimaryKey {
+		r.Keys = append(r.Keys, t.Columns[k].Name)
 		for i, p := range positions {
 			if p == k {
 				r.PrimaryKey = append(r.PrimaryKey, i)
@@ -156,6 +158,7 @@ func changes(t *plan.Table) bool {
 // source opens the source of a scan in a script.
 func (s *Session) source(scan *plan.Scan) (connect.Source, error) {
 	r := request(scan.Table, scan.Columns)
+	r.Conditions = conditionsOf(scan)
 	r.Zone, r.FS, r.Bounded = s.zone, s.options.Files, !s.options.Streaming
 	var source connect.Source
 	var err error

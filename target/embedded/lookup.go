@@ -59,6 +59,9 @@ func lookupSettingsOf(t *plan.Table) (s lookupSettings, err error) {
 			continue
 		}
 		known := slices.IndexFunc(lookupOptions, func(o connect.Option) bool { return o.Name == name })
+		if known < 0 && ofConnector(t, name) {
+			continue
+		}
 		if known < 0 {
 			return s, unknownLookupOption(t, name)
 		}
@@ -99,6 +102,15 @@ func (s lookupSettings) fits(t *plan.Table) error {
 		}
 	}
 	return nil
+}
+
+// ofConnector reports whether an option is one of the connector's own.
+func ofConnector(t *plan.Table, name string) bool {
+	if t.Kind != plan.External {
+		return false
+	}
+	c, err := connectorOf(t)
+	return err == nil && slices.ContainsFunc(c.Options, func(o connect.Option) bool { return o.Name == name })
 }
 
 func unknownLookupOption(t *plan.Table, name string) error {
@@ -150,8 +162,13 @@ func (l lookupers) close() error {
 	return failed
 }
 
-// lookup opens what a lookup join in a script asks: the table as a whole.
+// lookup opens what a lookup join in a script asks: the table's connector, or the
+// table as a whole.
 func (s *Session) lookup(n *plan.LookupJoin) (connect.Lookuper, error) {
+	r := connect.Request{Zone: s.zone, FS: s.options.Files}
+	if n.Table.Kind == plan.External {
+		return externalLookup(n, r, s.source)
+	}
 	return wholeTable(n, s.source)
 }
 
@@ -160,10 +177,40 @@ func (s *Session) lookup(n *plan.LookupJoin) (connect.Lookuper, error) {
 func (j *Jobs) lookup(job target.Job) func(*plan.LookupJoin) (connect.Lookuper, error) {
 	return func(n *plan.LookupJoin) (connect.Lookuper, error) {
 		if n.Table.Kind == plan.External {
-			return wholeTable(n, j.source(job))
+			r := connect.Request{Zone: job.Zone, FS: j.options.Files, Job: job.Table.Name}
+			return externalLookup(n, r, j.source(job))
 		}
 		return j.storedLookup(n)
 	}
+}
+
+// externalLookup asks a connector that can be asked by key, and reads the table as
+// a whole where it cannot, or where its options say so. Of the request only what
+// does not depend on the table is given.
+func externalLookup(n *plan.LookupJoin, given connect.Request, open func(*plan.Scan) (connect.Source, error)) (connect.Lookuper, error) {
+	c, err := connectorOf(n.Table)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := lookupSettingsOf(n.Table)
+	if err != nil {
+		return nil, err
+	}
+	if c.Ask == nil || settings.cache == "FULL" {
+		return wholeTable(n, open)
+	}
+	layout := lookupLayout(n)
+	r := request(n.Table, n.Columns)
+	r.Zone, r.FS, r.Job = given.Zone, given.FS, given.Job
+	asker, err := c.Ask(r, layout.Keys)
+	if err != nil {
+		return nil, err
+	}
+	options := lookup.AskedOptions{Close: asker.Close}
+	if settings.cache == "PARTIAL" {
+		options.Cache = &settings.part
+	}
+	return lookup.NewAsked(layout, asker.Ask, options), nil
 }
 
 // storedLookup asks the hot store for the rows of a table as they are there now.
