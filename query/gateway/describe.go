@@ -54,7 +54,7 @@ func (g *Gateway) stage(mode sql.ExplainMode, query *sql.Query, session bind.Ses
 	p := &printing{gateway: g, session: session}
 	switch mode {
 	case sql.ExplainTree:
-		return dialect.Tidemark(query), nil
+		return catalog.Masked(dialect.Tidemark(query)), nil
 	case sql.ExplainSQL:
 		text, _, err := p.query(query, 0)
 		return text, err
@@ -114,7 +114,7 @@ func (g *Gateway) show(s *sql.Show) (table, error) {
 		if !ok {
 			return table{}, catalog.Unknown(s.Path.String(), g.catalog.Names()).At(s.Path.Pos())
 		}
-		return table{columns: []string{"definition"}, rows: [][]string{{of.Definition}}}, nil
+		return table{columns: []string{"definition"}, rows: [][]string{{catalog.Masked(of.Definition)}}}, nil
 	case sql.ShowColumns:
 		return g.columnsOf(&sql.Describe{StatementBase: s.StatementBase, Path: s.Path})
 	}

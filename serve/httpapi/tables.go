@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-	"regexp"
 	"sort"
 
 	"tidemark/catalog"
@@ -83,7 +82,7 @@ func (s *Server) getTable(w http.ResponseWriter, r *http.Request) error {
 }
 
 func describeTable(t *plan.Table) Table {
-	shown := Table{Name: t.Name, Kind: kindOf(t), PartitionBy: t.Partitions, Comment: t.Comment, Definition: masked(t.Definition)}
+	shown := Table{Name: t.Name, Kind: kindOf(t), PartitionBy: t.Partitions, Comment: t.Comment, Definition: catalog.Masked(t.Definition)}
 	schema := t.Schema()
 	for _, c := range t.Columns {
 		column := TableColumn{Name: c.Name, Type: c.Type.String(), Metadata: c.Metadata, Comment: c.Comment}
@@ -147,13 +146,4 @@ func sources(t *plan.Table) []string {
 	}
 	sort.Strings(names)
 	return names
-}
-
-// secretOption is an option of a WITH clause whose name says that its value is
-// nobody's business.
-var secretOption = regexp.MustCompile(`(?i)('[^']*(?:password|passwd|secret|token|credential|private[-.]?key|access[-.]?key)[^']*'\s*=\s*)'(?:[^']|'')*'`)
-
-// masked hides secrets in a statement.
-func masked(statement string) string {
-	return secretOption.ReplaceAllString(statement, `${1}'******'`)
 }

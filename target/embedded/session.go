@@ -264,7 +264,7 @@ func (s *Session) explain(st *sql.Explain, results Results) error {
 	var text string
 	switch st.Mode {
 	case sql.ExplainTree:
-		text = dialect.Tidemark(st.Statement)
+		text = catalog.Masked(dialect.Tidemark(st.Statement))
 	case sql.ExplainLineage:
 		text = lineage.Of(optimized).String()
 	case sql.ExplainDefault, sql.ExplainPlan:
@@ -308,7 +308,7 @@ func (s *Session) show(st *sql.Show, results Results) error {
 		if !ok {
 			return catalog.Unknown(st.Path.String(), s.catalog.Names()).At(st.Path.Pos())
 		}
-		add(t.Definition)
+		add(catalog.Masked(t.Definition))
 	case sql.ShowColumns:
 		return s.describe(&sql.Describe{StatementBase: st.StatementBase, Path: st.Path}, results)
 	case sql.ShowCatalogs:
