@@ -3,6 +3,7 @@ package format
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"tidemark/base/batch"
 	"tidemark/base/problem"
@@ -82,15 +83,19 @@ type JSONDecoder struct {
 	columns []Column
 	top     *objectShape
 	copies  bool // texts go into heaps of their columns' own
+	lines   bool // no record has a line feed in it, see CutLines
 
 	// Of the record under way.
-	block []byte // up to the end of the record
-	heap  []byte // unless texts are copied: the whole block, and behind it texts that had escapes
-	where string // field of the first error
-	bad   int    // place of a syntax error
-	fault fault  // of the first value that could not be taken
-	wrong string // that value
-	depth int
+	block    []byte // up to the end of the record, or further while nextLine is notBound
+	nextLine int    // of DecodeLines: where the line behind the record begins
+	final    bool   // of DecodeLines: no block follows
+	end      int    // behind the object
+	heap     []byte // unless texts are copied: the whole block, and behind it texts that had escapes
+	where    string // field of the first error
+	bad      int    // place of a syntax error
+	fault    fault  // of the first value that could not be taken
+	wrong    string // that value
+	depth    int
 	// unknown: a record of this call had a field that is no column.
 	unknown bool
 	spare   []*batch.Column // of a batch that nobody uses any more
@@ -164,25 +169,37 @@ func (d *JSONDecoder) empty() []*batch.Column {
 // Decode reads records, one object each. A record that is an array must have
 // been cut into its elements by SplitArray before.
 func (d *JSONDecoder) Decode(block []byte, records []batch.View) (*batch.Batch, []Rejected) {
-	b := &batch.Batch{Columns: d.empty()}
-	for _, c := range b.Columns {
-		c.Resize(len(records))
-	}
-	d.top.bind(b.Columns)
-	if d.copies {
-		d.top.makeRoom(len(records))
-	}
-	d.unknown = false
-	d.heap = block[:len(block):len(block)]
+	b := d.begin(block, len(records))
 	var rejected []Rejected
 	for i, record := range records {
-		d.block = block[:record.Offset+record.Length]
+		d.block, d.nextLine = block[:record.Offset+record.Length], len(block)
 		if d.record(int(record.Offset), b.Rows) {
 			b.Rows++
 		} else {
 			rejected = append(rejected, Rejected{Record: i, Problem: d.problem(record)})
 		}
 	}
+	d.finish(b)
+	return b, rejected
+}
+
+// begin makes a batch with room for rows rows from a block.
+func (d *JSONDecoder) begin(block []byte, rows int) *batch.Batch {
+	b := &batch.Batch{Columns: d.empty()}
+	for _, c := range b.Columns {
+		c.Resize(rows)
+	}
+	d.top.bind(b.Columns)
+	if d.copies {
+		d.top.makeRoom(rows)
+	}
+	d.unknown = false
+	d.heap = block[:len(block):len(block)]
+	return b
+}
+
+// finish cuts the columns to the rows that there are.
+func (d *JSONDecoder) finish(b *batch.Batch) {
 	for _, c := range b.Columns {
 		c.Resize(b.Rows)
 		if !d.copies {
@@ -193,7 +210,6 @@ func (d *JSONDecoder) Decode(block []byte, records []batch.View) (*batch.Batch, 
 		d.top.measure(b.Rows)
 	}
 	d.block, d.heap = nil, nil
-	return b, rejected
 }
 
 // shareHeap makes heap the heap of every text below c.
@@ -209,7 +225,7 @@ func shareHeap(c *batch.Column, heap []byte) {
 // record reads the object that starts at i into row, and reports whether it is
 // to stay.
 func (d *JSONDecoder) record(i, row int) bool {
-	d.fault, d.where = noFault, ""
+	d.fault, d.where, d.end = noFault, "", i
 	const byteOrderMark = "\xef\xbb\xbf"
 	if len(d.block)-i >= 3 && string(d.block[i:i+3]) == byteOrderMark {
 		i += 3
@@ -218,7 +234,9 @@ func (d *JSONDecoder) record(i, row int) bool {
 	if end < 0 {
 		return false
 	}
+	d.end = end
 	if d.options.Strict && d.fault == noFault {
+		d.bound(end)
 		if end = skipBlanks(d.block, end); end < len(d.block) {
 			d.bad, d.fault = end, trailingText
 		}
@@ -229,14 +247,12 @@ func (d *JSONDecoder) record(i, row int) bool {
 // objectAt reads the object at i into row of the shape's columns and returns
 // the index behind it, or -1 when it is malformed.
 func (d *JSONDecoder) objectAt(o *objectShape, i, row int) int {
-	b := d.block
 	o.object++
 	had := 0
 	at := o.root
 	for {
-		// The usual case first, without a call: the same gap as last time, and
-		// then a text without escapes.
-		if len(at.next) > 0 && at.next[0].standsAt(b, i) {
+		// The usual case first, without a call: the same gap as last time.
+		if len(at.next) > 0 && at.next[0].standsAt(d.block, i) {
 			at = at.next[0]
 			i += len(at.text)
 		} else if at, i = d.step(o, at, i); i < 0 {
@@ -250,14 +266,14 @@ func (d *JSONDecoder) objectAt(o *objectShape, i, row int) int {
 			f.seen = o.object
 			had++
 		}
-		if next := d.usual(f, i, row); next > 0 {
+		next := d.usual(f, i, row)
+		switch {
+		case next != 0:
 			i = next
-			continue
-		}
-		if f == nil {
+		case f == nil:
 			d.unknown = true
 			i = d.skip(i)
-		} else {
+		default:
 			i = d.valueAt(f, i, row)
 		}
 		if i < 0 {
@@ -270,8 +286,10 @@ func (d *JSONDecoder) objectAt(o *objectShape, i, row int) int {
 	return i
 }
 
-// usual reads the values that are most common: texts, short integers and null,
-// right at i. It returns the index behind the value, or 0 when that is for valueAt.
+// usual reads the values that are most common, right at i: texts, short integers,
+// null and objects that are rows. It returns the index behind the value, -1 when
+// it is malformed, or 0 when the value is for valueAt. What it takes has no line
+// feed in it, apart from objects.
 func (d *JSONDecoder) usual(f *fieldShape, i, row int) int {
 	b := d.block
 	if i >= len(b) {
@@ -287,18 +305,13 @@ func (d *JSONDecoder) usual(f *fieldShape, i, row int) int {
 		if d.copies && f.plain {
 			return copyText(f.column, row, b, i+1)
 		}
-		end := plainEnd(b, i+1)
-		if end == len(b) || b[end] != '"' {
-			return 0
+		return d.usualText(f, i+1, row)
+	case f == nil:
+		if c == 'n' && len(b)-i >= 4 && string(b[i:i+4]) == "null" {
+			d.unknown = true
+			return i + 4
 		}
-		if f.plain {
-			f.column.Views[row] = batch.View{Offset: uint32(i + 1), Length: uint32(end - i - 1)}
-			f.column.Nulls.Clear(row)
-		} else {
-			d.take(f, token{kind: textToken, start: i + 1, end: end}, row)
-		}
-		return end + 1
-	case f != nil && f.whole && c-'0' <= 9:
+	case f.whole && c-'0' <= 9:
 		n, next := shortInteger(b, i)
 		if next == 0 || f.typ.Kind == value.Int && n > math.MaxInt32 {
 			return 0
@@ -306,11 +319,39 @@ func (d *JSONDecoder) usual(f *fieldShape, i, row int) int {
 		f.column.Ints[row] = n
 		f.column.Nulls.Clear(row)
 		return next
-	case c == 'n' && f != nil && len(b)-i >= 4 && string(b[i:i+4]) == "null":
+	case c == '{' && f.row != nil:
+		return d.nested(f, i, row)
+	case c == 'n' && len(b)-i >= 4 && string(b[i:i+4]) == "null":
 		d.null(f, row)
 		return i + 4
 	}
 	return 0
+}
+
+// usualText is usual for a text whose first byte after the quote is at i.
+func (d *JSONDecoder) usualText(f *fieldShape, i, row int) int {
+	b := d.block
+	if f.moment {
+		if micros, ok := f.day.read(b, i); ok {
+			f.column.Ints[row] = micros
+			f.column.Nulls.Clear(row)
+			return i + clockEnd + 1
+		}
+	}
+	end := plainEnd(b, i)
+	if end == len(b) || b[end] != '"' {
+		return 0
+	}
+	if f.plain {
+		f.column.Views[row] = batch.View{Offset: uint32(i), Length: uint32(end - i)}
+		f.column.Nulls.Clear(row)
+		return end + 1
+	}
+	d.take(f, token{kind: textToken, start: i, end: end}, row)
+	if f.moment && !f.column.IsNull(row) {
+		f.day.note(b[i:end], f.column.Ints[row])
+	}
+	return end + 1
 }
 
 // step passes the gap at i that comes after the value behind from.
@@ -325,6 +366,7 @@ func (d *JSONDecoder) step(o *objectShape, from *gap, i int) (*gap, int) {
 
 // learn parses the gap at i and remembers it.
 func (d *JSONDecoder) learn(o *objectShape, from *gap, start int) (*gap, int) {
+	d.bound(start)
 	b, i := d.block, start
 	if from == o.root {
 		if i >= len(b) || b[i] != '{' {
@@ -334,7 +376,7 @@ func (d *JSONDecoder) learn(o *objectShape, from *gap, start int) (*gap, int) {
 	}
 	i = skipBlanks(b, i)
 	if i < len(b) && b[i] == '}' {
-		return o.remember(from, &gap{text: string(b[start : i+1]), ends: true}), i + 1
+		return d.remember(o, from, &gap{text: string(b[start : i+1]), ends: true}), i + 1
 	}
 	if from != o.root {
 		if i >= len(b) || b[i] != ',' {
@@ -352,7 +394,16 @@ func (d *JSONDecoder) learn(o *objectShape, from *gap, start int) (*gap, int) {
 	if escaped {
 		name = appendUnescaped(nil, name)
 	}
-	return o.remember(from, &gap{text: string(b[start:next]), field: o.byName[string(name)]}), next
+	return d.remember(o, from, &gap{text: string(b[start:next]), field: o.byName[string(name)]}), next
+}
+
+// remember lets the shape know the gap, but none that goes on in another line to
+// a decoder that reads beyond the ends of lines.
+func (d *JSONDecoder) remember(o *objectShape, from, g *gap) *gap {
+	if !d.lines || !strings.Contains(g.text, "\n") {
+		o.remember(from, g)
+	}
+	return g
 }
 
 func (d *JSONDecoder) malformedAt(i int) int {
@@ -362,6 +413,7 @@ func (d *JSONDecoder) malformedAt(i int) int {
 
 // skip passes a value that is not read.
 func (d *JSONDecoder) skip(i int) int {
+	d.bound(i)
 	_, next, bad := scanValue(d.block, skipBlanks(d.block, i), d.depth+1)
 	if next < 0 {
 		return d.malformedAt(bad)
@@ -372,6 +424,7 @@ func (d *JSONDecoder) skip(i int) int {
 // valueAt reads the value at i into row of the field's column and returns the
 // index behind it, or -1 when it is malformed.
 func (d *JSONDecoder) valueAt(f *fieldShape, i, row int) int {
+	d.bound(i)
 	b := d.block
 	i = skipBlanks(b, i)
 	if i < len(b) && (b[i] == '{' || b[i] == '[') && (f.row != nil || f.parts != nil) {
@@ -439,6 +492,9 @@ func (d *JSONDecoder) missingFields(o *objectShape, row int) {
 
 // nested reads the object or array at i into a ROW, MAP or ARRAY.
 func (d *JSONDecoder) nested(f *fieldShape, i, row int) int {
+	if f.row == nil {
+		d.bound(i)
+	}
 	isArray := d.block[i] == '['
 	if isArray != (f.typ.Kind == value.Array) {
 		t, next, bad := scanValue(d.block, i, d.depth+1)

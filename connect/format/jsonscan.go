@@ -51,6 +51,12 @@ func copyText(c *batch.Column, row int, b []byte, i int) int {
 			c.Nulls.Clear(row)
 			return i + 1
 		case x == '\\':
+			if i+1 < len(b) && n < len(room) && escaped[b[i+1]] != 0 {
+				room[n] = escaped[b[i+1]]
+				n++
+				i += 2
+				continue
+			}
 			length := escapeLength(b[i:])
 			if length == 0 {
 				return 0
@@ -74,6 +80,10 @@ func copyText(c *batch.Column, row int, b []byte, i int) int {
 		n, room = len(heap), heap[:cap(heap)]
 	}
 }
+
+// escaped is what a letter behind a backslash stands for; 0 for those that stand
+// for nothing, and for u.
+var escaped = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
 // shortInteger reads the digits at b[i], of which there are few enough for any
 // sum of them to fit, up to what ends a JSON number without fraction. It returns

@@ -20,8 +20,9 @@ type objectShape struct {
 // gap is the constant text before a value, or before the end of an object.
 type gap struct {
 	text  string
-	first uint64      // eight bytes of the text, if it has 8 to 16
-	last  uint64      // the last eight, which may overlap
+	first uint64      // its first eight bytes, 0 for those that it lacks
+	mask  uint64      // ones for each of them that it has
+	last  uint64      // its last eight bytes, which may overlap, if it has eight
 	field *fieldShape // of the value behind the gap; nil when it is not read
 	ends  bool        // the object ends with this gap
 	next  []*gap      // those met behind the value
@@ -33,9 +34,11 @@ type fieldShape struct {
 	typ    value.Type
 	place  int // among the columns of the object
 	column *batch.Column
-	seen   int           // the last object that had it
-	plain  bool          // a text column: JSON strings go in as they are
-	whole  bool          // an INT or BIGINT column
+	seen   int  // the last object that had it
+	plain  bool // a text column: JSON strings go in as they are
+	whole  bool // an INT or BIGINT column
+	moment bool // a TIMESTAMP column in microseconds, of which day has the last
+	day    day
 	bytes  int           // of texts in a row of the batch before, rounded up
 	row    *objectShape  // of ROW
 	parts  []*fieldShape // element of ARRAY; key and value of MAP
@@ -59,6 +62,7 @@ func newObjectShape(path string, fields []value.Field, unread []bool) *objectSha
 
 func newFieldShape(path string, t value.Type) *fieldShape {
 	f := &fieldShape{path: path, typ: t, plain: t.IsText(), whole: t.Kind == value.Int || t.Kind == value.BigInt}
+	f.moment = t.Kind == value.Timestamp && t.Class() == value.Ints && t.Precision >= millisPrecision
 	switch t.Kind {
 	case value.Row:
 		f.row = newObjectShape(path+".", t.Fields, nil)
@@ -113,27 +117,34 @@ func (o *objectShape) measure(rows int) {
 // standsAt reports whether the gap's text is b[i:].
 func (g *gap) standsAt(b []byte, i int) bool {
 	n := len(g.text)
-	if len(b)-i < n {
+	if len(b)-i < max(n, wordBytes) || n > 2*wordBytes {
+		return len(b)-i >= n && string(b[i:i+n]) == g.text
+	}
+	if binary.LittleEndian.Uint64(b[i:])&g.mask != g.first {
 		return false
 	}
-	if n-wordBytes <= wordBytes && n >= wordBytes {
-		return binary.LittleEndian.Uint64(b[i:]) == g.first && binary.LittleEndian.Uint64(b[i+n-wordBytes:]) == g.last
-	}
-	return string(b[i:i+n]) == g.text
+	return n <= wordBytes || binary.LittleEndian.Uint64(b[i+n-wordBytes:]) == g.last
 }
 
 // remember adds g behind from, unless there are many already: keys that are
-// data would fill the memory and be slow to try.
-func (o *objectShape) remember(from, g *gap) *gap {
+// data would fill the memory and be slow to try. Gaps behind one that is not
+// remembered are not found again either.
+func (o *objectShape) remember(from, g *gap) {
 	if o.gaps < gapsMax && len(from.next) < alternatives {
-		if n := len(g.text); n >= wordBytes {
-			g.first, g.last = binary.LittleEndian.Uint64([]byte(g.text)), binary.LittleEndian.Uint64([]byte(g.text[n-wordBytes:]))
-		}
+		g.split()
 		o.gaps++
 		from.next = append(from.next, g)
-	} else {
-		// Not remembered, so the gaps behind it are not either.
-		g.next = nil
 	}
-	return g
+}
+
+// split makes words of the text.
+func (g *gap) split() {
+	var word, ones [wordBytes]byte
+	for i := range copy(word[:], g.text) {
+		ones[i] = 0xff
+	}
+	g.first, g.mask = binary.LittleEndian.Uint64(word[:]), binary.LittleEndian.Uint64(ones[:])
+	if n := len(g.text); n >= wordBytes {
+		g.last = binary.LittleEndian.Uint64([]byte(g.text[n-wordBytes:]))
+	}
 }
