@@ -34,6 +34,7 @@ type reader struct {
 	unpacked io.Reader // of the file's bytes
 	closers  []func()
 	decoder  format.Decoder
+	lines    *format.JSONDecoder // the decoder, if it finds the ends of lines itself
 	splitter format.Splitter
 	added    []value.Value // of each column that is not decoded
 
@@ -54,7 +55,8 @@ func (r *reader) open(split string) error {
 	}
 	if json, ok := r.decoder.(*format.JSONDecoder); ok {
 		json.CopyTexts()
-		r.copies = true
+		json.CutLines()
+		r.copies, r.lines = true, json
 	}
 	if r.splitter, err = s.format.NewSplitter(s.request.Options); err != nil {
 		return err
@@ -225,8 +227,13 @@ func (r *reader) cut(atMost int) (records []batch.View, taken int, err error) {
 
 // pass moves the place over the first bytes of the block.
 func (r *reader) pass(taken int) {
+	r.passLines(taken, bytes.Count(r.block[:taken], []byte{'\n'}))
+}
+
+// passLines is pass where it is known how many line feeds there are.
+func (r *reader) passLines(taken, lineFeeds int) {
 	r.place.position += int64(taken)
-	r.place.line += int64(bytes.Count(r.block[:taken], []byte{'\n'}))
+	r.place.line += int64(lineFeeds)
 	r.block = r.block[taken:]
 }
 
@@ -275,6 +282,11 @@ func (r *reader) Read(ctx context.Context) (*batch.Batch, error) {
 			return nil, err
 		}
 	}
+	if r.lines != nil {
+		if b, err := r.readLines(); b != nil || err != nil {
+			return b, err
+		}
+	}
 	most := batch.MaxRows
 	if r.source.format.Changes {
 		most /= 2 // a record is two rows when it is an update
@@ -308,6 +320,33 @@ func (r *reader) Read(ctx context.Context) (*batch.Batch, error) {
 	}
 	r.pass(taken)
 	return b, nil
+}
+
+// readLines decodes the next records, if they are lines; nil when they are not,
+// or there are no more.
+func (r *reader) readLines() (*batch.Batch, error) {
+	for {
+		l := r.lines.DecodeLines(r.block, r.ended)
+		if len(l.Rejected) > 0 && !r.lines.Tolerant() {
+			records, _ := r.splitter.Split(nil, r.block, r.ended)
+			return nil, r.located(l.Rejected[0], records)
+		}
+		if l.Taken > 0 {
+			r.passLines(l.Taken, l.LineFeeds)
+			return r.completed(l.Rows), nil
+		}
+		if r.ended || format.IsArray(r.block, batch.View{Length: uint32(len(r.block))}) {
+			return nil, nil
+		}
+		if err := r.fill(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// located is why a record cannot be read, with its place.
+func (r *reader) located(rejected format.Rejected, records []batch.View) error {
+	return rejected.Problem.At(r.position(records[rejected.Record].Offset))
 }
 
 // startArray reads a record that is a JSON array: a row an element.
@@ -358,9 +397,13 @@ func (r *reader) decodeSome(records []batch.View) (*batch.Batch, int, error) {
 func (r *reader) decode(records []batch.View) (*batch.Batch, error) {
 	decoded, rejected := r.decoder.Decode(r.block, records)
 	if len(rejected) > 0 && !r.decoder.Tolerant() {
-		first := rejected[0]
-		return nil, first.Problem.At(r.position(records[first.Record].Offset))
+		return nil, r.located(rejected[0], records)
 	}
+	return r.completed(decoded), nil
+}
+
+// completed is a decoded batch with the columns of the file added.
+func (r *reader) completed(decoded *batch.Batch) *batch.Batch {
 	b := &batch.Batch{Rows: decoded.Rows, Kinds: decoded.Kinds}
 	for i, p := range r.source.parts {
 		if p.decoded >= 0 {
@@ -369,7 +412,7 @@ func (r *reader) decode(records []batch.View) (*batch.Batch, error) {
 			b.Columns = append(b.Columns, constant(r.added[i], decoded.Rows))
 		}
 	}
-	return b, nil
+	return b
 }
 
 // constant is a column of n times v.
