@@ -30,11 +30,13 @@ func (b *binder) matchRecognize(m *sql.MatchRecognize, outer *scope) plan.Node {
 	}
 	n.Skip = b.matchSkip(m, n)
 	sets := b.subsets(m, n)
-	b.define(m, &matchScope{node: n, rows: rows, sets: sets})
-	b.measures(m, &matchScope{node: n, rows: rows, sets: sets})
+	previous := &previousRows{}
+	b.define(m, &matchScope{node: n, rows: rows, sets: sets, previous: previous})
+	b.measures(m, &matchScope{node: n, rows: rows, sets: sets, previous: previous})
 	if len(b.found) > before {
 		return nil
 	}
+	previous.below(n)
 	if n.AllRows {
 		shown := n.Before()
 		for c := range rows.columns {

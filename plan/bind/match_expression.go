@@ -18,9 +18,11 @@ type matchScope struct {
 	rows    relation
 	sets    map[string]plan.VariableSet // the rows that each variable and SUBSET stands for
 	defined plan.VariableSet            // the parts whose condition is bound; none in MEASURES
-	final   bool                        // inside FINAL
+	// previous is what PREV looks up, of all scopes of a match.
+	previous *previousRows
+	final    bool // inside FINAL
 
-	// Inside FIRST, LAST or an aggregate: how it is called, which rows it looks
+	// Inside FIRST, LAST, PREV or an aggregate: how it is called, which rows it looks
 	// at, and whether its argument is over the input itself.
 	inside     string
 	first      bool
@@ -172,8 +174,10 @@ func (b *binder) matchCall(c *sql.Call, s *scope) (bound plan.Expr, mine bool) {
 	switch name := c.Function(); name {
 	case "FIRST", "LAST":
 		return b.navigation(c, s), true
-	case "PREV", "NEXT":
-		b.unsupported(c.Pos(), name, "LAST(column, 1) looks back inside the match")
+	case "PREV":
+		return b.previous(c, s), true
+	case "NEXT":
+		b.unsupported(c.Pos(), name, "give the next row a variable of its own: PATTERN (A B), and look at B")
 		return nil, true
 	case "CLASSIFIER":
 		return b.classifier(c, s), true
@@ -229,9 +233,8 @@ func (b *binder) navigation(c *sql.Call, s *scope) plan.Expr {
 	inner, match := s.within(c)
 	match.first = name == "FIRST"
 	if len(c.Args) == 2 {
-		offset := b.rowCount(c.Args[1], "the offset of "+name)
-		if offset > matchRowsMax {
-			b.wrong(c.Args[1].Pos(), problem.TooLarge, "look less far back", "%s looks at most %d rows far", name, matchRowsMax)
+		offset := b.lookBack(c.Args[1], name)
+		if offset < 0 {
 			return nil
 		}
 		match.offset = int(offset)
@@ -303,7 +306,11 @@ func (b *binder) matchAggregate(c *sql.Call, f *plan.Function, s *scope) plan.Ex
 
 // nameOf prints a call with its variable.
 func (m *matchScope) nameOf(call plan.AggregateCall) string {
-	name := plan.PrintCall(call, nil)
+	return m.ofVariables(plan.PrintCall(call, nil))
+}
+
+// ofVariables says of a lookup which variables' rows it sees.
+func (m *matchScope) ofVariables(name string) string {
 	if m.isFinal() {
 		name = "FINAL " + name
 	}
