@@ -27,18 +27,17 @@ func (j *Job) catchUp(ctx context.Context) (*state.Record, error) {
 	if j.spec.Late != nil {
 		j.sinks = append(j.sinks, &sinkState{number: lateSink, sink: j.spec.Late, types: j.blueprint.late})
 	}
+	record, err := j.newest()
+	if err != nil {
+		return nil, err
+	}
 	for _, s := range j.sinks {
-		var err error
-		if s.committed, err = s.sink.Committed(ctx); err != nil {
-			return nil, fmt.Errorf("ask the sink for its epoch: %w", err)
+		if err := s.meet(ctx, record); err != nil {
+			return nil, err
 		}
 	}
-	if j.spec.Store == nil {
+	if record == nil {
 		return nil, nil
-	}
-	record, err := j.spec.Store.Newest()
-	if err != nil || record == nil {
-		return nil, err
 	}
 	for _, s := range j.sinks {
 		if s.committed > record.Epoch {
@@ -61,6 +60,31 @@ func (j *Job) catchUp(ctx context.Context) (*state.Record, error) {
 	}
 	j.status.setEpoch(record.Epoch, record.Watermark)
 	return record, j.spec.Store.Trim(record.Epoch)
+}
+
+// newest is the record of the last epoch; nil when nothing was committed before.
+func (j *Job) newest() (*state.Record, error) {
+	if j.spec.Store == nil {
+		return nil, nil
+	}
+	return j.spec.Store.Newest()
+}
+
+// meet asks the sink what it has, after it was told what the job has.
+func (s *sinkState) meet(ctx context.Context, record *state.Record) (err error) {
+	if resumer, ok := s.sink.(connect.Resumer); ok {
+		var newest engine.Epoch
+		if record != nil {
+			newest = record.Epoch
+		}
+		if err := resumer.Resume(ctx, newest); err != nil {
+			return err
+		}
+	}
+	if s.committed, err = s.sink.Committed(ctx); err != nil {
+		return fmt.Errorf("ask the sink for its epoch: %w", err)
+	}
+	return nil
 }
 
 // firstEpoch is the number of the next epoch: behind the record, and without
@@ -142,11 +166,23 @@ func (j *Job) commit(ctx context.Context, parts *epochParts) error {
 		}
 		j.status.stateBytes.Store(j.spec.Store.Size())
 	}
+	j.tellApplied(parts.record)
 	j.pending.Add(-rows)
 	j.status.rowsOut.Add(shown)
 	j.status.setEpoch(parts.record.Epoch, parts.record.Watermark)
 	j.status.epochTook(time.Since(parts.started))
 	return nil
+}
+
+// tellApplied tells the readers that want to know how far the sinks are.
+func (j *Job) tellApplied(record *state.Record) {
+	for i, s := range j.sources {
+		for k, split := range s.splits {
+			if follower := split.follower.Load(); follower != nil && record.Sources[i].Splits[k].Offset != nil {
+				(*follower).Applied(record.Sources[i].Splits[k].Offset)
+			}
+		}
+	}
 }
 
 func hasRows(outputs []state.Output) bool {

@@ -105,6 +105,7 @@ type coordinator struct {
 	lastBegun  bool
 
 	rowsSeen  int64 // when the last epoch started
+	movesSeen int64
 	marksSeen []engine.Watermark
 	begun     time.Time
 }
@@ -121,13 +122,16 @@ func (j *Job) inputEnded() bool {
 }
 
 // changed reports whether there is something to commit: rows, or, now and then,
-// only time. Rows that wait for the clock are looked at with every epoch.
+// only time or offsets. Rows that wait for the clock are looked at with every epoch.
 func (c *coordinator) changed() bool {
 	if c.job.status.rowsIn.Load() != c.rowsSeen || c.job.waiting.Load() > 0 {
 		return true
 	}
 	if time.Since(c.begun) < heartbeatInterval {
 		return false
+	}
+	if c.job.moves.Load() != c.movesSeen {
+		return true
 	}
 	for i, s := range c.job.sources {
 		if w, _ := s.clock.Now(); c.marksSeen == nil || w != c.marksSeen[i] {
@@ -143,7 +147,10 @@ func (c *coordinator) startEpoch(ctx context.Context) error {
 	if c.lastBegun || !c.wantsEpoch && !c.wantsLast || c.inFlight == epochsInFlight {
 		return nil
 	}
-	c.begun, c.rowsSeen, c.marksSeen = time.Now(), c.job.status.rowsIn.Load(), nil
+	if c.job.unbegun.Load() > 0 && !c.wantsLast {
+		return nil
+	}
+	c.begun, c.rowsSeen, c.movesSeen, c.marksSeen = time.Now(), c.job.status.rowsIn.Load(), c.job.moves.Load(), nil
 	record := &state.Record{Epoch: c.epoch, Watermark: batch.Final}
 	for _, s := range c.job.sources {
 		w, _ := s.clock.Now()

@@ -109,6 +109,12 @@ type Job struct {
 	stopped sync.Once
 	pending atomic.Int64 // rows waiting for their epoch
 	waiting atomic.Int64 // rows that operators keep until a time of the clock
+	moves   atomic.Int64 // of offsets, without rows
+	// unbegun is how many splits of sources that may grow have not said yet where
+	// their reading begins. Epochs wait for them: what an epoch does not know is
+	// taken for new when the job goes on from it.
+	unbegun atomic.Int64
+	grown   atomic.Bool // a source has splits that the run does not read
 
 	status statusBoard
 }
@@ -151,14 +157,15 @@ func New(spec Spec) (*Job, error) {
 // shown. Run returns when that is done.
 func (j *Job) Stop() { j.stopped.Do(func() { close(j.stop) }) }
 
-// Run runs the job until its input ends, Stop is called, ctx ends, or something
+// Run runs the job until its input ends, Stop is called, ctx ends, a source has
+// more splits (ErrMoreSplits, when there is a store to go on from), or something
 // fails. When ctx ends, what came after the last epoch is lost, and will be read
 // again by the next run.
 func (j *Job) Run(ctx context.Context) error {
 	j.status.setState(Running, nil)
 	err := j.run(ctx)
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, ErrMoreSplits):
 		j.status.setState(Finished, nil)
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		j.status.setState(Canceled, nil)
@@ -194,6 +201,9 @@ func (j *Job) run(outer context.Context) error {
 		for _, split := range s.splits {
 			start("source "+s.plan.name, readers, split.read)
 		}
+		if discoverer, ok := s.plan.source.(connect.Discoverer); ok && j.spec.Store != nil && !s.plan.source.Bounded() {
+			start("splits of "+s.plan.name, readers, func(ctx context.Context) error { return j.watch(ctx, s, discoverer) })
+		}
 	}
 	for _, t := range j.tasks {
 		start(t.name(), ctx, t.run)
@@ -212,6 +222,9 @@ func (j *Job) run(outer context.Context) error {
 	all.Wait()
 	if err := context.Cause(ctx); err != nil {
 		return err
+	}
+	if j.grown.Load() {
+		return ErrMoreSplits
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -41,10 +42,12 @@ type split struct {
 	sender int // in the task's inbox
 	offset connect.Offset
 	ended  bool
+	found  bool // it came after an epoch without it
 
 	emptySince time.Time    // when its queue was last seen to become empty
 	lastRow    atomic.Int64 // when rows came last, Unix ms; 0 for never
 	lag        atomic.Pointer[connect.Lagger]
+	follower   atomic.Pointer[connect.Follower]
 }
 
 // openSource lists the splits and sets up their clock as the record left it.
@@ -66,8 +69,17 @@ func (j *Job) openSource(ctx context.Context, number int, p *sourcePlan, record 
 		before = record.Sources[number]
 	}
 	stored := map[connect.SplitID]state.Split{}
+	_, grows := p.source.(connect.Discoverer)
 	for _, old := range before.Splits {
+		if grows && old.Offset == nil {
+			continue // the last epoch came before its reader had begun
+		}
 		stored[old.ID] = old
+		if grows && !slices.Contains(ids, old.ID) {
+			// Going on would forget its offset, and read it again when it is back.
+			return nil, problem.New(problem.NotFound, "%s of table %s, which the job has read, is not there", old.ID, p.name).Retryable().
+				WithHint("bring it back, or make the job anew")
+		}
 	}
 	watermarks := make([]engine.Watermark, len(ids))
 	for i, id := range ids {
@@ -75,6 +87,11 @@ func (j *Job) openSource(ctx context.Context, number int, p *sourcePlan, record 
 		watermarks[i] = batch.NoMark
 		if old, ok := stored[id]; ok {
 			split.offset, split.ended, watermarks[i] = old.Offset, old.Ended, old.Watermark
+		} else {
+			split.found = grows && len(stored) > 0
+			if grows {
+				j.unbegun.Add(1)
+			}
 		}
 		s.splits = append(s.splits, split)
 	}
@@ -108,14 +125,20 @@ func (s *split) read(ctx context.Context) error {
 	if s.ended {
 		return nil
 	}
-	reader, err := s.source.plan.source.Open(ctx, s.id, s.offset)
+	reader, err := s.open(ctx)
 	if err != nil {
+		if ctx.Err() != nil {
+			return context.Canceled
+		}
 		return fmt.Errorf("open %s: %w", s.id, err)
 	}
 	defer reader.Close()
 	if lagger, ok := reader.(connect.Lagger); ok {
 		s.lag.Store(&lagger)
 		defer s.lag.Store(nil)
+	}
+	if follower, ok := reader.(connect.Follower); ok {
+		s.follower.Store(&follower)
 	}
 	for {
 		rows, err := reader.Read(ctx)
@@ -136,6 +159,35 @@ func (s *split) read(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// open makes the split's reader.
+func (s *split) open(ctx context.Context) (connect.Reader, error) {
+	if discoverer, ok := s.source.plan.source.(connect.Discoverer); ok && s.found {
+		return discoverer.OpenFound(ctx, s.id)
+	}
+	return s.source.plan.source.Open(ctx, s.id, s.offset)
+}
+
+// ErrMoreSplits is how a run ends, with a last epoch, that has met splits which
+// it does not read: the next run reads them too.
+var ErrMoreSplits = errors.New("a source has more splits than the job reads")
+
+// watch waits until the source has more splits, and then ends the run.
+func (j *Job) watch(ctx context.Context, s *source, discoverer connect.Discoverer) error {
+	known := make([]connect.SplitID, len(s.splits))
+	for i, split := range s.splits {
+		known[i] = split.id
+	}
+	if err := discoverer.Discover(ctx, known); err != nil {
+		if ctx.Err() != nil {
+			return context.Canceled
+		}
+		return fmt.Errorf("look for splits: %w", err)
+	}
+	j.grown.Store(true)
+	j.Stop()
+	return nil
 }
 
 // intake is what a task does with rows of a source first: computed columns and

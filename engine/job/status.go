@@ -40,6 +40,7 @@ type Status struct {
 	EpochTime     time.Time        // when
 	EpochDuration time.Duration    // from its barrier to the sink
 	StateBytes    int64
+	Warning       *problem.Problem // of the sink, nil for none
 	Sources       []SourceStatus
 }
 
@@ -130,6 +131,9 @@ func (j *Job) Status() Status {
 	b.mu.Unlock()
 	s.RowsIn, s.RowsOut, s.Late, s.StateBytes = b.rowsIn.Load(), b.rowsOut.Load(), b.late.Load(), b.stateBytes.Load()
 	s.LagRows, s.LagAge = -1, -1
+	if warner, ok := j.spec.Sink.(connect.Warner); ok {
+		s.Warning = warner.Warning()
+	}
 	for _, src := range sources {
 		w, _ := src.clock.Now()
 		one := SourceStatus{Table: src.plan.name, Watermark: w}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tidemark/base/batch"
+	"tidemark/connect"
 	"tidemark/engine"
 	"tidemark/engine/exchange"
 	"tidemark/engine/operator"
@@ -137,11 +138,16 @@ func (t *task) takeRows(sender int, m exchange.Message) error {
 	if err := l.intake.take(&t.context, s, m.Batch, m.Watermark, l.emit); err != nil {
 		return err
 	}
+	if _, grows := s.source.plan.source.(connect.Discoverer); grows && s.offset == nil {
+		t.job.unbegun.Add(-1)
+	}
 	s.offset = m.Offset
 	now := time.Now()
 	s.emptySince = now
 	if rows > 0 {
 		s.lastRow.Store(now.UnixMilli())
+	} else {
+		t.job.moves.Add(1)
 	}
 	t.job.status.rowsIn.Add(rows)
 	if err := t.followClocks(); err != nil {
