@@ -96,6 +96,11 @@ type Session struct {
 	// earlier ones; nil means that none do.
 	Changing func(*plan.Table) bool
 
+	// Replacing reports whether the events of an external table that is Changing
+	// replace each other by primary key, without the rows that they replace; nil
+	// means that none do.
+	Replacing func(*plan.Table) bool
+
 	// ReadFile reads a file that a definition names, a WebAssembly module. It is
 	// nil where statements come from elsewhere than the files.
 	ReadFile func(path string) ([]byte, error)

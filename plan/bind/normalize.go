@@ -11,8 +11,8 @@ import (
 const duplicateSetting = "table.exec.source.cdc-events-duplicate"
 
 // normalized is the rows of a scan of the table, one of each primary key at any
-// time: the events of a native table replace each other, and so do changes that
-// may come twice. A stored table is like that already.
+// time: the events of a native table replace each other, and so do those of an
+// external one that say so, and changes that may come twice. A stored table is like that already.
 func (b *binder) normalized(table *plan.Table, node plan.Node) plan.Node {
 	if len(table.PrimaryKey) == 0 || !b.replaces(table) {
 		return node
@@ -26,6 +26,9 @@ func (b *binder) replaces(table *plan.Table) bool {
 	case plan.Native:
 		return b.session.Expand
 	case plan.External:
+		if b.session.Replacing != nil && b.session.Replacing(table) {
+			return true
+		}
 		return strings.EqualFold(b.session.Config[duplicateSetting], "true") && b.changing(table)
 	default:
 		return false
