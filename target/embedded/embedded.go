@@ -15,9 +15,11 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"tidemark/base/batch"
 	"tidemark/base/problem"
@@ -27,6 +29,7 @@ import (
 	"tidemark/connect/format"
 	"tidemark/connect/generate"
 	"tidemark/connect/jdbc"
+	"tidemark/connect/kafka"
 	"tidemark/connect/native"
 	"tidemark/engine/job"
 	"tidemark/plan"
@@ -35,7 +38,7 @@ import (
 
 // connectors are all there are.
 func connectors() []connect.Connector {
-	return append(console.Connectors(), file.Connector(), generate.Connector(), jdbc.Connector())
+	return slices.Concat(console.Connectors(), []connect.Connector{file.Connector(), generate.Connector(), jdbc.Connector()}, kafka.Connectors())
 }
 
 // connectorOf finds the connector of an external table.
@@ -51,7 +54,7 @@ func connectorOf(t *plan.Table) (connect.Connector, error) {
 	if name == "" {
 		return connect.Connector{}, problem.New(problem.InvalidOption, "table %s has options but no 'connector'", t.Name).About("connector").WithHint("leave WITH out for a native table, or name one of %v", names)
 	}
-	for _, later := range []string{"kafka", "upsert-kafka", "mysql-cdc", "postgres-cdc", "iceberg"} {
+	for _, later := range []string{"mysql-cdc", "postgres-cdc", "iceberg"} {
 		if later == name {
 			return connect.Connector{}, problem.New(problem.Unsupported, "connector %q is not built yet", name).About("connector").WithHint("there are %v", names)
 		}
@@ -69,19 +72,37 @@ func checkOptions(t *plan.Table) error {
 	if err != nil {
 		return err
 	}
-	var options []connect.Option
-	if name, given := t.Options["format"]; given {
-		f, err := format.ByName(name)
-		if err != nil {
-			return err
-		}
-		options = append(append(options, f.Options...), connect.Option{Name: name + ".", Prefix: true}, connect.Option{Name: "format"})
+	options, err := formatOptions(t)
+	if err != nil {
+		return err
 	}
 	if err := c.Check(t.Options, append(options, tableOptions...)); err != nil {
 		return err
 	}
 	_, err = lookupSettingsOf(t)
 	return err
+}
+
+// formatOptions are the options of the formats that a table names: 'format', or
+// one each for keys and values, whose options have names that begin like theirs.
+func formatOptions(t *plan.Table) ([]connect.Option, error) {
+	var options []connect.Option
+	for _, prefix := range []string{"", "key.", "value."} {
+		name, given := t.Options[prefix+"format"]
+		if !given {
+			continue
+		}
+		f, err := format.ByName(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range f.Options {
+			o.Name = prefix + o.Name
+			options = append(options, o)
+		}
+		options = append(options, connect.Option{Name: prefix + name + ".", Prefix: true}, connect.Option{Name: prefix + "format"})
+	}
+	return options, nil
 }
 
 // tableOptions hold for tables of all connectors: Flink's settings of scans and
@@ -149,11 +170,18 @@ func updating(all map[*plan.Scan]connect.Source) map[*plan.Scan]bool {
 	return changing
 }
 
-// changes reports whether a table is read from a changelog format.
+// changes reports whether the rows of a table may take back earlier ones: it is
+// read from a changelog format, or they replace each other.
 func changes(t *plan.Table) bool {
-	f, err := format.ByName(t.Options["format"])
+	if replaces(t) {
+		return true
+	}
+	f, err := format.ByName(cmp.Or(t.Options["value.format"], t.Options["format"]))
 	return err == nil && f.Changes
 }
+
+// replaces reports whether the rows of a table replace each other by key.
+func replaces(t *plan.Table) bool { return t.Options["connector"] == kafka.UpsertName }
 
 // source opens the source of a scan in a script.
 func (s *Session) source(scan *plan.Scan) (connect.Source, error) {

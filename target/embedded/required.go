@@ -39,6 +39,30 @@ func (r required) Apply(ctx context.Context, commit connect.Commit) error {
 	return r.Sink.Apply(ctx, commit)
 }
 
+// Resume passes on how far the job is.
+func (r required) Resume(ctx context.Context, newest connect.Epoch) error {
+	return resume(ctx, r.Sink, newest)
+}
+
+// Warning passes on what the sink has to say.
+func (r required) Warning() *problem.Problem { return warning(r.Sink) }
+
+// resume tells a sink that wants to know how far its job is.
+func resume(ctx context.Context, s connect.Sink, newest connect.Epoch) error {
+	if resumer, ok := s.(connect.Resumer); ok {
+		return resumer.Resume(ctx, newest)
+	}
+	return nil
+}
+
+// warning asks a sink that has warnings.
+func warning(s connect.Sink) *problem.Problem {
+	if warner, ok := s.(connect.Warner); ok {
+		return warner.Warning()
+	}
+	return nil
+}
+
 // hasNull reports whether a column has a NULL in a live row.
 func hasNull(b *batch.Batch, column int) bool {
 	c := b.Columns[column]

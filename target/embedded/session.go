@@ -119,7 +119,7 @@ func (s *Session) Execute(ctx context.Context, statement sql.Statement, results 
 // binding is the session as the binder sees it.
 func (s *Session) binding() bind.Session {
 	return bind.Session{
-		Zone: s.zone, Streaming: s.options.Streaming, Now: time.Now(), Config: s.config, Expand: true, Changing: changes,
+		Zone: s.zone, Streaming: s.options.Streaming, Now: time.Now(), Config: s.config, Expand: true, Changing: changes, Replacing: replaces,
 		ReadFile: func(path string) ([]byte, error) { return vfs.ReadFile(s.options.Files, path) },
 	}
 }

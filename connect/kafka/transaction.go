@@ -1,0 +1,323 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"tidemark/base/problem"
+	"tidemark/connect"
+)
+
+const (
+	// metadataAgeMax is after how long a sink sees a partition that was added.
+	metadataAgeMax = 30 * time.Second
+	// attemptsMax is how often an epoch is tried when its transaction breaks, with
+	// growing pauses; then the job begins anew.
+	attemptsMax = 5
+	busyPause   = 20 * time.Millisecond
+	busyMax     = 30 * time.Second // for a coordinator that still ends the last transaction
+	// markerAgeMax is after how long a marker is written again although nothing
+	// happened: brokers forget offsets of groups without members after seven days.
+	markerAgeMax = 12 * time.Hour
+)
+
+// transactions makes the epochs of a sink come exactly once.
+//
+// The number of the newest epoch is the marker: a committed offset of partition 0
+// of the sink's topic, in a group that is the sink's alone. An epoch's records
+// and its marker are one transaction. Whoever starts takes the transactional id,
+// by which the transaction of an earlier instance is ended one way or the other,
+// and then reads the marker: what is behind it was not committed and is sent
+// again out of the job's outbox.
+type transactions struct {
+	id, group string
+	topic     string
+	missing   string // sink.missing-marker
+	job       string
+	newest    connect.Epoch // of the job, at Resume
+	written   time.Time     // when the marker was, as far as this process knows
+	topicID   [16]byte
+	// stop makes tests end an attempt at a point.
+	stop func(point string) error
+}
+
+// newTransactions names the transactions of a job's sink.
+func newTransactions(r connect.Request, topic string) (*transactions, error) {
+	if r.Job == "" {
+		return nil, problem.New(problem.InvalidOption, "a sink without a job cannot write exactly once").About(optGuarantee)
+	}
+	name := r.Job
+	if prefix := r.Options[optTransactional]; prefix != "" {
+		name = prefix + "-" + name
+	}
+	t := &transactions{id: "tidemark-" + name, group: "tidemark-sink-" + name, topic: topic, missing: r.Options[optMissingMarker], job: r.Job}
+	t.stop = func(string) error { return nil }
+	return t, nil
+}
+
+// resume looks whether the marker fits the job, and disturbs nobody.
+func (t *transactions) resume(ctx context.Context, c cluster, newest connect.Epoch) error {
+	t.newest = newest
+	marker, known, err := t.marker(ctx, c)
+	switch {
+	case err != nil:
+		return err
+	case !known && newest > 0 && t.missing != "resend" && t.missing != "skip":
+		return problem.New(problem.Conflict, "Kafka has forgotten which epoch of job %s it has: group %s has no offset", t.job, t.group).About(optMissingMarker).
+			WithHint("brokers forget after offsets.retention.minutes; look at the last records of topic %s and set 'sink.missing-marker' = 'resend' (the last epochs may come twice) or 'skip' (they may be missing)", t.topic)
+	case known && newest > 0 && marker > newest:
+		return t.overtaken(marker, newest)
+	}
+	return nil
+}
+
+func (t *transactions) overtaken(marker, newest connect.Epoch) error {
+	return problem.New(problem.Conflict, "topic %s has epoch %d of job %s, and the job's state ends at %d: another instance has gone on", t.topic, marker, t.job, newest).
+		WithHint("end one of the two instances; give the sink another 'sink.transactional-id-prefix' if both are wanted")
+}
+
+// marker reads the newest epoch that was committed.
+func (t *transactions) marker(ctx context.Context, c cluster) (epoch connect.Epoch, known bool, err error) {
+	at, err := c.groupOffset(ctx, t.group, partitionID{t.topic, 0})
+	if err != nil || at < 0 {
+		return 0, false, err
+	}
+	return connect.Epoch(at), true, nil
+}
+
+// take makes the sink's producer the only one of its name, and reads the marker.
+func (t *transactions) take(ctx context.Context, s *sink) (connect.Epoch, error) {
+	if err := t.claim(ctx, s); err != nil {
+		return 0, err
+	}
+	marker, known, err := t.marker(ctx, s.cluster())
+	if err != nil {
+		return 0, err
+	}
+	if !known {
+		if t.missing == "skip" {
+			marker = t.newest
+		}
+	}
+	if !known || time.Since(t.written) > markerAgeMax {
+		// Written now: a marker that is missing later is one that was forgotten.
+		if err := t.markOnly(ctx, s, marker); err != nil {
+			return 0, err
+		}
+		if err := t.claim(ctx, s); err != nil {
+			return 0, err
+		}
+	}
+	return marker, nil
+}
+
+// claim connects the producer and takes the transactional id.
+func (t *transactions) claim(ctx context.Context, s *sink) error {
+	s.release()
+	if err := s.connect(kgo.TransactionalID(t.id), kgo.TransactionTimeout(s.properties.transactionTimeout)); err != nil {
+		return err
+	}
+	c := s.cluster()
+	if _, _, err := s.producer.ProducerID(ctx); err != nil {
+		return c.unreachable("take the transactional id "+t.id, err)
+	}
+	found, err := c.leaders(ctx, []string{t.topic})
+	if err != nil {
+		return err
+	}
+	leader, ok := found[partitionID{t.topic, 0}]
+	if !ok {
+		return problem.New(problem.NotFound, "Kafka has no topic %q", t.topic).About(optTopic).WithHint("create it, or correct 'topic' of table %s", s.request.Table).Retryable()
+	}
+	t.topicID = leader.topicID
+	return nil
+}
+
+// apply writes an epoch in one transaction. When that breaks it asks what became
+// of it and tries again, unless somebody else has taken the sink over.
+func (t *transactions) apply(ctx context.Context, s *sink, commit connect.Commit) error {
+	if s.producer != nil && time.Since(t.written) > markerAgeMax {
+		s.release()
+	}
+	var broken error
+	for attempt := range attemptsMax {
+		before := s.committed
+		if s.producer == nil {
+			if err := s.take(ctx); err != nil {
+				return err
+			}
+		}
+		switch {
+		case s.committed == commit.Epoch:
+			return nil // what looked broken was committed
+		case s.committed != before:
+			return t.overtaken(s.committed, commit.Epoch)
+		}
+		records, err := s.writing.records(commit.Batches) // new ones: the client keeps those it was given
+		if err != nil {
+			return err
+		}
+		if broken = t.transact(ctx, s, commit.Epoch, records); broken == nil {
+			t.written = time.Now()
+			return nil
+		}
+		s.release()
+		if isFenced(broken) {
+			return problem.New(problem.Conflict, "another instance writes as %s: %v", t.id, broken).Retryable().
+				WithHint("end one of the two instances; or the transaction took longer than properties.transaction.timeout.ms")
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		timer := time.NewTimer(backoff << attempt)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+	c := cluster{servers: s.properties.servers}
+	return c.unreachable(fmt.Sprintf("write epoch %d to topic %s", commit.Epoch, t.topic), broken)
+}
+
+// isFenced reports whether a producer with a newer claim exists. Brokers tell
+// that in several ways, by version and by what was asked.
+func isFenced(err error) bool {
+	for _, one := range []error{kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.InvalidProducerIDMapping, kerr.FencedInstanceID} {
+		if errors.Is(err, one) {
+			return true
+		}
+	}
+	return false
+}
+
+// Points of a transaction at which tests end it.
+const (
+	afterProduce = "after produce"
+	afterMarker  = "after marker"
+	afterCommit  = "after commit"
+)
+
+// transact writes records and marker.
+func (t *transactions) transact(ctx context.Context, s *sink, epoch connect.Epoch, records []*kgo.Record) error {
+	if err := s.producer.BeginTransaction(); err != nil {
+		return fmt.Errorf("begin a transaction: %w", err)
+	}
+	if err := s.produce(ctx, records); err != nil {
+		return fmt.Errorf("produce: %w", err)
+	}
+	if err := t.stop(afterProduce); err != nil {
+		return err
+	}
+	if err := t.mark(ctx, s.producer, epoch); err != nil {
+		return err
+	}
+	if err := t.stop(afterMarker); err != nil {
+		return err
+	}
+	if err := s.producer.EndTransaction(ctx, kgo.TryCommit); err != nil {
+		return fmt.Errorf("commit the transaction: %w", err)
+	}
+	return t.stop(afterCommit)
+}
+
+// mark adds the marker to the transaction under way. The client knows offsets in
+// transactions only of groups that it is a member of, so these are requests of
+// our own. Brokers give a producer a new epoch with every transaction, so that it
+// must be asked for each time.
+func (t *transactions) mark(ctx context.Context, client *kgo.Client, epoch connect.Epoch) error {
+	producer, generation, err := client.ProducerID(ctx)
+	if err != nil {
+		return fmt.Errorf("read the producer id: %w", err)
+	}
+	add := kmsg.NewPtrAddOffsetsToTxnRequest()
+	add.TransactionalID, add.ProducerID, add.ProducerEpoch, add.Group = t.id, producer, generation, t.group
+	if err := untilFree(ctx, func() error {
+		added, err := add.RequestWith(ctx, client)
+		if err != nil {
+			return err
+		}
+		return kerr.ErrorForCode(added.ErrorCode)
+	}); err != nil {
+		return fmt.Errorf("add the marker's group to the transaction: %w", err)
+	}
+	offset := kmsg.NewPtrTxnOffsetCommitRequest()
+	offset.TransactionalID, offset.ProducerID, offset.ProducerEpoch, offset.Group, offset.Generation = t.id, producer, generation, t.group, -1
+	topic := kmsg.NewTxnOffsetCommitRequestTopic()
+	topic.Topic, topic.TopicID = t.topic, t.topicID
+	partition := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+	note := "newest epoch of tidemark job " + t.job
+	partition.Offset, partition.Metadata = int64(epoch), &note
+	topic.Partitions = append(topic.Partitions, partition)
+	offset.Topics = append(offset.Topics, topic)
+	if err := untilFree(ctx, func() error {
+		answer, err := offset.RequestWith(ctx, client)
+		if err != nil {
+			return err
+		}
+		for _, topic := range answer.Topics {
+			for _, p := range topic.Partitions {
+				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}); err != nil {
+		return fmt.Errorf("write the marker: %w", err)
+	}
+	return nil
+}
+
+// markOnly writes the marker in a transaction of its own. The client would not
+// end one that has no records, so it is ended by hand, after which the client's
+// idea of its producer is wrong: it must be claimed anew.
+func (t *transactions) markOnly(ctx context.Context, s *sink, epoch connect.Epoch) error {
+	producer, generation, err := s.producer.ProducerID(ctx)
+	if err != nil {
+		return fmt.Errorf("read the producer id: %w", err)
+	}
+	c := s.cluster()
+	if err := t.mark(ctx, s.producer, epoch); err != nil {
+		return c.unreachable("write the marker of "+t.group, err)
+	}
+	end := kmsg.NewPtrEndTxnRequest()
+	end.TransactionalID, end.ProducerID, end.ProducerEpoch, end.Commit = t.id, producer, generation, true
+	if err := untilFree(ctx, func() error {
+		ended, err := end.RequestWith(ctx, s.producer)
+		if err != nil {
+			return err
+		}
+		return kerr.ErrorForCode(ended.ErrorCode)
+	}); err != nil {
+		return c.unreachable("write the marker of "+t.group, err)
+	}
+	t.written = time.Now()
+	return nil
+}
+
+// untilFree repeats a request while the coordinator is busy with the transaction
+// before, on its way to another broker, or just being made.
+func untilFree(ctx context.Context, request func() error) error {
+	begin := time.Now()
+	for {
+		err := request()
+		if err == nil || !errors.Is(err, kerr.ConcurrentTransactions) && !kerr.IsRetriable(err) || time.Since(begin) > busyMax {
+			return err
+		}
+		timer := time.NewTimer(busyPause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}
