@@ -85,6 +85,8 @@ type JSONDecoder struct {
 	copies  bool // texts go into heaps of their columns' own
 	lines   bool // no record has a line feed in it, see CutLines
 
+	linesBefore int // records of the last call of DecodeLines
+
 	// Of the record under way.
 	block    []byte // up to the end of the record, or further while nextLine is notBound
 	nextLine int    // of DecodeLines: where the line behind the record begins
@@ -206,7 +208,7 @@ func (d *JSONDecoder) finish(b *batch.Batch) {
 			shareHeap(c, d.heap)
 		}
 	}
-	if d.copies {
+	if d.copies && b.Rows > 0 {
 		d.top.measure(b.Rows)
 	}
 	d.block, d.heap = nil, nil

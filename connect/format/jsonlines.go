@@ -20,18 +20,32 @@ func (d *JSONDecoder) CutLines() { d.lines = true }
 
 // DecodeLines reads records of a block as the format's splitter would cut them,
 // one a line, and as Decode would read them: at most batch.MaxRows of them, up to
-// a line that is an array, and unless it is final up to the last line feed.
+// a line that is an array, and unless it is final up to the last line feed. The
+// batch is not for use where nothing was taken.
 //
 // The end of a line is not looked for before the line is read: no gap that was
 // learned from lines and no value that is read the usual way has a line feed in
 // it, so that a record of these ends in its line. Before anything else is done
 // with a record, bound finds where it must end.
 func (d *JSONDecoder) DecodeLines(block []byte, final bool) Lines {
+	if !final && bytes.IndexByte(block, '\n') < 0 {
+		return Lines{Rows: &batch.Batch{}}
+	}
 	const shortest = len("1\n")
 	most := min(batch.MaxRows, len(block)/shortest+1)
-	l := Lines{Rows: d.begin(block, most)}
-	for records := 0; records < most && l.Taken < len(block); {
+	// As many as last time, and some more.
+	room := min(most, d.linesBefore+d.linesBefore/8+1)
+	l := Lines{Rows: d.begin(block, room)}
+	records := 0
+	defer func() { d.linesBefore = records }()
+	for records < most && l.Taken < len(block) {
 		start := l.Taken
+		if l.Rows.Rows == room {
+			room = min(most, 2*room)
+			for _, c := range l.Rows.Columns {
+				c.Resize(room)
+			}
+		}
 		if block[start] == '\n' || block[start] == '\r' {
 			if length := emptyLine(block[start:], final); length > 0 {
 				l.pass(block, start+length)

@@ -39,7 +39,7 @@ type fieldShape struct {
 	whole  bool // an INT or BIGINT column
 	moment bool // a TIMESTAMP column in microseconds, of which day has the last
 	day    day
-	bytes  int           // of texts in a row of the batch before, rounded up
+	bytes  int           // of texts to make room for in a row, from the batch before
 	row    *objectShape  // of ROW
 	parts  []*fieldShape // element of ARRAY; key and value of MAP
 }
@@ -103,13 +103,14 @@ func (o *objectShape) makeRoom(rows int) {
 	}
 }
 
-// measure notes how much text the rows of the batch have.
+// measure notes how much text the rows of the batch have, and a little more: the
+// next batch seldom has exactly as much, and a heap that grows is copied.
 func (o *objectShape) measure(rows int) {
 	for _, f := range o.fields {
 		if f.row != nil {
 			f.row.measure(rows)
 		} else {
-			f.bytes = (len(f.column.Heap) + rows) / (rows + 1)
+			f.bytes = (len(f.column.Heap)+len(f.column.Heap)/16)/rows + 1
 		}
 	}
 }
