@@ -21,7 +21,8 @@ import (
 	"tidemark/plan"
 )
 
-// Job is a table that is to be kept up to date.
+// Job is a table that is to be kept up to date, or an external one that rows are
+// inserted into for as long as they come.
 type Job struct {
 	Table    *plan.Table
 	Plan     plan.Node // what the table holds
@@ -56,6 +57,7 @@ type Status struct {
 	Table         string
 	State         State
 	Error         *problem.Problem // of the last failure, while it matters
+	Warning       *problem.Problem // of what is not right and does not stop the job, nil for nothing
 	Started       time.Time
 	Restarts      int
 	RowsIn        int64
@@ -70,6 +72,14 @@ type Status struct {
 	LateRows      int64
 	StateBytes    int64
 	Parallelism   int
+}
+
+// Connecting is a Target that knows what the events of external tables mean.
+type Connecting interface {
+	// Changing reports whether they may take back earlier ones.
+	Changing(*plan.Table) bool
+	// Replacing reports whether they replace each other by primary key.
+	Replacing(*plan.Table) bool
 }
 
 // Target runs jobs. It is safe for concurrent use.

@@ -31,6 +31,12 @@ func (p *Project) Check(ctx context.Context, session bind.Session) problem.List 
 			wrong = append(wrong, d.placed(set(&session, s))...)
 			continue
 		}
+		if insert, ok := d.statement.(*sql.Insert); ok {
+			if _, err := insertion(c, session, insert); err != nil {
+				wrong = append(wrong, d.placed(err)...)
+			}
+			continue
+		}
 		change, err := c.Apply(ctx, session, d.statement)
 		if err == nil && change.Table != nil && stored(change.Table.Kind) {
 			err = addSystemTables(ctx, c, change.Table)
@@ -56,7 +62,7 @@ func needsBroken(d definition, broken map[string]bool) bool {
 // Deploy makes a project true. What it does not mention stays as it is, and is
 // built anew at the end where it reads something that was replaced.
 func (p *Pipeline) Deploy(ctx context.Context, project *Project) error {
-	if wrong := project.Check(ctx, bind.Session{Zone: p.zone}); len(wrong) > 0 {
+	if wrong := project.Check(ctx, p.session()); len(wrong) > 0 {
 		return wrong
 	}
 	ordered, _ := project.definitions()
@@ -70,6 +76,12 @@ func (p *Pipeline) Deploy(ctx context.Context, project *Project) error {
 	for _, d := range ordered {
 		if s, ok := d.statement.(*sql.Set); ok {
 			if err := set(&session, s); err != nil {
+				return d.placed(err)
+			}
+			continue
+		}
+		if insert, ok := d.statement.(*sql.Insert); ok {
+			if err := p.insert(ctx, session, insert); err != nil {
 				return d.placed(err)
 			}
 			continue

@@ -92,7 +92,11 @@ func (p *Pipeline) Load(ctx context.Context, tables, functions []meta.Document) 
 }
 
 func (p *Pipeline) session() bind.Session {
-	return bind.Session{Zone: p.zone, Streaming: true, Now: time.Now(), Expand: true, Config: map[string]string{}}
+	session := bind.Session{Zone: p.zone, Streaming: true, Now: time.Now(), Expand: true, Config: map[string]string{}}
+	if c, ok := p.target.(target.Connecting); ok {
+		session.Changing, session.Replacing = c.Changing, c.Replacing
+	}
+	return session
 }
 
 // Execute runs the definitions of a script, one after the other, until one
@@ -178,7 +182,7 @@ func (p *Pipeline) apply(ctx context.Context, s sql.Statement, session bind.Sess
 		if err := p.keep(ctx, change, session); err != nil {
 			return Result{}, false, errors.Join(err, p.undo(ctx, change))
 		}
-	case change.Dropped && stored(change.Table.Kind), change.Created && hadJob:
+	case change.Dropped && (stored(change.Table.Kind) || change.Table.Kind == plan.External), change.Created && hadJob:
 		if err := p.target.Drop(ctx, change.Name); err != nil {
 			return Result{}, false, err
 		}

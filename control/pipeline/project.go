@@ -146,6 +146,9 @@ func (p *Project) read(folder fs.FS) error {
 // functionMark sets the names of functions apart from those of tables.
 const functionMark = "function "
 
+// insertMark sets what writes to a table apart from what defines it.
+const insertMark = "insert into "
+
 // definition is a statement of a project and what it needs.
 type definition struct {
 	statement sql.Statement
@@ -195,8 +198,24 @@ func (p *Project) definitions() ([]definition, problem.List) {
 			all = append(all, d)
 		}
 	}
+	wrong = append(wrong, insertedTwice(all)...)
 	ordered, cycles := order(all)
 	return ordered, append(wrong, cycles...)
+}
+
+// insertedTwice finds tables that several statements insert into: a table has one
+// job.
+func insertedTwice(all []definition) (wrong problem.List) {
+	seen := map[string]bool{}
+	for _, d := range all {
+		if insert, ok := d.statement.(*sql.Insert); ok {
+			if seen[d.name] {
+				wrong = append(wrong, d.placed(problem.New(problem.Unsupported, "two statements insert into %s", insert.Table).At(insert.Pos()).WithHint("make one of them, with UNION ALL"))...)
+			}
+			seen[d.name] = true
+		}
+	}
+	return wrong
 }
 
 // describe tells what a statement defines. A project may only define.
@@ -214,9 +233,12 @@ func describe(s sql.Statement) (definition, error) {
 		d.name = s.Name.String()
 	case *sql.CreateFunction:
 		d.name = functionMark + strings.ToUpper(s.Name.Last().Text)
+	case *sql.Insert:
+		d.name = insertMark + s.Table.String()
+		d.reads = append(d.reads, s.Table.String())
 	case *sql.Set:
 	default:
-		return d, problem.New(problem.InvalidRequest, "a project has only definitions").At(s.Pos()).WithHint("CREATE TABLE, VIEW, MATERIALIZED TABLE or FUNCTION, or SET")
+		return d, problem.New(problem.InvalidRequest, "a project has only definitions").At(s.Pos()).WithHint("CREATE TABLE, VIEW, MATERIALIZED TABLE or FUNCTION, INSERT INTO an external table, or SET")
 	}
 	d.reads = append(d.reads, tablesRead(s)...)
 	sql.Inspect(s, func(n sql.Node) bool {

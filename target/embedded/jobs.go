@@ -20,6 +20,7 @@ import (
 	"tidemark/base/vfs"
 	"tidemark/catalog"
 	"tidemark/connect"
+	"tidemark/connect/kafka"
 	"tidemark/connect/native"
 	"tidemark/plan"
 	"tidemark/plan/bind"
@@ -63,7 +64,10 @@ type Jobs struct {
 	}
 }
 
-var _ target.Target = (*Jobs)(nil)
+var (
+	_ target.Target     = (*Jobs)(nil)
+	_ target.Connecting = (*Jobs)(nil)
+)
 
 // NewJobs starts with no jobs. A hot store that was damaged and put aside makes
 // all state void: everything is built again from the event log.
@@ -107,9 +111,12 @@ func (j *Jobs) Close() {
 }
 
 // Keep starts the jobs behind a table: its own, and for a native table the one
-// that stores its quarantine.
+// that stores its quarantine. That of an external table writes to it.
 func (j *Jobs) Keep(ctx context.Context, job target.Job) error {
 	t := job.Table
+	if t.Kind == plan.External {
+		return j.keep(ctx, job)
+	}
 	if t.Kind == plan.Native {
 		if err := j.openNative(t); err != nil {
 			return err
@@ -336,6 +343,48 @@ func (j *Jobs) source(job target.Job) func(*plan.Scan) (connect.Source, error) {
 		}
 		return native.NewSource(topic, r)
 	}
+}
+
+// Changing reports whether the events of a table may take back earlier ones.
+func (j *Jobs) Changing(t *plan.Table) bool { return changes(t) }
+
+// Replacing reports whether the events of a table replace each other by key.
+func (j *Jobs) Replacing(t *plan.Table) bool { return replaces(t) }
+
+// sink opens the connector of a table that a job inserts into.
+func (j *Jobs) sink(job target.Job) (connect.Sink, error) {
+	t := job.Table
+	if err := checkOptions(t); err != nil {
+		return nil, err
+	}
+	c, err := connectorOf(t)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case c.Sink == nil:
+		return nil, problem.New(problem.InvalidQuery, "connector %q takes no rows", c.Name).WithHint("it can only be read")
+	case !appendable(t) && updates(job.Plan):
+		return nil, problem.New(problem.InvalidQuery, "table %s takes new rows only, and the query changes rows that it has given", t.Name).
+			WithHint("use the connector %s, a changelog format such as debezium-json, or a query that only adds rows", kafka.UpsertName)
+	}
+	r := request(t, t.Written())
+	r.Zone, r.FS, r.Job = job.Zone, j.options.Files, t.Name
+	r.Stdout = func(text []byte) { j.options.Logger.Info("printed", "table", t.Name, "rows", string(text)) }
+	sink, err := c.Sink(r)
+	if err != nil {
+		return nil, err
+	}
+	return requiring(sink, t.Name, r.Columns), nil
+}
+
+// appendable reports whether a Kafka table can be told of changes; other
+// connectors decide by themselves.
+func appendable(t *plan.Table) bool { return t.Options["connector"] != "kafka" || changes(t) }
+
+// updates reports whether a plan takes back rows that it has given.
+func updates(n plan.Node) bool {
+	return plan.Updating(n, func(s *plan.Scan) bool { return changes(s.Table) })
 }
 
 // storedTable is a table as the hot store keeps it: with computed columns, which

@@ -39,7 +39,8 @@ const (
 	epochsApart = 2
 )
 
-// keeper keeps one table up to date: it runs its job, and again when it fails.
+// keeper keeps one table up to date, or writes to an external one: it runs its
+// job, and again when it fails.
 type keeper struct {
 	jobs        *Jobs
 	job         target.Job
@@ -52,9 +53,10 @@ type keeper struct {
 	quit    context.CancelFunc
 	ctx     context.Context
 	done    chan struct{}
-	wake    chan struct{} // something was asked: look again
-	applied atomic.Int64  // watermark of the newest visible rows
-	at      atomic.Int64  // when they became visible, Unix ms
+	wake    chan struct{}                   // something was asked: look again
+	applied atomic.Int64                    // watermark of the newest visible rows
+	at      atomic.Int64                    // when they became visible, Unix ms
+	warned  atomic.Pointer[problem.Problem] // what was logged last
 
 	mu struct {
 		sync.Mutex
@@ -125,9 +127,19 @@ func (k *keeper) check() error {
 	if err != nil {
 		return err
 	}
+	if k.outside() {
+		sink, err := k.jobs.sink(k.job)
+		if err != nil {
+			return err
+		}
+		defer sink.Close() //nolint:errcheck // nothing was written
+	}
 	_, err = job.New(job.Spec{Name: k.job.Table.Name, Plan: k.job.Plan, Sources: from, Updating: updating(from), Lookups: asked, Sink: &answer{}, Context: plan.Context{Zone: k.job.Zone, Streaming: true}})
 	return err
 }
+
+// outside reports whether the job writes to a table that is not stored here.
+func (k *keeper) outside() bool { return k.job.Table.Kind == plan.External }
 
 // open makes the stored table and sees to it that it, the state and the
 // definition belong together.
@@ -137,6 +149,16 @@ func (k *keeper) open(ctx context.Context) error {
 		return err
 	}
 	stored := k.stored()
+	if k.outside() {
+		if !rebuild {
+			return nil
+		}
+		k.jobs.options.Logger.Info("job that inserts begins anew", "table", stored.Name)
+		if err := k.dropState(); err != nil {
+			return err
+		}
+		return vfs.WriteFile(k.jobs.options.Files, k.definitionFile(), []byte(k.fingerprint))
+	}
 	if !rebuild {
 		err := k.jobs.options.Store.CreateTable(ctx, stored)
 		if err == nil {
@@ -150,6 +172,18 @@ func (k *keeper) open(ctx context.Context) error {
 	if err := k.jobs.options.Store.DropTable(ctx, stored.Name); err != nil {
 		return err
 	}
+	if err := k.dropState(); err != nil {
+		return err
+	}
+	// The definition is noted last, so that a crash before leads here again.
+	if err := k.jobs.options.Store.CreateTable(ctx, stored); err != nil {
+		return err
+	}
+	return vfs.WriteFile(k.jobs.options.Files, k.definitionFile(), []byte(k.fingerprint))
+}
+
+// dropState forgets all epochs.
+func (k *keeper) dropState() error {
 	files := k.jobs.options.Files
 	if err := vfs.RemoveTree(files, k.dir); err != nil {
 		return fmt.Errorf("remove old state: %w", err)
@@ -157,11 +191,7 @@ func (k *keeper) open(ctx context.Context) error {
 	if err := vfs.MakeDir(files, k.dir); err != nil {
 		return fmt.Errorf("make folder of state: %w", err)
 	}
-	// The definition is noted last, so that a crash before leads here again.
-	if err := k.jobs.options.Store.CreateTable(ctx, stored); err != nil {
-		return err
-	}
-	return vfs.WriteFile(files, k.definitionFile(), []byte(k.fingerprint))
+	return nil
 }
 
 func (k *keeper) definitionFile() string { return filepath.Join(k.dir, "definition") }
@@ -190,6 +220,9 @@ func (k *keeper) mustRebuild(ctx context.Context) (bool, error) {
 	record, err := store.Newest()
 	if err != nil {
 		return problem.Is(err, problem.Corrupt), ignore(err, problem.Corrupt)
+	}
+	if k.outside() {
+		return false, nil // the sink and the job find out by themselves
 	}
 	stored, err := k.storedEpoch(ctx)
 	if err != nil {
@@ -240,6 +273,10 @@ func (k *keeper) run() {
 		err := k.once()
 		if k.ctx.Err() != nil {
 			return
+		}
+		if errors.Is(err, job.ErrMoreSplits) {
+			k.jobs.options.Logger.Info("a source has new partitions, which are read from now on", "table", k.job.Table.Name)
+			continue
 		}
 		if err == nil {
 			if k.isSuspended() || k.isStopping() {
@@ -306,14 +343,15 @@ func (k *keeper) once() error {
 	if err != nil {
 		return err
 	}
-	writer, err := k.jobs.options.Store.Writer(k.ctx, k.stored())
+	sink, err := k.sink()
 	if err != nil {
 		return err
 	}
+	defer sink.Close() //nolint:errcheck // every epoch was applied
 	spec := job.Spec{
 		Name: k.job.Table.Name, Plan: k.job.Plan, Sources: from, Updating: updating(from), Lookups: asked, Parallelism: k.jobs.options.Parallelism, Store: store,
 		MemoryBudget: k.jobs.options.MemoryBudget, SpillDir: k.spillDir(),
-		Sink:    &reportingSink{Sink: native.NewSink(writer), keeper: k, store: store},
+		Sink:    &reportingSink{Sink: sink, keeper: k, store: store},
 		Context: plan.Context{Zone: k.job.Zone, Start: time.Now(), Streaming: true}, Log: k.jobs.options.Logger,
 	}
 	if k.job.Table.Kind == plan.Materialized {
@@ -340,6 +378,18 @@ func (k *keeper) once() error {
 	return err
 }
 
+// sink is where the job's rows go.
+func (k *keeper) sink() (connect.Sink, error) {
+	if k.outside() {
+		return k.jobs.sink(k.job)
+	}
+	writer, err := k.jobs.options.Store.Writer(k.ctx, k.stored())
+	if err != nil {
+		return nil, err
+	}
+	return native.NewSink(writer), nil
+}
+
 // reportingSink tells the board of every epoch that has become visible.
 type reportingSink struct {
 	connect.Sink
@@ -360,6 +410,14 @@ func (s *reportingSink) Apply(ctx context.Context, c connect.Commit) error {
 	s.keeper.visible(c, record)
 	return nil
 }
+
+// Resume passes on how far the job is.
+func (s *reportingSink) Resume(ctx context.Context, newest connect.Epoch) error {
+	return resume(ctx, s.Sink, newest)
+}
+
+// Warning passes on what the sink has to say.
+func (s *reportingSink) Warning() *problem.Problem { return warning(s.Sink) }
 
 // visible notes what an epoch has made visible.
 func (k *keeper) visible(c connect.Commit, record *state.Record) {
@@ -416,10 +474,18 @@ func (k *keeper) report() {
 	if run != nil {
 		st := run.Status()
 		e.Late = st.Late
+		k.warn(st.Warning)
 		e.Splits, e.Newest = splits(st)
 	}
 	e.Newest = max(e.Newest, e.Applied)
 	k.jobs.options.Board.Report(e)
+}
+
+// warn logs a warning when it comes.
+func (k *keeper) warn(now *problem.Problem) {
+	if before := k.warned.Swap(now); now != nil && now != before {
+		k.jobs.options.Logger.Warn("job runs, but look at this", "table", k.job.Table.Name, "problem", now.Error())
+	}
 }
 
 // splits turns a job's view of its sources into evidence, and finds the newest
@@ -518,6 +584,7 @@ func (k *keeper) status() target.Status {
 	if k.mu.run != nil {
 		st := k.mu.run.Status()
 		s.RowsIn, s.RowsOut, s.RowsPerSecond, s.LagRows, s.LagAge = st.RowsIn, st.RowsOut, st.RowsPerSecond, st.LagRows, st.LagAge
+		s.Warning = st.Warning
 		s.Epoch, s.EpochAt, s.EpochTook, s.LateRows, s.StateBytes = st.Epoch, st.EpochTime, st.EpochDuration, st.Late, st.StateBytes
 	}
 	return s
