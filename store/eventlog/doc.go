@@ -20,19 +20,26 @@
 // tail is cut off, the rest synced → writers start.
 //
 // Invariants:
+//
 //  1. An append that returned nil can be read after any crash. Only bytes of
 //     the last write run, which nobody was told of, are ever cut off.
+//
 //  2. An append is one batch: all of it is there, with its idempotency key, or
 //     nothing.
+//
 //  3. Offsets of a partition are given once, in order, without gaps. Those of
 //     records that are damaged are not given again.
+//
 //  4. Readers see only what is synced, in the order of the offsets. What comes
 //     from a disk is checked batch by batch against its checksum; what this
 //     process wrote a moment ago is given to them from memory, as it is.
+//
 //  5. A segment is never appended to after a failed sync or after a later
 //     segment may exist. The base offset in a segment's name ends the one before.
+//
 //  6. A write run begins only after the one before it was synced, and each
 //     batch tells where its run begins: this tells torn from damaged.
+//
 //  7. Damage is reported where it is read, as problem.Corrupt with file and
 //     offset; it stops neither what is behind it nor other partitions.
 //
