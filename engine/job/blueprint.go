@@ -267,10 +267,12 @@ func (c *compiler) aggregate(n *plan.Aggregate, number state.Operator) (*element
 		prepared = c.cut(prepared, leading(len(operator.LayoutOf(n).Keys)), false)
 	}
 	retracts := c.isUpdating(n.Input)
-	return &element{state: number, inputs: []*element{prepared}, make: func(env operator.Environment) (engine.Operator, error) {
+	e := &element{state: number, inputs: []*element{prepared}, make: func(env operator.Environment) (engine.Operator, error) {
 		env.Retracts = retracts
 		return operator.NewAggregate(env, n)
-	}}, nil
+	}}
+	spilling(e, !operator.IsGlobal(n))
+	return e, nil
 }
 
 // windowAggregate compiles GROUP BY over windows: with several workers, summed

@@ -17,7 +17,9 @@ func (c *compiler) normalize(n *plan.Normalize, number state.Operator) (*element
 	if c.spec.Parallelism > 1 {
 		e = c.cut(e, n.Keys, false)
 	}
-	return &element{state: number, inputs: []*element{e}, make: func(env operator.Environment) (engine.Operator, error) {
+	e = &element{state: number, inputs: []*element{e}, make: func(env operator.Environment) (engine.Operator, error) {
 		return operator.NewNormalize(env, n), nil
-	}}, nil
+	}}
+	spilling(e, len(n.Keys) > 0)
+	return e, nil
 }

@@ -44,8 +44,8 @@ func (j *Job) divideMemory() error {
 	}
 	j.share = j.spec.MemoryBudget / int64(shares)
 	if j.share < shareMin {
-		return problem.New(problem.InvalidOption, "%d bytes of memory are too little for the state of the joins", j.spec.MemoryBudget).
-			WithHint("raise 'tidemark.state.memory' to %d MB or more: a join needs %d MB for each worker", (shares*shareMin)>>20, shareMin>>20)
+		return problem.New(problem.InvalidOption, "%d bytes of memory are too little for the state of the job", j.spec.MemoryBudget).
+			WithHint("raise 'tidemark.state.memory' to %d MB or more: each operator needs %d MB for each worker", (shares*shareMin)>>20, shareMin>>20)
 	}
 	return nil
 }

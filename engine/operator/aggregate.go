@@ -18,6 +18,8 @@ import (
 // State, in the worker's key groups: key of the group → stored form of the
 // group (groups.appendState). The rows shown last are not stored: as every Save
 // follows a Flush, they are the results of the states.
+//
+// Groups that are more than Environment.Memory go to files (Spilling).
 type Aggregate struct {
 	env     Environment
 	node    *plan.Aggregate
@@ -49,19 +51,24 @@ func (a *Aggregate) Process(_ int, rows *batch.Batch, _ engine.Emit) error {
 
 // touch notes that a group has changed.
 func (a *Aggregate) touch(code uint32) {
-	flags := a.groups.flags[code]
-	if flags&changed == 0 {
-		a.pending = append(a.pending, code)
-	}
-	if flags&unsaved == 0 {
+	a.stir(code)
+	if a.groups.flags[code]&unsaved == 0 {
+		a.groups.flags[code] |= unsaved
 		a.unsaved = append(a.unsaved, code)
 	}
-	a.groups.flags[code] = flags | changed | unsaved
 }
 
-// global reports whether the aggregation has one row even over no rows.
-func (a *Aggregate) global() bool {
-	return len(a.node.Keys) == 0 && a.node.Sets == nil || len(a.node.Sets) == 1 && len(a.node.Sets[0]) == 0
+// stir notes that a group is to be shown at the next Flush.
+func (a *Aggregate) stir(code uint32) {
+	if a.groups.flags[code]&changed == 0 {
+		a.groups.flags[code] |= changed
+		a.pending = append(a.pending, code)
+	}
+}
+
+// IsGlobal reports whether an aggregation has one row even over no rows.
+func IsGlobal(n *plan.Aggregate) bool {
+	return len(n.Keys) == 0 && n.Sets == nil || len(n.Sets) == 1 && len(n.Sets[0]) == 0
 }
 
 // Advance notes the watermark. At the end of the input it shows what batch mode
@@ -71,7 +78,7 @@ func (a *Aggregate) Advance(w engine.Watermark, emit engine.Emit) error {
 	if w != batch.Final {
 		return nil
 	}
-	if a.global() {
+	if IsGlobal(a.node) {
 		var key []byte
 		if a.layout.Sets != nil {
 			key = a.emptySetKey()
@@ -124,13 +131,13 @@ func (a *Aggregate) showGroups(codes []uint32, out *changelog) error {
 	for i, code := range codes {
 		a.groups.flags[code] &^= changed
 		before := a.shown.get(code)
-		if a.groups.rows[code] <= 0 && !a.global() {
+		if a.groups.rows[code] <= 0 && !IsGlobal(a.node) {
 			if before != nil {
 				if err := out.add(batch.Delete, a.groups.table.key(code), before); err != nil {
 					return err
 				}
 			}
-			a.forget(code)
+			a.drop(code)
 			continue
 		}
 		row = append(batch.AppendKey(row[:0], results, i), 0) // never empty
@@ -154,8 +161,8 @@ func (a *Aggregate) showGroups(codes []uint32, out *changelog) error {
 	return nil
 }
 
-// forget removes a group that has no rows.
-func (a *Aggregate) forget(code uint32) {
+// drop forgets a group that has no rows.
+func (a *Aggregate) drop(code uint32) {
 	if a.groups.flags[code]&saved != 0 {
 		a.deleted = append(a.deleted, append([]byte(nil), a.groups.table.key(code)...))
 	}
@@ -187,6 +194,7 @@ func (a *Aggregate) Save(to engine.Changes) error {
 
 // Load reads the groups of this worker.
 func (a *Aggregate) Load(from engine.Saved) error {
+	first := a.groups.table.size()
 	err := from.Each(a.env.Worker, func(_ engine.KeyGroup, key, val []byte) error {
 		code := a.groups.table.put(key)
 		a.groups.resize()
@@ -196,14 +204,13 @@ func (a *Aggregate) Load(from engine.Saved) error {
 	if err != nil {
 		return fmt.Errorf("load aggregation: %w", err)
 	}
-	all := make([]uint32, a.groups.table.size())
+	all := make([]uint32, a.groups.table.size()-first)
 	for i := range all {
-		all[i] = uint32(i)
+		all[i] = uint32(first + i)
 	}
 	if !a.env.Context.Streaming {
-		a.pending = all
 		for _, code := range all {
-			a.groups.flags[code] |= changed
+			a.stir(code)
 		}
 		return nil
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 
 	"tidemark/base/batch"
 	"tidemark/base/value"
@@ -22,7 +21,8 @@ import (
 // partition has none yet.
 //
 // State: key of the partition → 0 once its row was shown, or 1, the time of the
-// row (8 bytes, big endian, sign bit turned), and the row in key form.
+// row (8 bytes, big endian, sign bit turned), and the row in key form. Partitions
+// that are more than Environment.Memory go to files (Spilling).
 type KeepFirst struct {
 	env       Environment
 	schema    []value.Type // of the input
@@ -31,7 +31,6 @@ type KeepFirst struct {
 	time      int
 	proctime  bool
 	number    bool
-	now       engine.Watermark
 
 	table   *table
 	rows    rowStore           // of each partition: its row, in key form, until it is shown
@@ -56,7 +55,7 @@ func NewKeepFirst(env Environment, n *plan.Rank) (*KeepFirst, error) {
 	in := n.Input.Schema()
 	return &KeepFirst{
 		env: env, schema: schemaTypes(in), types: schemaTypes(n.Schema()), partition: n.Partition, time: column.Index,
-		proctime: in[column.Index].Time == plan.Proctime, number: n.Number, now: batch.NoMark,
+		proctime: in[column.Index].Time == plan.Proctime, number: n.Number,
 		table: newTable(), codes: make([]uint32, batch.MaxRows),
 	}, nil
 }
@@ -96,11 +95,7 @@ func (k *KeepFirst) Process(_ int, in *batch.Batch, emit engine.Emit) error {
 	if in.Rows == 0 {
 		return nil
 	}
-	columns := make([]*batch.Column, len(k.partition))
-	for i, c := range k.partition {
-		columns[i] = in.Columns[c]
-	}
-	k.encoded.Encode(nil, columns, in.Rows)
+	k.encoded.Encode(nil, k.keyOf(in), in.Rows)
 	fresh := k.table.encode(&k.encoded, k.codes, nil)
 	k.resize()
 	for _, row := range fresh {
@@ -182,8 +177,10 @@ func ones(n int) *batch.Column {
 }
 
 // Advance shows the rows that the watermark passes.
-func (k *KeepFirst) Advance(w engine.Watermark, emit engine.Emit) error {
-	k.now = w
+func (k *KeepFirst) Advance(w engine.Watermark, emit engine.Emit) error { return k.release(w, emit) }
+
+// release implements releasing.
+func (k *KeepFirst) release(w engine.Watermark, emit engine.Emit) error {
 	var codes []uint32
 	for len(k.queue) > 0 && k.queue[0].due <= w {
 		e := heap.Pop(&k.queue).(dueEntry)
@@ -230,51 +227,52 @@ func (k *KeepFirst) Save(to engine.Changes) error {
 	for _, code := range k.unsaved {
 		k.flags[code] &^= unsaved
 		key := k.table.key(code)
-		val = append(val[:0], 0)
-		if k.due[code] != shownForGood {
-			row := k.rows.get(code)
-			val[0] = 1
-			val = binary.BigEndian.AppendUint64(val, uint64(k.due[code])^1<<63)
-			val = append(val, row[:len(row)-1]...)
-		}
+		val = k.appendState(val[:0], code)
 		to.Put(engine.GroupOf(key), key, val)
 	}
 	k.unsaved = k.unsaved[:0]
 	return nil
 }
 
+// appendState appends the stored form of a partition.
+func (k *KeepFirst) appendState(to []byte, code uint32) []byte {
+	if k.due[code] == shownForGood {
+		return append(to, 0)
+	}
+	to = binary.BigEndian.AppendUint64(append(to, 1), uint64(k.due[code])^1<<63)
+	row := k.rows.get(code)
+	return append(to, row[:len(row)-1]...)
+}
+
+// readState takes in the stored form of a partition.
+func (k *KeepFirst) readState(key, val []byte) (code uint32, err error) {
+	code = k.table.put(key)
+	k.resize()
+	if len(val) > 0 && val[0] == 0 {
+		k.due[code] = shownForGood
+		return code, nil
+	}
+	if len(val) < 9 {
+		return 0, errors.New("the state of a partition is cut off")
+	}
+	columns := columnsOf(k.schema, 1)
+	if _, err := batch.AppendRow(columns, val[9:]); err != nil {
+		return 0, err
+	}
+	k.rows.put(code, append(append([]byte(nil), val[9:]...), 0))
+	k.due[code] = int64(binary.BigEndian.Uint64(val[1:]) ^ 1<<63)
+	heap.Push(&k.queue, dueEntry{k.due[code], code})
+	return code, nil
+}
+
 // Load reads the partitions of this worker.
 func (k *KeepFirst) Load(from engine.Saved) error {
 	err := from.Each(k.env.Worker, func(_ engine.KeyGroup, key, val []byte) error {
-		code := k.table.put(key)
-		k.resize()
-		if len(val) > 0 && val[0] == 0 {
-			k.due[code] = shownForGood
-			return nil
-		}
-		if len(val) < 9 {
-			return errors.New("the state of a partition is cut off")
-		}
-		columns := columnsOf(k.schema, 1)
-		if _, err := batch.AppendRow(columns, val[9:]); err != nil {
-			return err
-		}
-		k.rows.put(code, append(append([]byte(nil), val[9:]...), 0))
-		k.due[code] = int64(binary.BigEndian.Uint64(val[1:]) ^ 1<<63)
-		k.queue = append(k.queue, dueEntry{k.due[code], code})
-		return nil
+		_, err := k.readState(key, val)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("load the first rows: %w", err)
 	}
-	slices.SortFunc(k.queue, func(a, b dueEntry) int { // any order of equals is a heap
-		switch {
-		case a.due < b.due:
-			return -1
-		case a.due > b.due:
-			return 1
-		}
-		return 0
-	})
 	return nil
 }

@@ -173,6 +173,15 @@ func (g *groups) reset() {
 	g.accumulators = g.layout.newAccumulators(g.context)
 }
 
+// held is how many bytes the groups take.
+func (g *groups) held() int64 {
+	n := g.table.held() + 8*int64(cap(g.rows)) + int64(cap(g.flags))
+	for _, a := range g.accumulators {
+		n += a.Held()
+	}
+	return n
+}
+
 // appendState appends the stored form of a group: the number of its rows, then
 // the states of its calls.
 func (g *groups) appendState(to []byte, code uint32) []byte {

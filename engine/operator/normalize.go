@@ -18,7 +18,8 @@ import (
 // In streaming mode every change comes with the mark of the row that made it; in
 // batch mode the rows are given once, at the end.
 //
-// State, in the worker's key groups: key → row, both in key form.
+// State, in the worker's key groups: key → row, both in key form. Rows that are
+// more than Environment.Memory go to files (Spilling).
 type Normalize struct {
 	stateless
 	env     Environment
@@ -47,11 +48,7 @@ func NewNormalize(env Environment, n *plan.Normalize) *Normalize {
 // Process takes rows into the table, and in streaming mode emits the changes.
 func (o *Normalize) Process(_ int, rows *batch.Batch, emit engine.Emit) error {
 	in := rows.Compact()
-	columns := make([]*batch.Column, len(o.columns))
-	for i, c := range o.columns {
-		columns[i] = in.Columns[c]
-	}
-	o.encoded.Encode(nil, columns, in.Rows)
+	o.encoded.Encode(nil, o.keyOf(in), in.Rows)
 	o.keys.encode(&o.encoded, o.codes, nil)
 	for len(o.flags) < o.keys.size() {
 		o.flags = append(o.flags, 0)
@@ -90,7 +87,7 @@ func (o *Normalize) Process(_ int, rows *batch.Batch, emit engine.Emit) error {
 		}
 		o.touch(code)
 	}
-	o.forget(in.Rows)
+	o.tidy(in.Rows)
 	return out.flush()
 }
 
@@ -102,9 +99,9 @@ func (o *Normalize) touch(code uint32) {
 	o.flags[code] |= known
 }
 
-// forget removes the keys of the batch that have no row. A key that was seen
+// tidy removes the keys of the batch that have no row. A key that was seen
 // before has the flag known only while it is in the table.
-func (o *Normalize) forget(rows int) {
+func (o *Normalize) tidy(rows int) {
 	for _, code := range o.codes[:rows] {
 		o.flags[code] |= known
 	}
@@ -159,18 +156,23 @@ func (o *Normalize) Save(to engine.Changes) error {
 // Load reads the rows of this worker.
 func (o *Normalize) Load(from engine.Saved) error {
 	err := from.Each(o.env.Worker, func(_ engine.KeyGroup, key, val []byte) error {
-		code := o.keys.put(key)
-		for len(o.flags) < o.keys.size() {
-			o.flags = append(o.flags, 0)
-		}
-		o.flags[code] = known | saved
-		o.rows.put(code, val)
+		o.add(key, val, known|saved)
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("load rows by key: %w", err)
 	}
 	return nil
+}
+
+// add puts a row that was stored into the table.
+func (o *Normalize) add(key, row []byte, flags groupFlags) {
+	code := o.keys.put(key)
+	for len(o.flags) < o.keys.size() {
+		o.flags = append(o.flags, 0)
+	}
+	o.flags[code] = flags
+	o.rows.put(code, row)
 }
 
 // changes collects rows in key form, each with its kind and mark.

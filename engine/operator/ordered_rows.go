@@ -92,22 +92,33 @@ func newOrderedRows(schema plan.Schema, partition []int, order []plan.SortKey) (
 // locate finds or makes the partitions of rows, all of which are live, and gives
 // the columns of their sort keys. The codes are valid until the next call.
 func (o *orderedRows) locate(ctx *plan.Context, in *batch.Batch) (codes []uint32, keys []*batch.Column, err error) {
-	columns := make([]*batch.Column, len(o.partition))
-	for i, c := range o.partition {
-		columns[i] = in.Columns[c]
-	}
-	o.encoded.Encode(nil, columns, in.Rows)
+	o.encoded.Encode(nil, o.keyOf(in), in.Rows)
 	o.table.encode(&o.encoded, o.codes, nil)
-	for len(o.runs) < o.table.size() {
-		o.runs = append(o.runs, nil)
-	}
 	for _, code := range o.codes[:in.Rows] {
-		if o.runs[code] == nil {
-			o.runs[code] = &rowRun{}
-		}
+		o.begin(code)
 	}
 	keys, err = o.program.Eval(ctx, in)
 	return o.codes[:in.Rows], keys, err
+}
+
+// keyOf are the columns that rows are partitioned by.
+func (o *orderedRows) keyOf(in *batch.Batch) []*batch.Column { return columnsAt(in, o.partition) }
+
+// partitionOf finds or makes the partition with a key.
+func (o *orderedRows) partitionOf(key []byte) uint32 {
+	code := o.table.put(key)
+	o.begin(code)
+	return code
+}
+
+// begin makes the run of a partition, if it is new.
+func (o *orderedRows) begin(code uint32) {
+	for len(o.runs) < o.table.size() {
+		o.runs = append(o.runs, nil)
+	}
+	if o.runs[code] == nil {
+		o.runs[code] = &rowRun{}
+	}
 }
 
 // insert adds row i of the columns to its partition, as the last to arrive, and
@@ -134,6 +145,17 @@ func (o *orderedRows) tidyUnsaved() {
 
 // add gives a row a number and puts it into its place.
 func (o *orderedRows) add(code uint32, columns, keys []*batch.Column, i int, arrival uint64) uint32 {
+	row := o.number(code, arrival)
+	o.scratch = append(appendOrder(o.scratch[:0], o.order, keys, i), 0)
+	o.keys.put(row, o.scratch)
+	o.scratch = append(batch.AppendKey(o.scratch[:0], columns, i), 0)
+	o.rows.put(row, o.scratch)
+	o.runs[code].insert(row, o.compare)
+	return row
+}
+
+// number gives a number to a row of a partition.
+func (o *orderedRows) number(code uint32, arrival uint64) uint32 {
 	var row uint32
 	if last := len(o.unused) - 1; last >= 0 {
 		row = o.unused[last]
@@ -144,11 +166,6 @@ func (o *orderedRows) add(code uint32, columns, keys []*batch.Column, i int, arr
 	}
 	o.live++
 	o.arrivals[row], o.owners[row], o.flags[row] = arrival, code, 0
-	o.scratch = append(appendOrder(o.scratch[:0], o.order, keys, i), 0)
-	o.keys.put(row, o.scratch)
-	o.scratch = append(batch.AppendKey(o.scratch[:0], columns, i), 0)
-	o.rows.put(row, o.scratch)
-	o.runs[code].insert(row, o.compare)
 	return row
 }
 
@@ -269,8 +286,8 @@ func (o *orderedRows) load(ctx *plan.Context, key, val []byte) (row uint32, colu
 	return row, columns, nil
 }
 
-// forget removes a partition without rows.
-func (o *orderedRows) forget(code uint32) {
+// drop removes a partition without rows.
+func (o *orderedRows) drop(code uint32) {
 	o.runs[code] = nil
 	o.table.remove(code)
 }

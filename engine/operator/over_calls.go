@@ -93,11 +93,15 @@ func (f *overFunction) settle(env Environment) error {
 		if !f.call.Function.Aggregate {
 			return fmt.Errorf("compile OVER: no function %s", f.call.Function.Name)
 		}
-		ctx := *env.Context
-		ctx.Retracts = f.isBounded()
-		f.accumulator = newAccumulator(&ctx, f.call.AggregateCall)
+		f.accumulator = f.newAccumulator(env.Context)
 	}
 	return nil
+}
+
+func (f *overFunction) newAccumulator(of *plan.Context) plan.Accumulator {
+	ctx := *of
+	ctx.Retracts = f.isBounded()
+	return newAccumulator(&ctx, f.call.AggregateCall)
 }
 
 // decoded is rows as columns, in blocks of a batch's size, with what the program

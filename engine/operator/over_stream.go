@@ -30,7 +30,8 @@ import (
 // and are gone, how many had it and are kept, how many different sort keys there
 // were, the time of the last one, and for each call where its frame is and, of a
 // frame that no row leaves, the accumulator. Those of other frames are computed
-// from the rows.
+// from the rows. Partitions that are more than Environment.Memory go to files
+// (Spilling).
 type OverStream struct {
 	env      Environment
 	node     *plan.Over
@@ -145,14 +146,19 @@ func (o *OverStream) resize() {
 
 // wait queues a row.
 func (o *OverStream) wait(code, row uint32, t int64, due engine.Watermark) {
-	for len(o.due) <= int(row) {
-		o.due, o.times = append(o.due, 0), append(o.times, 0)
-	}
-	o.due[row], o.times[row] = due, t
+	o.setTimes(row, t, due)
 	if p := &o.partitions[code]; due < p.next {
 		p.next = due
 		heap.Push(&o.queue, dueEntry{due, code})
 	}
+}
+
+// setTimes notes when a row is, and when it is due.
+func (o *OverStream) setTimes(row uint32, t int64, due engine.Watermark) {
+	for len(o.due) <= int(row) {
+		o.due, o.times = append(o.due, 0), append(o.times, 0)
+	}
+	o.due[row], o.times[row] = due, t
 }
 
 // passed is the time of the last row of the partition that had its turn when the
@@ -180,7 +186,7 @@ func (o *OverStream) Advance(w engine.Watermark, emit engine.Emit) error {
 	return err
 }
 
-// release gives all rows that are due at w their turn.
+// release implements releasing: it gives all rows that are due at w their turn.
 func (o *OverStream) release(w engine.Watermark, emit engine.Emit) error {
 	var runs []*overRun
 	shown := 0
@@ -371,19 +377,8 @@ func (o *OverStream) Save(to engine.Changes) error {
 	o.rows.save(to)
 	var val []byte
 	for _, code := range o.unsaved {
-		p := &o.partitions[code]
-		p.changed = false
-		val = binary.AppendVarint(val[:0], p.gone)
-		val = binary.AppendVarint(val, int64(p.kept))
-		val = binary.AppendVarint(val, p.distinct)
-		val = binary.AppendVarint(val, p.last)
-		for i := range o.calls.calls {
-			reach := o.frames[code].ends[i]
-			val = binary.AppendVarint(binary.AppendVarint(val, reach.from), reach.to)
-			if f := &o.calls.calls[i]; f.accumulator != nil && !f.isBounded() {
-				val = f.accumulator.Encode(code, val)
-			}
-		}
+		o.partitions[code].changed = false
+		val = o.appendPartition(val[:0], code)
 		key := o.rows.table.key(code)
 		to.Put(engine.GroupOf(key), append([]byte{storedPartition}, key...), val)
 	}
@@ -391,8 +386,26 @@ func (o *OverStream) Save(to engine.Changes) error {
 	return nil
 }
 
+// appendPartition appends the stored form of a partition, without its rows.
+func (o *OverStream) appendPartition(to []byte, code uint32) []byte {
+	p := &o.partitions[code]
+	to = binary.AppendVarint(to, p.gone)
+	to = binary.AppendVarint(to, int64(p.kept))
+	to = binary.AppendVarint(to, p.distinct)
+	to = binary.AppendVarint(to, p.last)
+	for i := range o.calls.calls {
+		reach := o.frames[code].ends[i]
+		to = binary.AppendVarint(binary.AppendVarint(to, reach.from), reach.to)
+		if f := &o.calls.calls[i]; f.accumulator != nil && !f.isBounded() {
+			to = f.accumulator.Encode(code, to)
+		}
+	}
+	return to
+}
+
 // Load reads the partitions of this worker.
 func (o *OverStream) Load(from engine.Saved) error {
+	first := o.rows.table.size()
 	err := from.Each(o.env.Worker, func(_ engine.KeyGroup, key, val []byte) error {
 		if len(key) > 0 && key[0] == storedPartition {
 			return o.loadPartition(key[1:], val)
@@ -402,14 +415,11 @@ func (o *OverStream) Load(from engine.Saved) error {
 			return err
 		}
 		o.resize()
-		for len(o.due) <= int(row) {
-			o.due, o.times = append(o.due, 0), append(o.times, 0)
-		}
-		o.due[row], o.times[row] = columns[len(columns)-1].Ints[0], milliseconds(columns[o.time], 0)
+		o.setTimes(row, milliseconds(columns[o.time], 0), columns[len(columns)-1].Ints[0])
 		return nil
 	})
-	if err == nil {
-		err = o.restore()
+	for code := first; code < len(o.rows.runs) && err == nil; code++ {
+		err = o.restore(uint32(code))
 	}
 	if err != nil {
 		return fmt.Errorf("load OVER: %w", err)
@@ -418,13 +428,7 @@ func (o *OverStream) Load(from engine.Saved) error {
 }
 
 func (o *OverStream) loadPartition(key, val []byte) error {
-	code := o.rows.table.put(key)
-	for len(o.rows.runs) < o.rows.table.size() {
-		o.rows.runs = append(o.rows.runs, nil)
-	}
-	if o.rows.runs[code] == nil {
-		o.rows.runs[code] = &rowRun{}
-	}
+	code := o.rows.partitionOf(key)
 	o.resize()
 	next := func() int64 {
 		n, used := binary.Varint(val)
@@ -462,25 +466,20 @@ func (o *OverStream) loadPartition(key, val []byte) error {
 	return nil
 }
 
-// restore takes the rows that are in frames into their accumulators, and queues
-// the rows that wait.
-func (o *OverStream) restore() error {
-	for code, run := range o.rows.runs {
-		if run == nil {
-			continue
-		}
-		p := &o.partitions[code]
-		r := &overRun{group: uint32(code), rows: o.rows.list(uint32(code)), base: p.gone}
-		if p.kept < len(r.rows) {
-			p.next = o.due[r.rows[p.kept]]
-			heap.Push(&o.queue, dueEntry{p.next, uint32(code)})
-		}
-		r.rows = r.rows[:min(p.kept, len(r.rows))]
-		if err := o.refill(r); err != nil {
-			return err
-		}
+// restore takes the rows of a partition that are in frames into the accumulators,
+// and queues it if rows wait.
+func (o *OverStream) restore(code uint32) error {
+	p := &o.partitions[code]
+	r := &overRun{group: code, rows: o.rows.list(code), base: p.gone}
+	if p.kept < len(r.rows) {
+		p.next = o.due[r.rows[p.kept]]
+		heap.Push(&o.queue, dueEntry{p.next, code})
 	}
-	return nil
+	r.rows = r.rows[:min(p.kept, len(r.rows))]
+	if len(r.rows) == 0 {
+		return nil
+	}
+	return o.refill(r)
 }
 
 // refill computes the accumulators of frames that rows leave.

@@ -19,7 +19,8 @@ import (
 // changed are long.
 //
 // State: the rows (orderedRows). What was shown is not stored: as every Save
-// follows a Flush, it can be computed.
+// follows a Flush, it can be computed. Partitions that are more than
+// Environment.Memory go to files (Spilling).
 type OverTable struct {
 	env   Environment
 	node  *plan.Over
@@ -113,7 +114,7 @@ func (o *OverTable) show(emit engine.Emit) error {
 	for _, code := range o.pending {
 		delete(o.touched, code)
 		if o.rows.runs[code].size == 0 {
-			o.rows.forget(code)
+			o.rows.drop(code)
 		}
 	}
 	o.pending = o.pending[:0]
@@ -211,12 +212,7 @@ func (o *OverTable) Load(from engine.Saved) error {
 		return err
 	})
 	if err == nil && o.env.Context.Streaming {
-		err = o.recompute(o.pending, func(r *overRun, results []*batch.Column) error {
-			for i, row := range r.rows {
-				o.setShown(row, append(batch.AppendKey(nil, results, r.first+i), 0))
-			}
-			return nil
-		})
+		err = o.restoreShown(o.pending)
 		o.pending = o.pending[:0]
 		clear(o.touched)
 	}
@@ -224,6 +220,18 @@ func (o *OverTable) Load(from engine.Saved) error {
 		return fmt.Errorf("load OVER: %w", err)
 	}
 	return nil
+}
+
+// restoreShown computes what had been shown of partitions when they were stored.
+func (o *OverTable) restoreShown(codes []uint32) error {
+	var results []byte
+	return o.recompute(codes, func(r *overRun, columns []*batch.Column) error {
+		for i, row := range r.rows {
+			results = append(batch.AppendKey(results[:0], columns, r.first+i), 0)
+			o.setShown(row, results)
+		}
+		return nil
+	})
 }
 
 // clear empties the accumulators of the first groups.

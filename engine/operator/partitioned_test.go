@@ -87,7 +87,8 @@ func sameEvent(a, b event) bool {
 }
 
 // drive runs events through up to workersMax workers of an operator, by partition: with batches of some size,
-// flushes here and there, and a restart with other workers in the middle. It gives
+// flushes here and there, and a restart with other workers in the middle; some of
+// the time all state goes to files now and then. It gives
 // the rows that are there in the end, in order of their text, and whether any
 // was taken back.
 func drive(t *rapid.T, events []event, workersMax int, streaming bool, construct func(Environment) (engine.Operator, error)) (rows []string, updates bool) {
@@ -111,12 +112,15 @@ func drive(t *rapid.T, events []event, workersMax int, streaming bool, construct
 		return nil
 	}
 	var workers []engine.Operator
+	spills := newRandomSpills(t)
+	defer spills.close()
 	start := func(n int) {
-		workers = nil
+		workers, spills.of = nil, nil
 		for i := range n {
-			ctx := &plan.Context{Streaming: streaming, Zone: time.UTC}
-			op, err := construct(Environment{Context: ctx, Worker: engine.WorkerOf(i, n)})
+			env := spills.limit(Environment{Context: &plan.Context{Streaming: streaming, Zone: time.UTC}, Worker: engine.WorkerOf(i, n), Saves: true})
+			op, err := construct(env)
 			check(t, err)
+			op = spills.add(env, op)
 			check(t, op.Load(kept))
 			workers = append(workers, op)
 		}
@@ -124,6 +128,7 @@ func drive(t *rapid.T, events []event, workersMax int, streaming bool, construct
 	start(rapid.IntRange(1, workersMax).Draw(t, "workers"))
 	now := batch.NoMark
 	feed := func(part []event) {
+		spills.evictSome(emit)
 		for i, op := range workers {
 			if b := batchOf(part, i, len(workers)); b != nil {
 				check(t, op.Process(0, b, emit))
@@ -163,6 +168,7 @@ func drive(t *rapid.T, events []event, workersMax int, streaming bool, construct
 			save()
 		}
 	}
+	spills.evictSome(emit)
 	for _, op := range workers {
 		check(t, op.Advance(batch.Final, emit))
 		check(t, op.Flush(emit))

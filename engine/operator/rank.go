@@ -25,7 +25,8 @@ import (
 // that takes rows back can bring any row up, so that all are kept.
 //
 // State: the rows (orderedRows). What was shown is not stored: as every Save
-// follows a Flush, it can be computed.
+// follows a Flush, it can be computed. Partitions that are more than
+// Environment.Memory go to files (Spilling).
 type Rank struct {
 	env      Environment
 	node     *plan.Rank
@@ -181,18 +182,24 @@ func (r *Rank) Flush(emit engine.Emit) error {
 // Advance notes the watermark, shows windows that are over, and in batch mode,
 // at the end of the input, everything.
 func (r *Rank) Advance(w engine.Watermark, emit engine.Emit) error {
-	if r.windows != nil {
-		for _, code := range r.windows.over(w) {
-			if err := r.close(code, emit); err != nil {
-				return err
-			}
-		}
-	} else if w == batch.Final {
-		if err := r.show(emit); err != nil {
+	err := r.release(w, emit)
+	if err == nil && r.windows == nil && w == batch.Final {
+		err = r.show(emit)
+	}
+	r.now = w
+	return err
+}
+
+// release implements releasing: it shows the windows that are over at w.
+func (r *Rank) release(w engine.Watermark, emit engine.Emit) error {
+	if r.windows == nil {
+		return nil
+	}
+	for _, code := range r.windows.over(w) {
+		if err := r.close(code, emit); err != nil {
 			return err
 		}
 	}
-	r.now = w
 	return nil
 }
 
@@ -210,7 +217,7 @@ func (r *Rank) close(code uint32, emit engine.Emit) error {
 	for _, row := range r.rows.list(code) {
 		r.rows.remove(row)
 	}
-	r.rows.forget(code)
+	r.rows.drop(code)
 	return nil
 }
 
@@ -230,7 +237,7 @@ func (r *Rank) show(emit engine.Emit) error {
 		}
 		r.setShown(code, before, after)
 		if r.rows.runs[code].size == 0 {
-			r.rows.forget(code)
+			r.rows.drop(code)
 		}
 	}
 	r.pending = r.pending[:0]
@@ -336,6 +343,7 @@ func (r *Rank) Save(to engine.Changes) error {
 
 // Load reads the rows of this worker.
 func (r *Rank) Load(from engine.Saved) error {
+	first := r.rows.table.size()
 	err := from.Each(r.env.Worker, func(_ engine.KeyGroup, key, val []byte) error {
 		row, columns, err := r.rows.load(r.env.Context, key, val)
 		if err != nil {
@@ -353,7 +361,7 @@ func (r *Rank) Load(from engine.Saved) error {
 		return fmt.Errorf("load the first rows: %w", err)
 	}
 	if r.env.Context.Streaming && r.windows == nil {
-		for code := range r.rows.runs {
+		for code := first; code < len(r.rows.runs); code++ {
 			r.setShown(uint32(code), nil, r.first(uint32(code)))
 		}
 	}
@@ -371,12 +379,18 @@ type rankWindows struct {
 }
 
 func newRankWindows(env Environment, n *plan.Rank) *rankWindows {
-	w := &rankWindows{assigner: &assigner{}, column: n.WindowEnd, codes: map[int64][]uint32{}, known: map[uint32]int64{}, dropped: env.Dropped}
+	w := &rankWindows{assigner: &assigner{}, column: n.WindowEnd, dropped: env.Dropped}
+	w.forget()
 	source := plan.WindowOrigins(n.Input)[n.WindowEnd].Source
 	if source != nil && plan.WindowClockOf(source).Kind == value.TimestampLTZ && env.Context.Zone != time.UTC {
 		w.assigner.zone = env.Context.Zone
 	}
 	return w
+}
+
+// forget forgets all partitions.
+func (w *rankWindows) forget() {
+	w.codes, w.known, w.ends = map[int64][]uint32{}, map[uint32]int64{}, nil
 }
 
 // onTime is the rows whose windows were not over when they came.

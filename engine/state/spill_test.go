@@ -139,3 +139,55 @@ func TestSpillTellsOfAFullDisk(t *testing.T) {
 	}
 	must(t, s.Close())
 }
+
+// TestSpilledKeysInOrder: keys are found among others, and ranges of them go.
+func TestSpilledKeysInOrder(t *testing.T) {
+	s := NewMemorySpill()
+	defer s.Close() //nolint:errcheck // it is in memory
+	before, a, behind := s.Area(), s.Area(), s.Area()
+	sorted := func() (found []string) {
+		keys := [][]byte{[]byte("a"), []byte("b"), []byte("bb"), []byte("c"), []byte("d"), []byte("e")}
+		must(t, a.GetSorted(keys, func(key, val []byte) error {
+			found = append(found, string(key)+string(val))
+			return nil
+		}))
+		return found
+	}
+	if found := sorted(); found != nil {
+		t.Errorf("%q in a new area", found)
+	}
+	for _, area := range []*SpillArea{before, a, behind} {
+		w, err := area.Write()
+		must(t, err)
+		for _, key := range []string{"a", "bb", "c", "d", "ee"} {
+			must(t, w.Put([]byte(key), []byte("1")))
+		}
+		must(t, w.Finish())
+	}
+	if diff := cmp.Diff([]string{"a1", "bb1", "c1", "d1"}, sorted()); diff != "" {
+		t.Error(diff)
+	}
+	remove := func(from, to []byte) {
+		w, err := a.Write()
+		must(t, err)
+		must(t, w.DeleteRange(from, to))
+		must(t, w.Finish())
+	}
+	remove(nil, []byte("bb"))
+	if diff := cmp.Diff([]string{"bb1", "c1", "d1"}, sorted()); diff != "" {
+		t.Error(diff)
+	}
+	remove([]byte("d"), nil)
+	if diff := cmp.Diff(map[string]string{"bb": "1", "c": "1"}, contentOf(t, a)); diff != "" {
+		t.Error(diff)
+	}
+	for _, area := range []*SpillArea{before, behind} {
+		if n := len(contentOf(t, area)); n != 5 {
+			t.Errorf("a neighbour has %d keys", n)
+		}
+	}
+	stop := errors.New("enough")
+	if err := a.GetSorted([][]byte{[]byte("bb"), []byte("c")}, func([]byte, []byte) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("ended with %v", err)
+	}
+}

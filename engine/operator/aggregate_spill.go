@@ -1,0 +1,67 @@
+package operator
+
+import (
+	"encoding/binary"
+
+	"tidemark/base/batch"
+	"tidemark/engine"
+)
+
+// A group in files is the length of the row that was shown last, 0 for none, that
+// row, and the group as it is saved.
+
+// keyOf implements spillable.
+func (a *Aggregate) keyOf(in *batch.Batch) []*batch.Column { return in.Columns[:len(a.layout.Keys)] }
+
+// held implements spillable.
+func (a *Aggregate) held() int64 {
+	return a.groups.held() + a.shown.held() + 4*int64(cap(a.pending)+cap(a.unsaved))
+}
+
+// has implements spillable.
+func (a *Aggregate) has(key []byte) bool {
+	_, here := a.groups.table.get(key)
+	return here
+}
+
+// spill implements spillable.
+func (a *Aggregate) spill(put func(key, val []byte, due engine.Watermark) error) error {
+	var val []byte
+	return a.groups.table.each(func(code uint32, key []byte) error {
+		val = appendSized(val[:0], a.shown.get(code))
+		val = a.groups.appendState(val, code)
+		return put(key, val, batch.Final)
+	})
+}
+
+// bring implements spillable.
+func (a *Aggregate) bring(key, val []byte) error {
+	rest := spilledRows{rest: val}
+	shown := rest.take(rest.length())
+	if rest.short {
+		return errSpilledKey
+	}
+	code := a.groups.table.put(key)
+	a.groups.resize()
+	if len(shown) > 0 {
+		a.shown.put(code, shown)
+	}
+	if a.env.Saves {
+		a.groups.flags[code] |= saved
+	}
+	if !a.env.Context.Streaming {
+		a.stir(code)
+	}
+	return a.groups.readState(code, rest.rest)
+}
+
+// forget implements spillable.
+func (a *Aggregate) forget() {
+	a.groups, a.shown = newGroups(a.env, a.layout), rowStore{}
+	a.pending, a.unsaved = nil, nil
+}
+
+// appendSized appends the length of some bytes, and the bytes.
+func appendSized(to, b []byte) []byte {
+	return append(binary.AppendUvarint(to, uint64(len(b))), b...)
+}

@@ -1,0 +1,87 @@
+package operator
+
+import (
+	"encoding/binary"
+	"unsafe"
+)
+
+// runBytes is about what a partition takes beside its key and its rows.
+const runBytes = int64(unsafe.Sizeof(rowRun{})) + 64
+
+// held is about how many bytes the rows take.
+func (o *orderedRows) held() int64 {
+	const placeBytes = 2 * 4 // in a chunk, which may be half empty
+	return o.table.held() + o.rows.held() + o.keys.held() + 8*int64(cap(o.runs)) + runBytes*int64(o.table.live()) + placeBytes*int64(o.live) +
+		4*int64(cap(o.owners)+cap(o.unused)+cap(o.removed)+cap(o.unsaved)) + 8*int64(cap(o.arrivals)) + int64(cap(o.flags))
+}
+
+// has reports whether a partition is there.
+func (o *orderedRows) has(key []byte) bool {
+	_, here := o.table.get(key)
+	return here
+}
+
+// appendRow appends a row for the files: when it arrived, the order form of its
+// sort keys, and itself.
+func (o *orderedRows) appendRow(to []byte, row uint32) []byte {
+	to = binary.AppendVarint(to, int64(o.arrivals[row]))
+	to = appendSized(to, o.keys.get(row))
+	return appendSized(to, o.rows.get(row))
+}
+
+// bringRow takes a row back that appendRow wrote.
+func (o *orderedRows) bringRow(code uint32, from *spilledRows, flags rowFlags) (row uint32, err error) {
+	arrival := uint64(from.number())
+	key := from.take(from.length())
+	val := from.take(from.length())
+	if len(key) == 0 || len(val) == 0 {
+		return 0, errSpilledKey
+	}
+	o.arrived = max(o.arrived, arrival)
+	row = o.number(code, arrival)
+	o.keys.put(row, key)
+	o.rows.put(row, val)
+	o.runs[code].insert(row, o.compare)
+	o.flags[row] = flags
+	return row, nil
+}
+
+// appendPartition appends all rows of a partition.
+func (o *orderedRows) appendPartition(to []byte, code uint32) []byte {
+	o.runs[code].each(func(row uint32) bool {
+		to = o.appendRow(to, row)
+		return true
+	})
+	return to
+}
+
+// bringPartition takes the rows of a partition back.
+func (o *orderedRows) bringPartition(key []byte, from *spilledRows, flags rowFlags) (code uint32, err error) {
+	code = o.partitionOf(key)
+	for len(from.rest) > 0 {
+		if _, err := o.bringRow(code, from, flags); err != nil {
+			return 0, err
+		}
+	}
+	if from.short {
+		return 0, errSpilledKey
+	}
+	return code, nil
+}
+
+// broughtFlags are the flags of rows that come back from files: those were saved
+// when they went there.
+func (e Environment) broughtFlags() rowFlags {
+	if e.Saves {
+		return rowSaved
+	}
+	return 0
+}
+
+// forget forgets all rows.
+func (o *orderedRows) forget() {
+	*o = orderedRows{
+		schema: o.schema, partition: o.partition, order: o.order, latestFirst: o.latestFirst, program: o.program,
+		table: newTable(), codes: o.codes,
+	}
+}

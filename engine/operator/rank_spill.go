@@ -1,0 +1,80 @@
+package operator
+
+import (
+	"encoding/binary"
+	"unsafe"
+
+	"tidemark/base/batch"
+	"tidemark/engine"
+)
+
+// A partition in files is, with windows, the end of its window, and then its
+// rows.
+
+// keyOf implements spillable.
+func (r *Rank) keyOf(in *batch.Batch) []*batch.Column { return r.rows.keyOf(in) }
+
+// held implements spillable.
+func (r *Rank) held() int64 {
+	const (
+		shownBytes    = 8 + int64(unsafe.Sizeof([]numberedRow{})) + 16 // of a partition, in a map
+		touchedBytes  = 16
+		windowedBytes = 2 * (8 + 16)
+	)
+	n := r.rows.held() + 4*int64(cap(r.pending)) + shownBytes*int64(len(r.shown)) + touchedBytes*int64(len(r.touched))
+	if len(r.shown) > 0 {
+		n += int64(unsafe.Sizeof(numberedRow{})) * int64(r.rows.live)
+	}
+	if r.windows != nil {
+		n += windowedBytes * int64(len(r.windows.known))
+	}
+	return n
+}
+
+// has implements spillable.
+func (r *Rank) has(key []byte) bool { return r.rows.has(key) }
+
+// spill implements spillable.
+func (r *Rank) spill(put func(key, val []byte, due engine.Watermark) error) error {
+	var val []byte
+	return r.rows.table.each(func(code uint32, key []byte) error {
+		val = val[:0]
+		due := batch.Final
+		if r.windows != nil {
+			end := r.windows.known[code]
+			due = r.windows.assigner.fires(end)
+			val = binary.AppendVarint(val, end)
+		}
+		return put(key, r.rows.appendPartition(val, code), due)
+	})
+}
+
+// bring implements spillable.
+func (r *Rank) bring(key, val []byte) error {
+	rest := &spilledRows{rest: val}
+	end := int64(0)
+	if r.windows != nil {
+		end = rest.number()
+	}
+	code, err := r.rows.bringPartition(key, rest, r.env.broughtFlags())
+	switch {
+	case err != nil:
+		return err
+	case r.windows != nil:
+		r.windows.note(code, end)
+	case r.env.Context.Streaming:
+		r.setShown(code, nil, r.first(code))
+	default:
+		r.touch(code)
+	}
+	return nil
+}
+
+// forget implements spillable.
+func (r *Rank) forget() {
+	r.rows.forget()
+	r.shown, r.touched, r.pending = map[uint32][]numberedRow{}, map[uint32]bool{}, nil
+	if r.windows != nil {
+		r.windows.forget()
+	}
+}
