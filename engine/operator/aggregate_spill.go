@@ -1,8 +1,6 @@
 package operator
 
 import (
-	"encoding/binary"
-
 	"tidemark/base/batch"
 	"tidemark/engine"
 )
@@ -36,10 +34,10 @@ func (a *Aggregate) spill(put func(key, val []byte, due engine.Watermark) error)
 
 // bring implements spillable.
 func (a *Aggregate) bring(key, val []byte) error {
-	rest := spilledRows{rest: val}
-	shown := rest.take(rest.length())
+	rest := spilledState{rest: val}
+	shown := rest.sized()
 	if rest.short {
-		return errSpilledKey
+		return errSpilledState
 	}
 	code := a.groups.table.put(key)
 	a.groups.resize()
@@ -59,9 +57,4 @@ func (a *Aggregate) bring(key, val []byte) error {
 func (a *Aggregate) forget() {
 	a.groups, a.shown = newGroups(a.env, a.layout), rowStore{}
 	a.pending, a.unsaved = nil, nil
-}
-
-// appendSized appends the length of some bytes, and the bytes.
-func appendSized(to, b []byte) []byte {
-	return append(binary.AppendUvarint(to, uint64(len(b))), b...)
 }

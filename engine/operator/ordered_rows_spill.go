@@ -30,12 +30,12 @@ func (o *orderedRows) appendRow(to []byte, row uint32) []byte {
 }
 
 // bringRow takes a row back that appendRow wrote.
-func (o *orderedRows) bringRow(code uint32, from *spilledRows, flags rowFlags) (row uint32, err error) {
+func (o *orderedRows) bringRow(code uint32, from *spilledState, flags rowFlags) (row uint32, err error) {
 	arrival := uint64(from.number())
-	key := from.take(from.length())
-	val := from.take(from.length())
+	key := from.sized()
+	val := from.sized()
 	if len(key) == 0 || len(val) == 0 {
-		return 0, errSpilledKey
+		return 0, errSpilledState
 	}
 	o.arrived = max(o.arrived, arrival)
 	row = o.number(code, arrival)
@@ -56,7 +56,7 @@ func (o *orderedRows) appendPartition(to []byte, code uint32) []byte {
 }
 
 // bringPartition takes the rows of a partition back.
-func (o *orderedRows) bringPartition(key []byte, from *spilledRows, flags rowFlags) (code uint32, err error) {
+func (o *orderedRows) bringPartition(key []byte, from *spilledState, flags rowFlags) (code uint32, err error) {
 	code = o.partitionOf(key)
 	for len(from.rest) > 0 {
 		if _, err := o.bringRow(code, from, flags); err != nil {
@@ -64,7 +64,7 @@ func (o *orderedRows) bringPartition(key []byte, from *spilledRows, flags rowFla
 		}
 	}
 	if from.short {
-		return 0, errSpilledKey
+		return 0, errSpilledState
 	}
 	return code, nil
 }

@@ -53,8 +53,8 @@ func (o *OverStream) spill(put func(key, val []byte, due engine.Watermark) error
 
 // bring implements spillable.
 func (o *OverStream) bring(key, val []byte) error {
-	rest := &spilledRows{rest: val}
-	if err := o.loadPartition(key, rest.take(rest.length())); err != nil {
+	rest := &spilledState{rest: val}
+	if err := o.loadPartition(key, rest.sized()); err != nil {
 		return err
 	}
 	code := o.rows.partitionOf(key)
@@ -67,7 +67,7 @@ func (o *OverStream) bring(key, val []byte) error {
 		o.setTimes(row, t, due)
 	}
 	if rest.short {
-		return errSpilledKey
+		return errSpilledState
 	}
 	return o.restore(code)
 }

@@ -28,7 +28,7 @@ func (o *OverTable) spill(put func(key, val []byte, due engine.Watermark) error)
 
 // bring implements spillable.
 func (o *OverTable) bring(key, val []byte) error {
-	code, err := o.rows.bringPartition(key, &spilledRows{rest: val}, o.env.broughtFlags())
+	code, err := o.rows.bringPartition(key, &spilledState{rest: val}, o.env.broughtFlags())
 	if err != nil {
 		return err
 	}

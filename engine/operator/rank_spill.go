@@ -51,7 +51,7 @@ func (r *Rank) spill(put func(key, val []byte, due engine.Watermark) error) erro
 
 // bring implements spillable.
 func (r *Rank) bring(key, val []byte) error {
-	rest := &spilledRows{rest: val}
+	rest := &spilledState{rest: val}
 	end := int64(0)
 	if r.windows != nil {
 		end = rest.number()
