@@ -109,9 +109,13 @@ func each(t *testing.T, test func(t *testing.T, p *peer)) {
 
 var building sync.Once
 
+// build builds the program, unless TIDEMARK_BIN names one.
 func build(t *testing.T) {
 	t.Helper()
 	building.Do(func() {
+		if binary = os.Getenv("TIDEMARK_BIN"); binary != "" {
+			return
+		}
 		binary = filepath.Join(folder, "tidemark")
 		if out, err := exec.Command("go", "build", "-o", binary, "tidemark/cmd/tidemark").CombinedOutput(); err != nil {
 			t.Fatalf("build the program: %v\n%s", err, out)
