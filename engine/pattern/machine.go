@@ -62,7 +62,8 @@ type Machine struct {
 	lasts    []Node
 
 	// Of patterns with a shape: beginnings in next by what decides their future.
-	alike map[uint64]int
+	alike         map[uint64]int
+	future, other []uint64
 }
 
 // NewMachine makes a machine.

@@ -203,12 +203,13 @@ func (m *Machine) isAlike(b beginning) bool {
 	if !m.automaton.exact {
 		return false
 	}
-	key := mix(b.first, uint64(b.state))
-	for i := range m.automaton.tracks {
-		key = mix(key, uint64(m.trackedRow(i, b)))
+	m.future = m.futureOf(m.future[:0], b)
+	var key uint64
+	for _, number := range m.future {
+		key = mix(key, number)
 	}
 	if at, known := m.alike[key]; known {
-		if other := m.next[at]; other.first == b.first && other.state == b.state && m.sameTracked(b, other) {
+		if m.other = m.futureOf(m.other[:0], m.next[at]); slices.Equal(m.other, m.future) {
 			return true
 		}
 	}
@@ -216,29 +217,29 @@ func (m *Machine) isAlike(b beginning) bool {
 	return false
 }
 
+// futureOf appends what decides the future of a beginning: where it started, its
+// place in the pattern, and the rows that conditions look at.
+func (m *Machine) futureOf(to []uint64, b beginning) []uint64 {
+	to = append(to, b.first, uint64(b.state))
+	for i, t := range m.automaton.tracks {
+		n := m.Tracked(i, b.last)
+		for back := 0; n != None; back++ {
+			to = append(to, uint64(m.nodes[n].slot))
+			if t.first || back == t.back {
+				break
+			}
+			n = m.Tracked(i, m.nodes[n].prev)
+		}
+		to = append(to, unstarted)
+	}
+	return to
+}
+
 // mix is a hash of a hash and a number. Beginnings that meet in it by accident are
 // both kept, which costs time only.
 func mix(hash, number uint64) uint64 {
 	hash = (hash ^ number) * 0x9e3779b97f4a7c15
 	return hash ^ hash>>32
-}
-
-// trackedRow is the slot of the row that a track leads to, -1 for none.
-func (m *Machine) trackedRow(track int, b beginning) int64 {
-	n := m.Tracked(track, b.last)
-	if n == None {
-		return -1
-	}
-	return int64(m.nodes[n].slot)
-}
-
-func (m *Machine) sameTracked(x, y beginning) bool {
-	for i := range m.automaton.tracks {
-		if m.trackedRow(i, x) != m.trackedRow(i, y) {
-			return false
-		}
-	}
-	return true
 }
 
 // Latest is the last row of a run that the end of rows would settle; ok is false

@@ -121,89 +121,132 @@ func drawShape(t *rapid.T, parts, depth int) (shape plan.PatternShape, takes boo
 	return plan.ShapePart{Part: rapid.IntRange(0, parts-1).Draw(t, "part")}, true
 }
 
-// readsOf is what conditions look up: the row in question alone, or something by
-// which no two beginnings are alike.
-func readsOf(parts []plan.PatternPart, onlyRow bool) []plan.MatchRead {
-	if onlyRow {
-		return []plan.MatchRead{{Kind: plan.Navigate, Set: 1<<len(parts) - 1}}
+// drawReads gives what all conditions look up, and makes them look at no more: at
+// the row in question, at one row of the beginning, or at all of it, by which no
+// two beginnings are alike.
+func drawReads(t *rapid.T, parts, rows int, meets func(int, []taken, int) bool) ([]plan.MatchRead, func(int, []taken, int) bool) {
+	all := plan.VariableSet(1)<<parts - 1
+	switch rapid.IntRange(0, 3).Draw(t, "conditions look at") {
+	case 0:
+		return unlike(parts), meets
+	case 1:
+		return []plan.MatchRead{{Kind: plan.Navigate, Set: all}}, func(part int, _ []taken, row int) bool { return meets(part, nil, row) }
 	}
-	return []plan.MatchRead{{Kind: plan.Summarize, Set: 1<<len(parts) - 1}}
+	r := plan.MatchRead{Kind: plan.Navigate, Set: plan.VariableSet(rapid.Uint64Range(1, uint64(all)).Draw(t, "set")), First: rapid.Bool().Draw(t, "first")}
+	if !r.First {
+		r.Offset = rapid.IntRange(0, 2).Draw(t, "offset")
+	}
+	return []plan.MatchRead{r}, func(part int, before []taken, row int) bool {
+		at := row
+		for _, b := range lookedUp(r, append(slices.Clone(before), taken{row, part})) {
+			at += 3 * (b.row + 1)
+		}
+		return meets(part, nil, at%rows)
+	}
+}
+
+// lookedUp is the row that a read finds, if there is one.
+func lookedUp(r plan.MatchRead, rows []taken) []taken {
+	rows = slices.DeleteFunc(rows, func(t taken) bool { return !r.Set.Has(t.part) })
+	switch {
+	case len(rows) <= r.Offset:
+		return nil
+	case r.First:
+		return rows[:1]
+	}
+	at := len(rows) - 1 - r.Offset
+	return rows[at : at+1]
+}
+
+// unlike is a read of the whole beginning.
+func unlike(parts int) []plan.MatchRead {
+	return []plan.MatchRead{{Kind: plan.Summarize, Set: 1<<parts - 1}}
 }
 
 // TestShapesAgreeWithReference runs random patterns with shapes over random rows,
-// and stores and reads the run in between.
+// and stores and reads the run in between. A wrong merge shows in few of them.
 func TestShapesAgreeWithReference(t *testing.T) {
-	matches, merged := 0, 0
+	const each = 30
+	matches, compared := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		parts := make([]plan.PatternPart, rapid.IntRange(1, 4).Draw(t, "parts"))
-		onlyRow := rapid.Bool().Draw(t, "conditions look at the row alone")
-		for i := range parts {
-			parts[i] = plan.PatternPart{Variable: string(rune('A' + i)), Max: 1}
-			if rapid.IntRange(0, 5).Draw(t, "undefined") > 0 {
-				parts[i].Condition = &plan.Column{}
-			}
-		}
-		shape, takes := drawShape(t, len(parts), 3)
-		if !takes {
-			shape = plan.ShapeSequence{Items: []plan.PatternShape{plan.ShapePart{}, shape}}
-		}
-		n := &plan.Match{Pattern: parts, Shape: shape, Reads: readsOf(parts, onlyRow)}
-		n.Within = time.Duration(rapid.SampledFrom([]int{0, 0, 3, 8}).Draw(t, "within")) * time.Millisecond
-		n.Skip.Kind = plan.MatchSkipKind(rapid.IntRange(0, 3).Draw(t, "skip"))
-		n.Skip.Set = 1 << rapid.IntRange(0, len(parts)-1).Draw(t, "skip to")
-		times, meets := drawRows(t, parts)
-		times = times[:min(len(times), 10)] // what the reference tries grows fast
-		if onlyRow {
-			relative := meets
-			meets = func(part int, _ []taken, row int) bool { return relative(part, nil, row) }
-		}
-		r := &reference{parts: parts, shape: shape, within: n.Within.Milliseconds(), skip: n.Skip, meets: meets, times: times}
-		want, ok := r.preferred()
-
-		automaton := Compile(n)
-		h := &host{meets: meets, uses: map[uint32]int{}}
-		h.machine = NewMachine(automaton, h)
-		run := &Run{}
-		err := error(nil)
-		for row, at := range times {
-			h.row = row
-			if _, err = h.machine.Expire(run, at); err == nil {
-				err = h.machine.Step(run, uint32(row), at)
-			}
-			if err != nil {
-				break
-			}
-			merged += len(h.machine.alike)
-			if rapid.IntRange(0, 4).Draw(t, "store") == 0 {
-				found := h.found
-				h, run = restored(t, automaton, h, run)
-				h.found = found
-			}
-		}
-		if err == nil {
-			err = h.machine.Finish(run)
-		}
-		if !ok {
-			if !problem.Is(err, problem.InvalidQuery) {
-				t.Fatalf("a skip that leads nowhere gives %v", err)
-			}
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		matches += len(want)
-		if len(want) != len(h.found) || !slices.EqualFunc(want, h.found, equal) {
-			t.Fatalf("%v over %v gives %v, want %v", shape, times, h.found, want)
-		}
-		h.machine.Forget(run)
-		if len(h.uses) > 0 {
-			t.Fatalf("rows are kept without a run: %v", h.uses)
+		for range each {
+			found, alike := agreesWithReference(t)
+			matches, compared = matches+found, compared+alike
 		}
 	})
-	if matches < 10 || merged < 10 {
-		t.Errorf("only %d matches were checked, and %d beginnings compared", matches, merged)
+	if matches < 10 || compared < 10 {
+		t.Errorf("only %d matches were checked, and %d beginnings compared", matches, compared)
 	}
+}
+
+// agreesWithReference checks one pattern; it gives how many matches there were, and
+// how many beginnings were compared to be merged.
+func agreesWithReference(t *rapid.T) (matches, compared int) {
+	parts := make([]plan.PatternPart, rapid.IntRange(1, 4).Draw(t, "parts"))
+	for i := range parts {
+		parts[i] = plan.PatternPart{Variable: string(rune('A' + i)), Max: 1}
+		if rapid.IntRange(0, 5).Draw(t, "undefined") > 0 {
+			parts[i].Condition = &plan.Column{}
+		}
+	}
+	shape, takes := drawShape(t, len(parts), 3)
+	if rapid.Bool().Draw(t, "begins with rows that can be several parts") {
+		last := plan.ShapePart{Part: len(parts) - 1}
+		either := plan.ShapeChoice{Items: []plan.PatternShape{plan.ShapePart{}, last}}
+		shape = plan.ShapeSequence{Items: []plan.PatternShape{plan.ShapeRepeat{Item: either, Min: 1, Max: plan.Unbounded, Reluctant: rapid.Bool().Draw(t, "reluctant")}, shape, last}}
+	} else if !takes {
+		shape = plan.ShapeSequence{Items: []plan.PatternShape{plan.ShapePart{}, shape}}
+	}
+	n := &plan.Match{Pattern: parts, Shape: shape}
+	n.Within = time.Duration(rapid.SampledFrom([]int{0, 0, 3, 8}).Draw(t, "within")) * time.Millisecond
+	n.Skip.Kind = plan.MatchSkipKind(rapid.IntRange(0, 3).Draw(t, "skip"))
+	n.Skip.Set = 1 << rapid.IntRange(0, len(parts)-1).Draw(t, "skip to")
+	times, meets := drawRows(t, parts)
+	times = times[:min(len(times), 10)] // what the reference tries grows fast
+	n.Reads, meets = drawReads(t, len(parts), max(len(times), 1), meets)
+	r := &reference{parts: parts, shape: shape, within: n.Within.Milliseconds(), skip: n.Skip, meets: meets, times: times}
+	want, ok := r.preferred()
+
+	automaton := Compile(n)
+	h := &host{meets: meets, uses: map[uint32]int{}}
+	h.machine = NewMachine(automaton, h)
+	run := &Run{}
+	err := error(nil)
+	for row, at := range times {
+		h.row = row
+		if _, err = h.machine.Expire(run, at); err == nil {
+			err = h.machine.Step(run, uint32(row), at)
+		}
+		if err != nil {
+			break
+		}
+		compared += len(h.machine.alike)
+		if rapid.IntRange(0, 4).Draw(t, "store") == 0 {
+			found := h.found
+			h, run = restored(t, automaton, h, run)
+			h.found = found
+		}
+	}
+	if err == nil {
+		err = h.machine.Finish(run)
+	}
+	if !ok {
+		if !problem.Is(err, problem.InvalidQuery) {
+			t.Fatalf("a skip that leads nowhere gives %v", err)
+		}
+		return 0, compared
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(want) != len(h.found) || !slices.EqualFunc(want, h.found, equal) {
+		t.Fatalf("%v over %v gives %v, want %v", shape, times, h.found, want)
+	}
+	h.machine.Forget(run)
+	if len(h.uses) > 0 {
+		t.Fatalf("rows are kept without a run: %v", h.uses)
+	}
+	return len(want), compared
 }
 
 // TestAlikeBeginningsAreMerged: alternatives that all rows meet would double the
@@ -212,6 +255,7 @@ func TestAlikeBeginningsAreMerged(t *testing.T) {
 	for name, reads := range map[string][]plan.MatchRead{
 		"the row alone":   {{Kind: plan.Navigate, Set: 0b11}},
 		"the first row A": {{Kind: plan.Navigate, Set: 0b01, First: true}},
+		"two rows before": {{Kind: plan.Navigate, Set: 0b11, Offset: 2}},
 	} {
 		parts := []plan.PatternPart{{Variable: "A", Condition: &plan.Column{}}, {Variable: "B", Condition: &plan.Column{}}, {Variable: "C", Condition: condition}}
 		either := plan.ShapeChoice{Items: []plan.PatternShape{plan.ShapePart{Part: 0}, plan.ShapePart{Part: 1}}}
@@ -230,4 +274,25 @@ func TestAlikeBeginningsAreMerged(t *testing.T) {
 			t.Errorf("%s: %d beginnings after %d rows", name, len(run.open), rows)
 		}
 	}
+}
+
+// TestUnlikeBeginningsHaveALimit: where a condition counts rows no beginning
+// stands for another, and their number doubles with every row.
+func TestUnlikeBeginningsHaveALimit(t *testing.T) {
+	parts := []plan.PatternPart{{Variable: "A", Condition: &plan.Column{}}, {Variable: "B", Condition: condition}, {Variable: "C", Condition: condition}}
+	either := plan.ShapeChoice{Items: []plan.PatternShape{plan.ShapePart{Part: 0}, plan.ShapePart{Part: 1}}}
+	shape := plan.ShapeSequence{Items: []plan.PatternShape{plan.ShapeRepeat{Item: either, Min: 1, Max: plan.Unbounded}, plan.ShapePart{Part: 2}}}
+	h := &host{uses: map[uint32]int{}, meets: func(part int, _ []taken, _ int) bool { return part < 2 }}
+	h.machine = NewMachine(Compile(&plan.Match{Pattern: parts, Shape: shape, Reads: unlike(len(parts))}), h)
+	run := &Run{}
+	for row := range 20 {
+		h.row = row
+		if err := h.machine.Step(run, uint32(row), 0); err != nil {
+			if !problem.Is(err, problem.TooLarge) {
+				t.Error(err)
+			}
+			return
+		}
+	}
+	t.Errorf("%d beginnings are no problem", len(run.open))
 }

@@ -12,11 +12,18 @@ import (
 type track struct {
 	set   plan.VariableSet
 	first bool
+	back  int // of a last row: how many more before it conditions look at
 }
+
+// backMax is how many rows back beginnings are compared: what looks farther back
+// makes no two alike.
+const backMax = 8
+
+func (t track) is(set plan.VariableSet, first bool) bool { return t.set == set && t.first == first }
 
 // tracksOf finds what the conditions of a pattern ask. Whether the answers, and
 // the place in the pattern, are all that decides what becomes of a beginning is
-// what exact says: so it is unless a condition aggregates or counts rows back.
+// what exact says: so it is unless a condition aggregates or counts far.
 func tracksOf(n *plan.Match) (tracks []track, exact bool) {
 	exact = true
 	for part, p := range n.Pattern {
@@ -26,20 +33,27 @@ func tracksOf(n *plan.Match) (tracks []track, exact bool) {
 		used := make([]bool, len(n.Reads))
 		plan.MarkUsed(used, p.Condition)
 		for i, r := range n.Reads {
-			switch {
-			case !used[i]:
+			if !used[i] {
 				continue
-			case r.Kind != plan.Navigate:
+			}
+			if r.Kind != plan.Navigate {
 				exact = false
 				continue
-			case r.Offset > 0:
-				exact = false
-			case !r.First && r.Set.Has(part):
-				continue // the row in question
 			}
-			if t := (track{r.Set, r.First}); !slices.Contains(tracks, t) {
-				tracks = append(tracks, t)
+			back := r.Offset
+			if !r.First && r.Set.Has(part) {
+				back-- // the row in question is the last one
 			}
+			if back < 0 {
+				continue
+			}
+			exact = exact && back <= backMax && !(r.First && r.Offset > 0)
+			at := slices.IndexFunc(tracks, func(t track) bool { return t.is(r.Set, r.First) })
+			if at < 0 {
+				at = len(tracks)
+				tracks = append(tracks, track{set: r.Set, first: r.First})
+			}
+			tracks[at].back = max(tracks[at].back, back)
 		}
 	}
 	return tracks, exact
@@ -48,7 +62,7 @@ func tracksOf(n *plan.Match) (tracks []track, exact bool) {
 // Track is the number of the track of the first or the last row of a set, -1 if
 // it is not kept.
 func (m *Machine) Track(set plan.VariableSet, first bool) int {
-	return slices.Index(m.automaton.tracks, track{set, first})
+	return slices.IndexFunc(m.automaton.tracks, func(t track) bool { return t.is(set, first) })
 }
 
 // Tracked is the node that a track leads to from a node, None if the rows up to
