@@ -2,10 +2,16 @@ package operator
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"tidemark/base/batch"
+	"tidemark/base/problem"
 	"tidemark/base/value"
 	"tidemark/engine"
 	"tidemark/engine/state"
@@ -119,4 +125,174 @@ func TestAggregateOfGroups(t *testing.T) {
 		})
 		wantRows(t, counted(present(events)), got)
 	})
+}
+
+// manyEvents are rows of some hundred keys, a little out of order.
+func manyEvents(retracts bool) []event {
+	const rows, keys = 6000, 500
+	random := rand.New(rand.NewPCG(1, 2))
+	var all []event
+	mark := batch.NoMark
+	for i := range int64(rows) {
+		if retracts && i%5 == 4 {
+			taken := all[len(all)-1-random.IntN(3)]
+			taken.kind, taken.mark = batch.Delete, mark
+			if !slices.ContainsFunc(all, func(e event) bool { return e.kind == batch.Delete && sameEvent(e, taken) }) && taken.kind == batch.Delete {
+				all = append(all, taken)
+				continue
+			}
+		}
+		at := i - random.Int64N(20)
+		all = append(all, event{
+			k: value.OfBigInt(random.Int64N(keys)), v: value.OfBigInt(random.Int64N(50)), id: value.OfBigInt(i),
+			at: value.Value{Type: eventTime, Int: at * 1000}, mark: mark,
+		})
+		mark = max(mark, i-15)
+	}
+	return all
+}
+
+// runLimited runs events through one operator with so much memory, 0 for no limit,
+// and gives the rows that are there in the end, in order of their text.
+func runLimited(t *testing.T, events []event, streaming bool, memory int64, construct func(Environment) (engine.Operator, error)) []string {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	spill := state.NewMemorySpill()
+	defer func() { must(spill.Close()) }()
+	env := Environment{Context: &plan.Context{Streaming: streaming, Zone: time.UTC}, Worker: engine.WorkerOf(0, 1), Memory: memory, Spill: spill}
+	op, err := construct(env)
+	must(err)
+	var limited *Spilling
+	limit := func(of engine.Operator) engine.Operator {
+		of = NewSpilling(env, of)
+		limited, _ = of.(*Spilling)
+		return of
+	}
+	if behind, ok := op.(*overWindows); ok {
+		behind.Operator = limit(behind.Operator)
+	} else {
+		op = limit(op)
+	}
+	bag := map[string]int{}
+	emit := func(b *batch.Batch) error {
+		b.Each(func(i int) {
+			text := fmt.Sprint(texts(b.Row(i)))
+			if b.Kind(i).Retracts() {
+				bag[text]--
+			} else {
+				bag[text]++
+			}
+		})
+		return nil
+	}
+	most, evictions := int64(0), 0
+	for i := 0; i < len(events); i += 100 {
+		part := events[i:min(i+100, len(events))]
+		must(op.Process(0, batchOf(part, 0, 1), emit))
+		if limited != nil {
+			most = max(most, limited.held())
+			if limited.spilled {
+				evictions++
+			}
+		}
+		if streaming && i%500 == 0 {
+			must(op.Advance(part[len(part)-1].mark, emit))
+		}
+		if i%1000 == 0 {
+			must(op.Flush(emit))
+		}
+	}
+	must(op.Advance(batch.Final, emit))
+	must(op.Flush(emit))
+	if memory > 0 && (evictions == 0 || most > memory) {
+		t.Errorf("%d of %d bytes were held at most, something was in files for %d batches", most, memory, evictions)
+	}
+	var rows []string
+	for text, n := range bag {
+		for range n {
+			rows = append(rows, text)
+		}
+	}
+	return sorted(rows)
+}
+
+// TestSpillingKeepsItsShare: operators with a tenth of the memory that their state
+// takes give what they give with all of it.
+func TestSpillingKeepsItsShare(t *testing.T) {
+	byTime := []plan.SortKey{{Expr: eventColumn(2), NullsFirst: true}}
+	byValue := []plan.SortKey{{Expr: eventColumn(1), Descending: true}}
+	first := &plan.Rank{Input: timedEvents(), Partition: []int{0}, Order: byTime, From: 1, To: 1, WindowEnd: -1}
+	top := &plan.Rank{Input: eventScan, Partition: []int{0}, Order: byValue, From: 1, To: 4, WindowEnd: -1, Number: true, Name: "n"}
+	window := &plan.Window{Input: timedEvents(), Spec: plan.WindowSpec{Kind: plan.Tumble, Time: 2, Size: 1000}}
+	topOfWindow := &plan.Rank{Input: window, Partition: []int{0, 4, 5}, Order: byValue, WindowEnd: 5, From: 1, To: 2}
+	frame := plan.Frame{From: plan.FrameBound{Kind: plan.Preceding, Offset: 3}, To: plan.FrameBound{Kind: plan.CurrentRow}}
+	over := func(input plan.Node, order []plan.SortKey) *plan.Over {
+		call := windowCallOf("SUM", eventColumn(1))
+		return &plan.Over{Input: input, Partition: []int{0}, Order: order, Names: []string{"s"}, Calls: []plan.OverCall{{AggregateCall: call, Frame: frame}}}
+	}
+	stream, whole := over(timedEvents(), byTime), over(eventScan, byValue)
+	for _, c := range []struct {
+		name      string
+		streaming bool
+		retracts  bool
+		memory    int64
+		construct func(Environment) (engine.Operator, error)
+	}{
+		{"groups", true, true, 48 << 10, func(env Environment) (engine.Operator, error) { return newCounting(env, countingPlan()) }},
+		{"groups of a batch", false, true, 48 << 10, func(env Environment) (engine.Operator, error) { return newCounting(env, countingPlan()) }},
+		{"first rows", true, false, 12 << 10, func(env Environment) (engine.Operator, error) { return NewKeepFirst(env, first) }},
+		{"top", true, true, 96 << 10, func(env Environment) (engine.Operator, error) { return NewRank(env, top) }},
+		{"top of a batch", false, true, 96 << 10, func(env Environment) (engine.Operator, error) { return NewRank(env, top) }},
+		{"top of windows", true, false, 48 << 10, func(env Environment) (engine.Operator, error) {
+			ranked, err := NewRank(env, topOfWindow)
+			if err != nil {
+				return nil, err
+			}
+			windows, err := NewWindow(env, window)
+			return &overWindows{windows, ranked}, err
+		}},
+		{"OVER in order", true, false, 48 << 10, func(env Environment) (engine.Operator, error) { return NewOverStream(env, stream) }},
+		{"OVER", true, true, 96 << 10, func(env Environment) (engine.Operator, error) { return NewOverTable(env, whole) }},
+		{"OVER of a batch", false, true, 96 << 10, func(env Environment) (engine.Operator, error) { return NewOverTable(env, whole) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			construct := func(env Environment) (engine.Operator, error) {
+				env.Retracts = c.retracts
+				return c.construct(env)
+			}
+			events := manyEvents(c.retracts)
+			want := runLimited(t, events, c.streaming, 0, construct)
+			got := runLimited(t, events, c.streaming, c.memory, construct)
+			if diff := cmp.Diff(want, got); diff != "" || len(want) < 400 {
+				t.Errorf("%d rows: %s", len(want), diff)
+			}
+		})
+	}
+}
+
+// TestKeyTooLargeForMemory: when the state of one key does not fit, the problem
+// says so.
+func TestKeyTooLargeForMemory(t *testing.T) {
+	spill := state.NewMemorySpill()
+	defer spill.Close() //nolint:errcheck // it is in memory
+	env := Environment{Context: &plan.Context{Streaming: true, Zone: time.UTC}, Worker: engine.WorkerOf(0, 1), Memory: 32 << 10, Spill: spill}
+	op, err := newCounting(env, countingPlan())
+	if err != nil {
+		t.Fatal(err)
+	}
+	op.(*overWindows).Operator = NewSpilling(env, op.(*overWindows).Operator)
+	for i := range int64(2000) {
+		e := event{k: value.OfBigInt(1), v: value.OfBigInt(i), at: value.Value{Type: eventTime}, id: value.OfBigInt(i)}
+		if err = op.Process(0, batchOf([]event{e}, 0, 1), func(*batch.Batch) error { return nil }); err != nil {
+			break
+		}
+	}
+	if !problem.Is(err, problem.TooLarge) {
+		t.Errorf("got %v", err)
+	}
 }
