@@ -14,6 +14,7 @@ func (o *serverOptions) define(f *flag.FlagSet) {
 	f.StringVar(&o.data, "data", "tidemark-data", "folder that everything is kept in")
 	f.IntVar(&o.parallelism, "parallelism", 0, "workers per job (default: the number of cores)")
 	f.StringVar(&o.stateMemory, "state-memory", "", "state that the joins of a job may hold in memory, such as 512MB (default: 4GB)")
+	o.kafka.define(f)
 	f.StringVar(&o.logFormat, "log", "text", "log lines as text or json")
 }
 
@@ -24,7 +25,7 @@ func runCommand() *command {
 		name:  "run",
 		short: "run the server: jobs, API and page",
 		usage: `
-Usage: tidemark run [-p PROJECT_DIR] [--listen HOST:PORT] [--data DIR]
+Usage: tidemark run [-p PROJECT_DIR] [--listen HOST:PORT] [--data DIR] [--kafka-listen HOST:PORT]
 
 Applies the project, runs its jobs, and serves the API and the page until it is
 interrupted. The next start goes on where this one stopped, however it stopped.
@@ -53,6 +54,9 @@ Examples:
 				return err
 			}
 			fmt.Fprintf(c.out, "Tidemark is at %s (data in %s). Ctrl-C stops it.\n", s.url(), o.data)
+			if s.kafka.listener != nil {
+				fmt.Fprintf(c.out, "Kafka clients reach its native tables at %s.\n", s.kafka.listener.Addr())
+			}
 			<-ctx.Done()
 			fmt.Fprintln(c.out, "Stopping …")
 			s.close()

@@ -44,6 +44,7 @@ type serverOptions struct {
 	parallelism  int
 	stateMemory  string // "" for the engine's default
 	logFormat    string
+	kafka        kafkaOptions
 }
 
 // server is a running server: stores, jobs and doors.
@@ -59,8 +60,10 @@ type server struct {
 	board    *progress.Board
 	pipeline *pipeline.Pipeline
 	api      *httpapi.Server
+	registry *telemetry.Registry
 	http     *http.Server
 	listener net.Listener
+	kafka    kafkaDoor
 	rate     rate
 	ready    atomic.Bool
 	all      sync.WaitGroup
@@ -86,6 +89,9 @@ func startServer(ctx context.Context, c *console, o serverOptions, project *pipe
 	if s.listener, err = net.Listen("tcp", o.listen); err != nil {
 		return s, problem.New(problem.Conflict, "cannot listen on %s: %v", o.listen, err).WithHint("choose another address with --listen")
 	}
+	if err := s.kafka.listen(o.kafka); err != nil {
+		return s, err
+	}
 	if err := s.open(ctx); err != nil {
 		return s, err
 	}
@@ -93,6 +99,10 @@ func startServer(ctx context.Context, c *console, o serverOptions, project *pipe
 		return s, err
 	}
 	if err := s.define(ctx, project); err != nil {
+		return s, err
+	}
+	// Only now are there tables for what the door still has to bring to them.
+	if err := s.kafka.open(s); err != nil {
 		return s, err
 	}
 	s.ready.Store(true)
@@ -169,8 +179,8 @@ func (s *server) define(ctx context.Context, project *pipeline.Project) error {
 func (s *server) serve(host string) error {
 	s.catalog = catalog.New(s.meta)
 	s.pipeline = pipeline.New(s.catalog, s.jobs, time.UTC)
-	registry := telemetry.New()
-	registry.WithProcess()
+	s.registry = telemetry.New()
+	s.registry.WithProcess()
 	pages, err := web.New()
 	if err != nil {
 		return err
@@ -178,7 +188,7 @@ func (s *server) serve(host string) error {
 	s.api, err = httpapi.New(httpapi.Config{
 		Catalog: s.catalog, Board: s.board, Asker: gateway.New(s.catalog, s.store, s.board), Intake: s.jobs.Intake,
 		Definer: definer{s.pipeline}, Jobs: jobsView{s.jobs}, Ingest: s.rate.now, Missing: s.missing, Pages: pages,
-		Telemetry: registry, Logger: s.logger, Version: version, Loopback: true,
+		Telemetry: s.registry, Logger: s.logger, Version: version, Loopback: true,
 	})
 	if err != nil {
 		return err
@@ -217,6 +227,7 @@ func (s *server) close() {
 	} else if s.listener != nil {
 		_ = s.listener.Close()
 	}
+	s.kafka.close()
 	if s.stop != nil {
 		s.stop()
 	}

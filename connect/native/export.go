@@ -199,7 +199,7 @@ func (e *Export) readRow() error {
 		return err
 	}
 	e.row++
-	e.message.Value = e.text
+	e.message.Value = bytes.TrimSuffix(e.text, []byte("\n"))
 	return nil
 }
 

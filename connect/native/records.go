@@ -421,7 +421,7 @@ func (d *changeDecoder) row(block []byte, message batch.View, keyed bool) (text 
 	if err != nil {
 		return nil, kind, problem.Of(err)
 	}
-	return text, kind, nil
+	return bytes.TrimSuffix(text, []byte("\n")), kind, nil
 }
 
 // records gives all records as they are stored.

@@ -148,11 +148,10 @@ func ReadRecords(encoded []byte, count int) (*Block, error) {
 		k.Release()
 		return nil, err
 	}
+	end := 0
 	for i, start := range k.starts {
-		end := len(encoded)
-		if i+1 < len(k.starts) {
-			end = int(k.starts[i+1]) - 1 // before the next one's length
-		}
+		length, n := varint(encoded[end:])
+		end += n + int(length)
 		if err := checkHeaders(encoded[:end], k.values[i], int(start)); err != nil {
 			k.Release()
 			return nil, err

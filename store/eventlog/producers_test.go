@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -107,6 +108,8 @@ func TestEncodedRecords(t *testing.T) {
 		{Key: []byte("k"), Value: []byte(`{"a":1}`)},
 		{Headers: []Header{{"h", nil}, {"g", []byte("x")}}},
 		{Value: []byte{}},
+		{Value: bytes.Repeat([]byte("long "), 100), Headers: []Header{{"h", bytes.Repeat([]byte("x"), 300)}}},
+		{Key: []byte("behind it"), Value: []byte("v")},
 	}
 	source := Events{Records: records}
 	whole := make([]byte, source.encodedBytesMax())

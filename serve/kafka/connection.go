@@ -1,0 +1,153 @@
+package kafka
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// connection is one client. Its goroutine reads a request, answers it, and reads
+// the next.
+type connection struct {
+	door    *Door
+	net     net.Conn
+	begun   time.Time
+	login   *login // nil when nobody has to log in, or somebody has
+	exports exports
+	client  string // as the request under way names it
+	out     []byte
+}
+
+func newConnection(d *Door, c net.Conn) *connection {
+	k := &connection{door: d, net: c, begun: time.Now()}
+	if d.config.Users != nil {
+		k.login = &login{users: d.config.Users}
+	}
+	return k
+}
+
+// serve answers requests until the client leaves, or has to.
+func (c *connection) serve() {
+	defer c.exports.close()
+	for {
+		err := c.serveOne()
+		if err == nil {
+			continue
+		}
+		if c.door.ctx.Err() == nil && !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, net.ErrClosed) {
+			c.door.config.Logger.Info("a Kafka connection ends", "client", c.client, "address", c.net.RemoteAddr().String(), "reason", err.Error())
+		}
+		return
+	}
+}
+
+// serveOne reads and answers one request.
+func (c *connection) serveOne() error {
+	ctx := c.door.ctx
+	size, err := c.readSize()
+	if err != nil {
+		return err
+	}
+	if err := c.door.frames.take(ctx, size); err != nil {
+		return err
+	}
+	defer c.door.frames.give(size)
+	frame := make([]byte, size)
+	if err := c.net.SetReadDeadline(time.Now().Add(frameTimeout)); err != nil {
+		return err
+	}
+	if _, err := io.ReadFull(c.net, frame); err != nil {
+		return fmt.Errorf("read a frame of %d bytes: %w", size, err)
+	}
+	return c.answer(ctx, frame)
+}
+
+// readSize reads the length of the next frame, and refuses one that is not meant
+// for us before anything is allocated for it.
+func (c *connection) readSize() (int, error) {
+	deadline := time.Now().Add(idleMax)
+	if c.login != nil {
+		deadline = c.begun.Add(loginMax)
+	}
+	if err := c.net.SetReadDeadline(deadline); err != nil {
+		return 0, err
+	}
+	// The API's key comes with the length: it decides how long a frame may be.
+	var b [6]byte
+	if _, err := io.ReadFull(c.net, b[:4]); err != nil {
+		return 0, err
+	}
+	size, most := int64(binary.BigEndian.Uint32(b[:4])), int64(frameBytesMax)
+	if c.login != nil {
+		most = strangerFrameMax
+	}
+	if size < 8 || size > most {
+		return 0, fmt.Errorf("%w: a frame of %d bytes, more than %d", errMalformed, size, most)
+	}
+	return int(size), nil
+}
+
+// answer answers the request in a frame.
+func (c *connection) answer(ctx context.Context, frame []byte) error {
+	r, err := readRequest(frame)
+	c.client = r.client
+	if errors.Is(err, errVersion) && r.key == apiVersionsKey {
+		return c.send(r.header, unknownVersions())
+	}
+	if err == nil && r.produce == nil && len(frame) > smallFrameMax {
+		err = fmt.Errorf("%w: %d bytes", errMalformed, len(frame))
+	}
+	if err != nil {
+		return fmt.Errorf("request %d of version %d: %w", r.key, r.version, err)
+	}
+	api := apis[r.key]
+	c.door.metrics.requests.WithLabelValues(api.name).Inc()
+	if c.login != nil && !api.stranger {
+		return fmt.Errorf("%s before the login", api.name)
+	}
+	if r.produce != nil {
+		response := c.produce(ctx, r.produce, r.version)
+		if response == nil {
+			return nil // the client wants no answer
+		}
+		return c.send(r.header, response)
+	}
+	response := r.message.ResponseKind()
+	if fetched, isFetch := r.message.(*kmsg.FetchRequest); isFetch {
+		return c.fetch(ctx, r.header, fetched, response.(*kmsg.FetchResponse))
+	}
+	if err := c.fill(ctx, r.message, response); err != nil {
+		return fmt.Errorf("%s: %w", api.name, err)
+	}
+	return c.send(r.header, response)
+}
+
+// send writes an answer. A client that does not read it is left.
+func (c *connection) send(h header, response kmsg.Response) error {
+	c.out = appendResponse(c.out[:0], h, response)
+	if err := c.net.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	_, err := c.net.Write(c.out)
+	if cap(c.out) > smallFrameMax {
+		c.out = nil
+	}
+	return err
+}
+
+// throttle is how long a client should wait before it sends more: it grows with
+// what is in memory beyond half of the budget.
+func (c *connection) throttle() int32 {
+	over := min(2*c.door.frames.load()-1, 1)
+	if over <= 0 {
+		return 0
+	}
+	return int32(over * float64(throttleMax.Milliseconds()))
+}
