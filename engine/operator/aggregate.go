@@ -15,8 +15,13 @@ import (
 // flushes and without updates that change nothing; in batch mode the groups,
 // once, at the end.
 //
-// State, in the worker's key groups: key of the group → stored form of the
-// group (groups.appendState). The rows shown last are not stored: as every Save
+// A group with a time to live is forgotten when no row came to it for so long, and
+// begins anew with the next one; what was shown of it stays. Then updates that
+// change nothing are shown as well, so that who reads them keeps what he has of
+// the group.
+//
+// State, in the worker's key groups: key of the group → the time of the last write
+// if groups expire, and the stored form of the group (groups.appendState). The rows shown last are not stored: as every Save
 // follows a Flush, they are the results of the states.
 //
 // Groups that are more than Environment.Memory go to files (Spilling).
@@ -30,20 +35,26 @@ type Aggregate struct {
 	unsaved []uint32 // groups with changes since the last Save
 	deleted [][]byte // keys of stored groups that are gone
 	now     engine.Watermark
+	expiry  *expiry
 }
 
 // NewAggregate makes the operator for rows prepared by NewPrepare.
 func NewAggregate(env Environment, n *plan.Aggregate) (*Aggregate, error) {
 	l := LayoutOf(n)
-	return &Aggregate{env: env, node: n, layout: l, groups: newGroups(env, l), now: batch.NoMark}, nil
+	return &Aggregate{env: env, node: n, layout: l, groups: newGroups(env, l), now: batch.NoMark, expiry: newExpiry(env, n.TTL)}, nil
 }
 
 // Process takes rows into their groups, or out of them.
 func (a *Aggregate) Process(_ int, rows *batch.Batch, _ engine.Emit) error {
 	rows = rows.Compact()
-	codes, _ := a.groups.locate(nil, rows)
+	codes, fresh := a.groups.locate(nil, rows)
+	touched := codes
+	rows, codes = a.renew(rows, codes, fresh)
 	a.groups.update(codes, rows)
-	for _, code := range codes {
+	if IsGlobal(a.node) {
+		touched = codes // a group without rows is dropped when it is shown, but not this one
+	}
+	for _, code := range touched {
 		a.touch(code)
 	}
 	return nil
@@ -86,7 +97,9 @@ func (a *Aggregate) Advance(w engine.Watermark, emit engine.Emit) error {
 		if a.env.Worker.Has(engine.GroupOf(key)) {
 			code := a.groups.table.put(key)
 			a.groups.resize()
-			a.touch(code)
+			if a.shown.get(code) == nil {
+				a.touch(code)
+			}
 		}
 	}
 	return a.show(emit)
@@ -107,7 +120,11 @@ func (a *Aggregate) Flush(emit engine.Emit) error {
 	if !a.env.Context.Streaming {
 		return nil
 	}
-	return a.show(emit)
+	if err := a.show(emit); err != nil {
+		return err
+	}
+	a.expire()
+	return nil
 }
 
 func (a *Aggregate) show(emit engine.Emit) error {
@@ -146,7 +163,7 @@ func (a *Aggregate) showGroups(codes []uint32, out *changelog) error {
 			if err := out.add(batch.Insert, a.groups.table.key(code), row); err != nil {
 				return err
 			}
-		case bytes.Equal(before, row):
+		case bytes.Equal(before, row) && a.expiry == nil:
 			continue
 		default:
 			if err := out.add(batch.UpdateBefore, a.groups.table.key(code), before); err != nil {
@@ -167,6 +184,7 @@ func (a *Aggregate) drop(code uint32) {
 		a.deleted = append(a.deleted, append([]byte(nil), a.groups.table.key(code)...))
 	}
 	a.shown.drop(code)
+	a.expiry.forget(code)
 	// The code may be given out again before the next Save: a second entry in
 	// the list does no harm, as only flagged groups are written.
 	a.groups.remove(code)
@@ -185,7 +203,7 @@ func (a *Aggregate) Save(to engine.Changes) error {
 		}
 		a.groups.flags[code] = a.groups.flags[code]&^unsaved | saved
 		key := a.groups.table.key(code)
-		state = a.groups.appendState(state[:0], code)
+		state = a.groups.appendState(a.expiry.append(state[:0], code), code)
 		to.Put(engine.GroupOf(key), key, state)
 	}
 	a.unsaved = a.unsaved[:0]
@@ -196,9 +214,14 @@ func (a *Aggregate) Save(to engine.Changes) error {
 func (a *Aggregate) Load(from engine.Saved) error {
 	first := a.groups.table.size()
 	err := from.Each(a.env.Worker, func(_ engine.KeyGroup, key, val []byte) error {
+		written, val, err := a.expiry.cut(val)
+		if err != nil {
+			return err
+		}
 		code := a.groups.table.put(key)
 		a.groups.resize()
 		a.groups.flags[code] |= saved
+		a.expiry.restore(code, written)
 		return a.groups.readState(code, val)
 	})
 	if err != nil {

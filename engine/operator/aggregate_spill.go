@@ -13,7 +13,7 @@ func (a *Aggregate) keyOf(in *batch.Batch) []*batch.Column { return in.Columns[:
 
 // held implements spillable.
 func (a *Aggregate) held() int64 {
-	return a.groups.held() + a.shown.held() + 4*int64(cap(a.pending)+cap(a.unsaved))
+	return a.groups.held() + a.shown.held() + a.expiry.held() + 4*int64(cap(a.pending)+cap(a.unsaved))
 }
 
 // has implements spillable.
@@ -27,7 +27,7 @@ func (a *Aggregate) spill(put func(key, val []byte, due engine.Watermark) error)
 	var val []byte
 	return a.groups.table.each(func(code uint32, key []byte) error {
 		val = appendSized(val[:0], a.shown.get(code))
-		val = a.groups.appendState(val, code)
+		val = a.groups.appendState(a.expiry.append(val, code), code)
 		return put(key, val, batch.Final)
 	})
 }
@@ -39,8 +39,13 @@ func (a *Aggregate) bring(key, val []byte) error {
 	if rest.short {
 		return errSpilledState
 	}
+	written, state, err := a.expiry.cut(rest.rest)
+	if err != nil {
+		return err
+	}
 	code := a.groups.table.put(key)
 	a.groups.resize()
+	a.expiry.restore(code, written)
 	if len(shown) > 0 {
 		a.shown.put(code, shown)
 	}
@@ -50,11 +55,12 @@ func (a *Aggregate) bring(key, val []byte) error {
 	if !a.env.Context.Streaming {
 		a.stir(code)
 	}
-	return a.groups.readState(code, rest.rest)
+	return a.groups.readState(code, state)
 }
 
 // forget implements spillable.
 func (a *Aggregate) forget() {
 	a.groups, a.shown = newGroups(a.env, a.layout), rowStore{}
 	a.pending, a.unsaved = nil, nil
+	a.expiry.reset()
 }

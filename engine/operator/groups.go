@@ -157,12 +157,18 @@ func (l *Layout) resultsOf(accumulators []plan.Accumulator, codes []uint32) []*b
 	return columns
 }
 
-// remove forgets a group.
-func (g *groups) remove(code uint32) {
+// empty makes a group one without rows.
+func (g *groups) empty(code uint32) {
 	for _, a := range g.accumulators {
 		a.Clear(code)
 	}
-	g.rows[code], g.flags[code] = 0, 0
+	g.rows[code] = 0
+}
+
+// remove forgets a group.
+func (g *groups) remove(code uint32) {
+	g.empty(code)
+	g.flags[code] = 0
 	g.table.remove(code)
 }
 
