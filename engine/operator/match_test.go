@@ -532,5 +532,6 @@ func BenchmarkMatch(b *testing.B) {
 	}
 	b.Run("click", run(`PARTITION BY k ORDER BY ts MEASURES A.id AS a, B.id AS b, B.ts AS t AFTER MATCH SKIP PAST LAST ROW PATTERN (A B) WITHIN INTERVAL '5' MINUTE DEFINE A AS A.kind = 'imp', B AS B.kind = 'click'`, clicks))
 	b.Run("rising", run(`PARTITION BY k ORDER BY ts MEASURES A.id AS a, C.id AS c AFTER MATCH SKIP TO NEXT ROW PATTERN (A B C) DEFINE A AS A.v = 0, B AS B.v > A.v, C AS C.v > B.v`, rises))
+	b.Run("groups", run(`PARTITION BY k ORDER BY ts MEASURES A.id AS a, D.id AS d AFTER MATCH SKIP PAST LAST ROW PATTERN (A (B | C)+ D) DEFINE A AS A.v = 0, B AS B.v > LAST(v, 1) AND B.v < 3, C AS C.v = 2 AND C.v > A.v, D AS D.v = 3`, spent))
 	b.Run("budget", run(`PARTITION BY k ORDER BY ts MEASURES SUM(A.v) AS s, B.id AS b AFTER MATCH SKIP PAST LAST ROW PATTERN (A+ B) DEFINE A AS SUM(A.v) < 5`, spent))
 }
