@@ -244,15 +244,47 @@ func (c *Column) Set(n int, from *Column, i int) {
 // Scatter overwrites the given rows, which must exist, with copies of those of
 // from, one after another. It is the reverse of Gather.
 func (c *Column) Scatter(rows []uint16, from *Column) {
-	if c.Type.Class() != value.Ints || from.Nulls != nil {
-		for i, r := range rows {
-			c.Set(int(r), from, i)
-		}
+	if from.Nulls != nil {
+		c.scatterEach(rows, from)
 		return
 	}
+	switch c.Type.Class() {
+	case value.Bools:
+		scatter(c.Bools, rows, from.Bools)
+	case value.Ints:
+		scatter(c.Ints, rows, from.Ints)
+	case value.Floats:
+		scatter(c.Floats, rows, from.Floats)
+	case value.Wides:
+		scatter(c.Wides, rows, from.Wides)
+	case value.Strings:
+		heap := c.Heap
+		for i, r := range rows {
+			text := from.Bytes(i)
+			c.Views[r] = View{uint32(len(heap)), uint32(len(text))}
+			heap = append(heap, text...)
+		}
+		c.Heap = heap
+	default:
+		c.scatterEach(rows, from)
+		return
+	}
+	if c.Nulls != nil {
+		for _, r := range rows {
+			c.Nulls.Clear(int(r))
+		}
+	}
+}
+
+func (c *Column) scatterEach(rows []uint16, from *Column) {
 	for i, r := range rows {
-		c.Ints[r] = from.Ints[i]
-		c.Nulls.Clear(int(r))
+		c.Set(int(r), from, i)
+	}
+}
+
+func scatter[T any](to []T, rows []uint16, from []T) {
+	for i, r := range rows {
+		to[r] = from[i]
 	}
 }
 

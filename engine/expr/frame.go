@@ -209,11 +209,7 @@ func (p *Program) compute(ctx *plan.Context, f *frame, s int) (*batch.Column, er
 	case caseStep:
 		return p.choose(ctx, f, st)
 	case lookupStep:
-		input, err := p.eval(ctx, f, st.args[0])
-		if err != nil {
-			return nil, err
-		}
-		return st.lookup.find(input, f.rows), nil
+		return p.dispatch(ctx, f, st)
 	case renameStep:
 		input, err := p.eval(ctx, f, st.args[0])
 		if err != nil {

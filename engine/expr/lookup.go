@@ -6,32 +6,30 @@ import (
 	"tidemark/plan"
 )
 
-// lookup is a CASE that compares one operand with constants and gives
-// constants: a table to look the operand up in. With it a CASE of a thousand
-// branches costs one probe a row.
+// lookup is a CASE that compares one operand with constants: a table to look the
+// operand up in. With it a CASE of a thousand branches costs one probe a row.
 type lookup struct {
 	ints      map[int64]uint16
 	texts     map[string]uint16
-	results   *batch.Column // of the branches, then of the else
-	otherwise uint16
+	few       []int64       // the keys of ints, while they are few, by branch
+	otherwise uint16        // number of the else, which is the last branch
+	results   *batch.Column // of the branches, when all are constants; else nil
 }
 
-// fewBranches is the number of branches below which trying one after the other
-// is as good.
-const fewBranches = 3
+// fewKeys is up to how many numbers are tried one after the other.
+const fewKeys = 8
 
 // asLookup recognizes such a CASE and gives its operand; the lookup is nil when
 // e is none.
 func asLookup(e *plan.Case) (plan.Expr, *lookup) {
-	if len(e.Whens) < fewBranches || len(e.Whens) >= batch.MaxRows {
+	if len(e.Whens) < 2 || len(e.Whens) >= batch.MaxRows {
 		return nil, nil
 	}
 	var operand plan.Expr
-	l := &lookup{ints: map[int64]uint16{}, texts: map[string]uint16{}, results: batch.NewColumn(e.Of, len(e.Whens)+1)}
+	l := &lookup{ints: map[int64]uint16{}, texts: map[string]uint16{}, otherwise: uint16(len(e.Whens))}
 	for i, w := range e.Whens {
 		tested, constant := asEquality(w.Condition)
-		result, ok := w.Then.(*plan.Literal)
-		if constant == nil || !ok || constant.Null || constant.Type.Class() != tested.Type().Class() {
+		if constant == nil || constant.Null || constant.Type.Class() != tested.Type().Class() {
 			return nil, nil
 		}
 		if operand == nil {
@@ -39,12 +37,12 @@ func asLookup(e *plan.Case) (plan.Expr, *lookup) {
 		} else if !plan.EqualExprs(operand, tested) {
 			return nil, nil
 		}
-		l.results.AppendValue(result.Value)
 		switch constant.Type.Class() {
 		case value.Ints:
 			if _, before := l.ints[constant.Int]; !before {
 				l.ints[constant.Int] = uint16(i)
 			}
+			l.few = append(l.few, constant.Int)
 		case value.Strings:
 			if !constant.Type.IsText() || !tested.Type().IsText() {
 				return nil, nil // equal values may be written differently
@@ -56,19 +54,36 @@ func asLookup(e *plan.Case) (plan.Expr, *lookup) {
 			return nil, nil
 		}
 	}
-	l.otherwise = uint16(len(e.Whens))
-	switch otherwise := e.Else.(type) {
-	case nil:
-		l.results.AppendNull()
-	case *plan.Literal:
-		l.results.AppendValue(otherwise.Value)
-	default:
-		return nil, nil
-	}
 	if !plan.Deterministic(operand) {
 		return nil, nil
 	}
+	if len(l.few) > fewKeys {
+		l.few = nil
+	}
+	l.results = constantResults(e)
 	return operand, l
+}
+
+// constantResults is the results of the branches, the else's last; nil when one
+// is no constant.
+func constantResults(e *plan.Case) *batch.Column {
+	results := batch.NewColumn(e.Of, len(e.Whens)+1)
+	for _, w := range e.Whens {
+		result, ok := w.Then.(*plan.Literal)
+		if !ok {
+			return nil
+		}
+		results.AppendValue(result.Value)
+	}
+	switch otherwise := e.Else.(type) {
+	case nil:
+		results.AppendNull()
+	case *plan.Literal:
+		results.AppendValue(otherwise.Value)
+	default:
+		return nil
+	}
+	return results
 }
 
 // asEquality takes `expression = constant` apart; the constant is nil when e is
@@ -87,23 +102,78 @@ func asEquality(e plan.Expr) (plan.Expr, *value.Value) {
 	return nil, nil
 }
 
-// find gives the result for each of the first rows of input. Texts are shared.
-func (l *lookup) find(input *batch.Column, rows int) *batch.Column {
+// branches gives the branch that each of the first rows of input takes.
+func (l *lookup) branches(input *batch.Column, rows int) []uint16 {
 	branches := make([]uint16, rows)
-	for i := range branches {
-		branch, ok := l.otherwise, false
-		if !input.IsNull(i) {
-			var found uint16
-			if input.Type.Class() == value.Ints {
-				found, ok = l.ints[input.Ints[i]]
-			} else {
-				found, ok = l.texts[string(input.Bytes(i))]
+	switch {
+	case l.few != nil:
+		for i, n := range input.Ints[:rows] {
+			branch := 0
+			for branch < len(l.few) && l.few[branch] != n {
+				branch++
 			}
-			if ok {
-				branch = found
+			branches[i] = uint16(branch)
+		}
+	case input.Type.Class() == value.Ints:
+		for i, n := range input.Ints[:rows] {
+			branch, ok := l.ints[n]
+			if !ok {
+				branch = l.otherwise
+			}
+			branches[i] = branch
+		}
+	default:
+		for i := range branches {
+			branch, ok := l.texts[string(input.Bytes(i))]
+			if !ok {
+				branch = l.otherwise
+			}
+			branches[i] = branch
+		}
+	}
+	if input.Nulls != nil {
+		for i := range branches {
+			if input.Nulls.Get(i) {
+				branches[i] = l.otherwise
 			}
 		}
-		branches[i] = branch
 	}
-	return l.results.Gather(branches)
+	return branches
+}
+
+// dispatch evaluates a CASE that is a lookup: each branch for the rows that take
+// it. Texts of constant branches are shared.
+func (p *Program) dispatch(ctx *plan.Context, f *frame, st *step) (*batch.Column, error) {
+	input, err := p.eval(ctx, f, st.args[0])
+	if err != nil {
+		return nil, err
+	}
+	branches := st.lookup.branches(input, f.rows)
+	if st.lookup.results != nil {
+		return st.lookup.results.Gather(branches), nil
+	}
+	rowsOf := make([][]uint16, len(st.args)-1)
+	for row, branch := range branches {
+		rowsOf[branch] = append(rowsOf[branch], uint16(row))
+	}
+	var out *batch.Column
+	for branch, rows := range rowsOf {
+		switch len(rows) {
+		case 0:
+			continue
+		case f.rows:
+			return p.eval(ctx, f, st.args[1+branch])
+		}
+		if out == nil {
+			out = batch.NewColumn(st.of, f.rows)
+			out.Resize(f.rows)
+		}
+		if err := p.evalWithin(ctx, f, rows, st.args[1+branch], out); err != nil {
+			return nil, err
+		}
+	}
+	if out == nil {
+		out = batch.NewColumn(st.of, 0) // of no rows
+	}
+	return out, nil
 }

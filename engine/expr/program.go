@@ -27,6 +27,7 @@ package expr
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"tidemark/base/batch"
@@ -56,7 +57,8 @@ type step struct {
 	kernel   plan.Kernel
 	strict   bool
 	decisive bool // of connectiveStep: the left value that makes the right side superfluous
-	canFail  bool
+	fails    bool // by itself, for arguments that did not fail
+	canFail  bool // it or an argument
 	volatile bool // it or an argument gives other values each time
 	uses     int  // by other steps and as a result
 	keeps    bool // another branch may ask for the same rows
@@ -71,9 +73,9 @@ const (
 	columnStep stepKind = iota
 	literalStep
 	callStep
-	connectiveStep // AND or OR whose right side can fail
+	connectiveStep // AND or OR whose right side can fail where the left did not
 	caseStep
-	lookupStep // CASE over one operand with constants only
+	lookupStep // CASE that compares one operand with constants
 	fieldStep
 	renameStep // a cast that changes only the declared type
 )
@@ -112,7 +114,7 @@ func (p *Program) markEscape(s int) {
 	switch p.steps[s].kind {
 	case renameStep, fieldStep:
 		p.markEscape(p.steps[s].args[0])
-	case caseStep:
+	case caseStep, lookupStep:
 		// A branch that every row takes is handed on whole.
 		for _, arg := range p.steps[s].args {
 			p.markEscape(arg)
@@ -131,6 +133,7 @@ func (c *compiler) add(key string, s step) int {
 	if n, ok := c.known[key]; ok {
 		return n
 	}
+	s.canFail = s.fails
 	for _, a := range s.args {
 		s.canFail = s.canFail || c.steps[a].canFail
 		s.volatile = s.volatile || c.steps[a].volatile
@@ -193,11 +196,13 @@ func (c *compiler) compileCall(e *plan.Call) (int, error) {
 	}
 	s := step{
 		kind: callStep, of: e.Overload.Result, args: args, kernel: e.Overload.Eval, strict: e.Overload.Strict,
-		canFail: !neverFails[e.Function.Name], position: e.Pos(),
+		fails: !neverFails[e.Function.Name], position: e.Pos(),
 	}
 	if name := e.Function.Name; name == "AND" || name == "OR" {
+		before := map[int]bool{}
+		c.markEvaluated(args[0], before)
 		for _, right := range args[1:] {
-			if c.steps[right].canFail {
+			if c.failsBeyond(right, before) {
 				s.kind, s.decisive = connectiveStep, name == "OR"
 			}
 		}
@@ -210,6 +215,29 @@ func (c *compiler) compileCall(e *plan.Call) (int, error) {
 	return c.add(key, s), nil
 }
 
+// markEvaluated marks the steps that are evaluated for every row that step s is.
+func (c *compiler) markEvaluated(s int, steps map[int]bool) {
+	steps[s] = true
+	args := c.steps[s].args
+	switch c.steps[s].kind {
+	case connectiveStep, caseStep, lookupStep:
+		args = args[:1]
+	default:
+	}
+	for _, a := range args {
+		c.markEvaluated(a, steps)
+	}
+}
+
+// failsBeyond reports whether step s can fail where the steps evaluated before
+// did not.
+func (c *compiler) failsBeyond(s int, before map[int]bool) bool {
+	if before[s] || !c.steps[s].canFail {
+		return false
+	}
+	return c.steps[s].fails || slices.ContainsFunc(c.steps[s].args, func(a int) bool { return c.failsBeyond(a, before) })
+}
+
 func (c *compiler) compileCast(e *plan.Cast) (int, error) {
 	input, err := c.compile(e.Input)
 	if err != nil {
@@ -220,24 +248,31 @@ func (c *compiler) compileCast(e *plan.Cast) (int, error) {
 	if from.Optional().Equal(e.To.Optional()) {
 		return c.add(key, step{kind: renameStep, of: e.To, args: []int{input}, position: e.Pos()}), nil
 	}
-	return c.add(key, step{kind: callStep, of: e.To, args: []int{input}, kernel: castKernel(from, e.To, e.Try), strict: true, canFail: !e.Try, position: e.Pos()}), nil
+	return c.add(key, step{kind: callStep, of: e.To, args: []int{input}, kernel: castKernel(from, e.To, e.Try), strict: true, fails: !e.Try, position: e.Pos()}), nil
 }
 
 func (c *compiler) compileCase(e *plan.Case) (int, error) {
+	otherwise := e.Else
+	if otherwise == nil {
+		otherwise = &plan.Literal{Value: value.NullOf(e.Of)}
+	}
 	if operand, table := asLookup(e); table != nil {
-		input, err := c.compile(operand)
+		parts := []plan.Expr{operand}
+		if table.results == nil {
+			for _, w := range e.Whens {
+				parts = append(parts, w.Then)
+			}
+			parts = append(parts, otherwise)
+		}
+		args, err := c.compileAll(parts)
 		if err != nil {
 			return 0, err
 		}
-		return c.add(fmt.Sprintf("lookup %p", e), step{kind: lookupStep, of: e.Of, args: []int{input}, lookup: table, position: e.Pos()}), nil
+		return c.add(fmt.Sprintf("lookup %p", e), step{kind: lookupStep, of: e.Of, args: args, lookup: table, position: e.Pos()}), nil
 	}
 	var parts []plan.Expr
 	for _, w := range e.Whens {
 		parts = append(parts, w.Condition, w.Then)
-	}
-	otherwise := e.Else
-	if otherwise == nil {
-		otherwise = &plan.Literal{Value: value.NullOf(e.Of)}
 	}
 	args, err := c.compileAll(append(parts, otherwise))
 	if err != nil {

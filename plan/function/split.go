@@ -2,6 +2,8 @@ package function
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"slices"
 	"unicode"
 	"unicode/utf8"
@@ -17,6 +19,9 @@ func splitIndex(text, delimiter []byte, n int64) (from, to int, ok bool) {
 	if len(text) == 0 || n < 0 {
 		return 0, 0, false
 	}
+	if len(delimiter) == 1 {
+		return splitAtByte(text, delimiter[0], n)
+	}
 	for at := 0; ; n-- {
 		length, skip := nextDelimiter(text[at:], delimiter)
 		if length < 0 {
@@ -27,6 +32,42 @@ func splitIndex(text, delimiter []byte, n int64) (from, to int, ok bool) {
 		}
 		at += length + skip
 	}
+}
+
+// splitAtByte is splitIndex for a delimiter of one byte. It counts delimiters
+// eight bytes at a time: of a word in which they are zero, adding 127 to the lower
+// seven bits of each byte makes a high bit of all others.
+func splitAtByte(text []byte, delimiter byte, n int64) (from, to int, ok bool) {
+	const eachLow, eachSeven = 0x0101010101010101, 0x7f7f7f7f7f7f7f7f
+	const wordBytes = 8
+	at := 0
+	for ; n > 0 && at+wordBytes <= len(text); at += wordBytes {
+		w := binary.LittleEndian.Uint64(text[at:]) ^ eachLow*uint64(delimiter)
+		found := ^((w&eachSeven + eachSeven) | w | eachSeven)
+		count := int64(bits.OnesCount64(found))
+		if count < n {
+			n -= count
+			continue
+		}
+		for ; n > 1; n-- {
+			found &= found - 1
+		}
+		at += bits.TrailingZeros64(found)>>3 + 1
+		n = 0
+		break
+	}
+	for ; n > 0 && at < len(text); at++ {
+		if text[at] == delimiter {
+			n--
+		}
+	}
+	if n > 0 {
+		return 0, 0, false
+	}
+	if length := bytes.IndexByte(text[at:], delimiter); length >= 0 {
+		return at, at + length, true
+	}
+	return at, len(text), true
 }
 
 // nextDelimiter finds the first delimiter in text and its length; before is -1
