@@ -14,10 +14,17 @@ import (
 )
 
 // Sink applies epochs to a table of the hot store.
-type Sink struct{ writer *olap.Writer }
+type Sink struct {
+	writer *olap.Writer
+	key    []int // not nil: rows are events, and deletions say no more than this key
+}
 
 // NewSink makes the sink of a stored table, which must exist.
-func NewSink(writer *olap.Writer) *Sink { return &Sink{writer} }
+func NewSink(writer *olap.Writer) *Sink { return &Sink{writer: writer} }
+
+// NewEventSink makes the sink of a native table with a primary key, whose rows
+// come as its events do.
+func NewEventSink(writer *olap.Writer, key []int) *Sink { return &Sink{writer: writer, key: key} }
 
 // Committed is the last epoch that the stored table holds.
 func (s *Sink) Committed(ctx context.Context) (connect.Epoch, error) {
@@ -27,7 +34,58 @@ func (s *Sink) Committed(ctx context.Context) (connect.Epoch, error) {
 
 // Apply writes an epoch with its number in one transaction.
 func (s *Sink) Apply(ctx context.Context, c connect.Commit) error {
+	if s.key != nil {
+		c.Batches = withoutDeleted(c.Batches, s.key)
+	}
 	return s.writer.Apply(ctx, uint64(c.Epoch), c.Watermark, c.Batches)
+}
+
+// withoutDeleted leaves out the rows of a key before its last deletion. The hot
+// store finds what a deletion takes away by the whole row, which an event from
+// outside does not know. All events of a key come from one partition, in order.
+func withoutDeleted(batches []*batch.Batch, key []int) []*batch.Batch {
+	deleted := map[string]int{} // by key: how many rows of the commit are before the deletion
+	columns := make([]*batch.Column, len(key))
+	var text []byte
+	each := func(b *batch.Batch, f func(row int, key []byte)) {
+		for i, k := range key {
+			columns[i] = b.Columns[k]
+		}
+		b.Each(func(i int) {
+			text = batch.AppendKey(text[:0], columns, i)
+			f(i, text)
+		})
+	}
+	at := 0
+	for _, b := range batches {
+		if b.Kinds == nil {
+			at += b.Live()
+			continue
+		}
+		each(b, func(i int, key []byte) {
+			if b.Kind(i) == batch.Delete {
+				deleted[string(key)] = at
+			}
+			at++
+		})
+	}
+	if len(deleted) == 0 {
+		return batches
+	}
+	kept := make([]*batch.Batch, len(batches))
+	at = 0
+	for n, b := range batches {
+		some := *b
+		some.Sel = []uint16{}
+		each(b, func(i int, key []byte) {
+			if before, is := deleted[string(key)]; !is || at >= before {
+				some.Sel = append(some.Sel, uint16(i))
+			}
+			at++
+		})
+		kept[n] = &some
+	}
+	return kept
 }
 
 // Close leaves the writer to the hot store, which owns it.

@@ -348,8 +348,13 @@ func (k *keeper) once() error {
 		return err
 	}
 	defer sink.Close() //nolint:errcheck // every epoch was applied
+	expired, err := expiredSinks(k.job.Plan, k.expired)
+	defer expired.close() //nolint:errcheck // every epoch was applied
+	if err != nil {
+		return err
+	}
 	spec := job.Spec{
-		Name: k.job.Table.Name, Plan: k.job.Plan, Sources: from, Updating: updating(from), Lookups: asked, Parallelism: k.jobs.options.Parallelism, Store: store,
+		Name: k.job.Table.Name, Plan: k.job.Plan, Sources: from, Updating: updating(from), Lookups: asked, Expired: expired, Parallelism: k.jobs.options.Parallelism, Store: store,
 		MemoryBudget: k.jobs.options.MemoryBudget, SpillDir: k.spillDir(),
 		Sink:    &reportingSink{Sink: sink, keeper: k, store: store},
 		Context: plan.Context{Zone: k.job.Zone, Start: time.Now(), Streaming: true}, Log: k.jobs.options.Logger,
@@ -386,6 +391,9 @@ func (k *keeper) sink() (connect.Sink, error) {
 	writer, err := k.jobs.options.Store.Writer(k.ctx, k.stored())
 	if err != nil {
 		return nil, err
+	}
+	if k.job.Table.Kind == plan.Native && k.key != nil {
+		return native.NewEventSink(writer, k.key), nil
 	}
 	return native.NewSink(writer), nil
 }
