@@ -3,6 +3,7 @@ package operator
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"tidemark/base/batch"
 	"tidemark/engine"
@@ -13,7 +14,8 @@ import (
 // the left, port 1 the right; the rows of one key are in one worker, and all
 // rows in the first worker when there are no keys.
 //
-// In streaming mode it shows what each row changes at once: pairs come and go
+// In streaming mode it shows what each row changes, at once or if state is in files
+// when it is flushed: pairs come and go
 // with their rows, and a row of an outer join is padded while it has no partner,
 // of an anti join shown, of a semi join hidden. Rows are inserted and deleted,
 // never updated. In batch mode it keeps both sides and shows the pairs at the
@@ -36,6 +38,7 @@ type Join struct {
 	seed    uint64 // of the hashes of keys: secret, so that users cannot choose keys that collide
 	sides   [2]*joinSide
 	spill   *joinSpill // nil when everything is in memory
+	timed   bool       // results have an event time, so that they must not be late
 	now     engine.Watermark
 
 	encoded joinRows
@@ -51,11 +54,12 @@ func NewJoin(env Environment, n *plan.Join) (*Join, error) {
 	}
 	inputs := joinInputs(left, right, n.Keys)
 	j := &Join{env: env, node: n, pairing: p, now: batch.NoMark}
+	j.timed = slices.ContainsFunc(n.Schema(), func(c plan.OutputColumn) bool { return c.Time == plan.Rowtime })
 	j.seed = rand.Uint64()
 	for port, name := range []byte{'l', 'r'} {
 		j.sides[port] = newJoinSide(name, inputs[port], env.Appends[port], env.Saves, j.seed)
 	}
-	j.spill = newJoinSpill(env, &j.sides, j.seed)
+	j.spill = newJoinSpill(j)
 	j.run.join = j
 	return j, nil
 }
@@ -71,27 +75,7 @@ func (j *Join) Process(port int, rows *batch.Batch, emit engine.Emit) error {
 	if j.spill == nil {
 		return j.take(port, rows, emit)
 	}
-	all := j.encoded
-	defer func() { j.encoded = all }()
-	for start := 0; start < rows.Rows; {
-		end, err := j.spill.bring(&all, start)
-		if err != nil {
-			return err
-		}
-		if end > start {
-			j.encoded = all.part(start, end)
-			if err := j.take(port, partOf(rows, start, end), emit); err != nil {
-				return err
-			}
-		}
-		if end < rows.Rows {
-			if err := j.spill.evict(); err != nil {
-				return err
-			}
-		}
-		start = end
-	}
-	return nil
+	return j.spill.process(port, rows, emit)
 }
 
 // take joins a batch, or in batch mode keeps it. Its stored form is in encoded.
@@ -115,6 +99,11 @@ func (j *Join) take(port int, rows *batch.Batch, emit engine.Emit) error {
 // Advance notes the watermark; at the end of the input it shows the result of
 // batch mode.
 func (j *Join) Advance(w engine.Watermark, emit engine.Emit) error {
+	if j.spill != nil && (j.timed || w == batch.Final) {
+		if err := j.spill.settle(emit); err != nil {
+			return err
+		}
+	}
 	if w == batch.Final && !j.env.Context.Streaming {
 		if err := j.showAll(emit); err != nil {
 			return err
@@ -129,11 +118,20 @@ func (j *Join) showAll(emit engine.Emit) error {
 	if j.spill == nil || !j.spill.spilled {
 		return j.run.whole(emit)
 	}
+	if err := j.spill.evict(j.spill.replaces); err != nil {
+		return err
+	}
 	return j.spill.shares(func() error { return j.run.whole(emit) })
 }
 
-// Flush has nothing to show: all changes were shown at once.
-func (j *Join) Flush(engine.Emit) error { return nil }
+// Flush shows what rows change that wait for others to be read back. The changes
+// of other rows were shown at once.
+func (j *Join) Flush(emit engine.Emit) error {
+	if j.spill == nil {
+		return nil
+	}
+	return j.spill.settle(emit)
+}
 
 // Save writes the rows that came and went.
 func (j *Join) Save(to engine.Changes) error {

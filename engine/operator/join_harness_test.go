@@ -156,11 +156,19 @@ func (r *joinRunner) must(err error) {
 // restart saves, forgets everything that was not saved, and starts n workers.
 func (r *joinRunner) restart(n int) {
 	r.t.Helper()
+	r.flush()
 	for _, op := range r.workers {
-		r.must(op.Flush(r.emit))
 		r.must(op.Save(r.state))
 	}
 	r.start(n)
+}
+
+// flush has all workers show what they have held back.
+func (r *joinRunner) flush() {
+	r.t.Helper()
+	for _, op := range r.workers {
+		r.must(op.Flush(r.emit))
+	}
 }
 
 // process sends rows to the workers of their keys.

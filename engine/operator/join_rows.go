@@ -2,6 +2,7 @@ package operator
 
 import (
 	"fmt"
+	"slices"
 
 	"tidemark/base/batch"
 	"tidemark/base/problem"
@@ -87,6 +88,21 @@ func (in *joinInput) encode(r *joinRows, rows *batch.Batch) {
 	r.starts = append(r.starts, len(r.bytes))
 }
 
+// clear forgets all rows.
+func (r *joinRows) clear() {
+	r.bytes, r.starts, r.keyEnds, r.hashes = r.bytes[:0], r.starts[:0], r.keyEnds[:0], r.hashes[:0]
+}
+
+// add appends row i of others.
+func (r *joinRows) add(from *joinRows, i int) {
+	if len(r.starts) == 0 {
+		r.starts = append(r.starts, 0)
+	}
+	r.keyEnds = append(r.keyEnds, len(r.bytes)+from.keyEnds[i]-from.starts[i])
+	r.bytes = append(r.bytes, from.row(i)...)
+	r.starts, r.hashes = append(r.starts, len(r.bytes)), append(r.hashes, from.hashes[i])
+}
+
 // hash computes the hashes of the keys.
 func (r *joinRows) hash(seed uint64) {
 	r.hashes = r.hashes[:0]
@@ -105,26 +121,27 @@ func (r *joinRows) row(i int) []byte { return r.bytes[r.starts[i]:r.starts[i+1]:
 // one piece of memory, of which all texts are views.
 type decodedRows struct {
 	input   *joinInput
-	heap    []byte
 	rows    int
-	pending []uint32        // where rows begin that are in heap, but not in columns yet
+	bytes   int // of all rows
+	pending [][]byte
+	heap    []byte          // the rows that are not pending
+	at      []uint32        // scratch
 	columns []*batch.Column // as they are stored
 }
 
-// clear begins anew, with room for as much as there was: what was handed out stays
-// as it is.
+// clear begins anew: what was handed out stays as it is.
 func (d *decodedRows) clear() {
-	d.heap, d.pending, d.rows, d.columns = make([]byte, 0, len(d.heap)), d.pending[:0], 0, nil
+	d.pending, d.rows, d.bytes, d.heap, d.columns = d.pending[:0], 0, 0, nil, nil
 }
 
-// add appends a stored row, and whatever is behind it.
+// add appends a stored row, and whatever is behind it. It is read by inOrder.
 func (d *decodedRows) add(row []byte) error {
-	if len(d.heap)+len(row) > batch.MaxHeap {
+	if d.bytes+len(row) > batch.MaxHeap {
 		return problem.New(problem.TooLarge, "the rows of one key of a join have more than %d bytes", batch.MaxHeap).
 			WithHint("add a condition with = to the join")
 	}
-	d.pending = append(d.pending, uint32(len(d.heap)))
-	d.heap = append(d.heap, row...)
+	d.pending = append(d.pending, row)
+	d.bytes += len(row)
 	d.rows++
 	return nil
 }
@@ -134,10 +151,15 @@ func (d *decodedRows) inOrder() ([]*batch.Column, error) {
 	if d.columns == nil {
 		d.columns = columnsOf(d.input.stored, d.rows)
 	}
-	if err := batch.ReadRows(d.columns, d.heap, d.pending); err != nil {
-		return nil, fmt.Errorf("read rows of a join: %w", err)
+	d.heap, d.at = slices.Grow(d.heap, d.bytes-len(d.heap)), d.at[:0]
+	for _, row := range d.pending {
+		d.at = append(d.at, uint32(len(d.heap)))
+		d.heap = append(d.heap, row...)
 	}
 	d.pending = d.pending[:0]
+	if err := batch.ReadRows(d.columns, d.heap, d.at); err != nil {
+		return nil, fmt.Errorf("read rows of a join: %w", err)
+	}
 	columns := make([]*batch.Column, len(d.input.types))
 	for column, place := range d.input.place {
 		columns[column] = d.columns[place]

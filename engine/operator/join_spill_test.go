@@ -89,7 +89,8 @@ func TestJoinSpills(t *testing.T) {
 				sides[port] = sides[port].apply(row)
 			}
 			r.process(port, rows)
-			if streaming {
+			if streaming && rapid.Bool().Draw(rt, "flush") {
+				r.flush()
 				if diff := cmp.Diff(expected(), r.rows()); diff != "" {
 					rt.Fatalf("after a batch: %s", diff)
 				}

@@ -290,7 +290,7 @@ func (c *chain) clear() {
 
 // full reports whether it is time to clear.
 func (c *chain) full() bool {
-	return c.decoded.rows >= chainRowsMax || len(c.decoded.heap) >= chainBytesMax
+	return c.decoded.rows >= chainRowsMax || c.decoded.bytes >= chainBytesMax
 }
 
 // has reports whether the rows of a key are decoded.
