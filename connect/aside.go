@@ -15,6 +15,17 @@ var QuarantineColumns = []value.Field{
 	{Name: "raw", Type: value.StringType},    // the event as it came, cut when very long
 }
 
+// ExpiredColumns are the columns that a table may have to which rows go that a
+// lookup found nothing for in time: any of them, in any order.
+var ExpiredColumns = []value.Field{
+	{Name: "expired_at", Type: value.TimestampLTZOf(3)}, // when it was given up
+	{Name: "came_at", Type: value.TimestampLTZOf(3)},    // when the row came
+	{Name: "lookups", Type: value.IntType},              // how many found nothing
+	{Name: "looked_up", Type: value.StringType},         // the table
+	{Name: "reason", Type: value.StringType},            // why it was given up
+	{Name: "row", Type: value.StringType},               // JSON of the columns the join saw
+}
+
 // LateColumns are the columns of every t$late: rows that came after their
 // windows had fired.
 var LateColumns = []value.Field{

@@ -99,6 +99,7 @@ type LookupJoin struct {
 	Keys      []LookupKey       // what is asked for
 	Condition Expr              // over the input's columns, then the table's; nil for none
 	Options   map[string]string // of the LOOKUP hint, in lower case; nil for none
+	Expired   *Table            // where rows go, too, that nothing was found for in time; nil for nowhere
 }
 
 // LookupKey is a column of the looked up table and the value it must have.

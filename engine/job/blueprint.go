@@ -19,6 +19,9 @@ type blueprint struct {
 	stages  []*stage // producers before consumers; the last one feeds the sink
 	sources []*sourcePlan
 	late    []value.Type // types of rows that came too late; nil when none are kept
+	// expiring are the joins whose rows have a sink when nothing was found for them.
+	// That of the first one has the number sinkCount, and so on.
+	expiring []*plan.LookupJoin
 }
 
 // stage is a tree of elements whose leaves are sources and edges. Its rows go to

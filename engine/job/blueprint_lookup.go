@@ -3,6 +3,7 @@ package job
 import (
 	"fmt"
 
+	"tidemark/base/batch"
 	"tidemark/base/problem"
 	"tidemark/engine"
 	"tidemark/engine/operator"
@@ -21,7 +22,18 @@ func (c *compiler) lookupJoin(n *plan.LookupJoin, number state.Operator) (*eleme
 		return nil, problem.New(problem.Unsupported, "rows that are taken back cannot be looked up in %s, which changes: other rows would be found for them than before", n.Table.Name).
 			WithHint("use a regular join, which corrects its rows when either side changes")
 	}
-	e, err := c.above(n.Input, func(env operator.Environment) (engine.Operator, error) { return operator.NewLookupJoin(env, n, table) })
+	aside := 0
+	if c.spec.Expired[n] != nil {
+		aside = sinkCount + len(c.b.expiring)
+		c.b.expiring = append(c.b.expiring, n)
+	}
+	e, err := c.above(n.Input, func(env operator.Environment) (engine.Operator, error) {
+		join, err := operator.NewLookupJoin(env, n, table)
+		if err == nil && aside > 0 {
+			join.GiveUpTo(func(rows *batch.Batch) { env.Aside(aside, rows) })
+		}
+		return join, err
+	})
 	if err != nil {
 		return nil, err
 	}

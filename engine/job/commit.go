@@ -9,6 +9,7 @@ import (
 	"tidemark/base/value"
 	"tidemark/connect"
 	"tidemark/engine"
+	"tidemark/engine/operator"
 	"tidemark/engine/state"
 )
 
@@ -26,6 +27,9 @@ func (j *Job) catchUp(ctx context.Context) (*state.Record, error) {
 	j.sinks = []*sinkState{{number: mainSink, sink: j.spec.Sink, types: typesOf(j.spec.Plan.Schema())}}
 	if j.spec.Late != nil {
 		j.sinks = append(j.sinks, &sinkState{number: lateSink, sink: j.spec.Late, types: j.blueprint.late})
+	}
+	for i, n := range j.blueprint.expiring {
+		j.sinks = append(j.sinks, &sinkState{number: sinkCount + i, sink: j.spec.Expired[n], types: operator.GivenUpTypes(n)})
 	}
 	record, err := j.newest()
 	if err != nil {
@@ -136,7 +140,7 @@ func (j *Job) commitAll(ctx context.Context, commits <-chan *epochParts, committ
 // commit makes an epoch durable and then visible.
 func (j *Job) commit(ctx context.Context, parts *epochParts) error {
 	var changes []*state.Changes
-	outputs := make([]state.Output, sinkCount)
+	outputs := make([]state.Output, j.sinkNumbers())
 	var rows, shown int64
 	for _, r := range parts.reports {
 		changes = append(changes, r.changes...)

@@ -16,8 +16,8 @@ type report struct {
 	epoch     engine.Epoch
 	last      bool
 	changes   []*state.Changes
-	outputs   [sinkCount]state.Output
-	rows      int64 // in outputs
+	outputs   []state.Output // by number of the sink; nil for none at all
+	rows      int64          // in outputs
 	splits    []splitReport
 	clocks    []clockReport
 	isSink    bool

@@ -70,6 +70,9 @@ type Spec struct {
 	Lookups  map[*plan.LookupJoin]connect.Lookuper // closed by whoever made them
 	Sink     connect.Sink
 	Late     connect.Sink // for rows that came too late, if the plan keeps them; may be nil
+	// Expired are for the rows that lookups found nothing for, of the types that
+	// operator.GivenUpTypes tells.
+	Expired map[*plan.LookupJoin]connect.Sink
 
 	Parallelism   int           // workers; 0 means 1
 	Store         *state.Store  // nil: nothing outlives the run

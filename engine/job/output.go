@@ -92,12 +92,15 @@ func (t tee) barrier(epoch engine.Epoch, last bool) error {
 	return nil
 }
 
-// Numbers of the sinks of a job.
+// Numbers of the sinks of a job. Those from sinkCount on are of Spec.Expired.
 const (
 	mainSink = iota
 	lateSink
 	sinkCount
 )
+
+// sinkNumbers is how many numbers the sinks of the job have.
+func (j *Job) sinkNumbers() int { return sinkCount + len(j.blueprint.expiring) }
 
 // sinkOutput collects a task's rows until the barrier.
 type sinkOutput struct {
@@ -121,6 +124,9 @@ func (o *sinkOutput) barrier(engine.Epoch, bool) error { return nil }
 // collect keeps rows for a sink until the barrier, and asks for one when many
 // have come together.
 func (t *task) collect(sink int, rows *batch.Batch) {
+	if t.outputs == nil {
+		t.outputs = make([]state.Output, t.job.sinkNumbers())
+	}
 	t.outputs[sink] = append(t.outputs[sink], rows)
 	n := int64(rows.Live())
 	t.rowsHeld += n
@@ -130,8 +136,8 @@ func (t *task) collect(sink int, rows *batch.Batch) {
 }
 
 // takeOutputs gives what was collected and how many rows that is.
-func (t *task) takeOutputs() (outputs [sinkCount]state.Output, rows int64) {
+func (t *task) takeOutputs() (outputs []state.Output, rows int64) {
 	outputs, rows = t.outputs, t.rowsHeld
-	t.outputs, t.rowsHeld = [sinkCount]state.Output{}, 0
+	t.outputs, t.rowsHeld = nil, 0
 	return outputs, rows
 }

@@ -34,7 +34,7 @@ type task struct {
 	coordinator int // -1 for none
 	alignment   *exchange.Alignment
 
-	outputs  [sinkCount]state.Output
+	outputs  []state.Output // by number of the sink; nil for none at all
 	rowsHeld int64
 	batches  int // since the last Flush, with Spec.FlushBatches
 }
@@ -329,6 +329,7 @@ func (t *task) environment() operator.Environment {
 		Context: &t.context,
 		Worker:  engine.WorkerOf(t.index, t.job.spec.Parallelism),
 		Dropped: func(rows int) { t.job.status.late.Add(int64(rows)) },
+		Aside:   t.collect,
 		Run:     t.running,
 		Waits:   func(more int) { t.job.waiting.Add(int64(more)) },
 		Saves:   t.job.spec.Store != nil,

@@ -20,6 +20,9 @@ import (
 // wait too, unless any order will do; the watermark downstream waits with them,
 // so that none of them becomes late by waiting.
 //
+// Rows that nothing was found for are told to whoever wants them (GiveUpTo), when
+// they are passed on for good: with an inner join that is to nowhere.
+//
 // State: in the first key group of the worker, 'w' and a number (8 bytes, big
 // endian) → a row that waits (waitingLookup).
 type LookupJoin struct {
@@ -32,6 +35,7 @@ type LookupJoin struct {
 	retry   lookupRetry
 	waiting waitingLookups
 	now     engine.Watermark
+	givenUp func(*batch.Batch) // nil: nobody wants to know
 }
 
 // NewLookupJoin makes the operator that asks the table.
@@ -63,6 +67,7 @@ func (j *LookupJoin) Process(_ int, rows *batch.Batch, emit engine.Emit) error {
 		return err
 	}
 	if !j.retries() {
+		j.giveUp(in, found, nil)
 		return j.join(in, found, emit)
 	}
 	passes, all := j.passing(hits(in, found))

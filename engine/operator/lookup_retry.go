@@ -29,9 +29,6 @@ type lookupRetry struct {
 // retryOf reads the options of a hint, which the binder has checked one by one.
 func retryOf(options map[string]string) (r lookupRetry, err error) {
 	r = lookupRetry{multiplier: 1, most: math.MaxInt64, capacity: lookupWaitingMax, ordered: !strings.EqualFold(options["output-mode"], "allow_unordered")}
-	if _, given := options["expired-table"]; given {
-		return r, unsupported("'expired-table' of LOOKUP is not built").WithHint("write LEFT JOIN: rows that found nothing in time have NULLs")
-	}
 	if text, given := options["capacity"]; given {
 		if r.capacity, err = strconv.Atoi(text); err != nil {
 			return r, problem.New(problem.InvalidOption, "'capacity' of LOOKUP is %q", text)

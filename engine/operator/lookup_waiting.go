@@ -142,6 +142,7 @@ func (j *LookupJoin) release(emit engine.Emit) error {
 		if err != nil {
 			return err
 		}
+		j.giveUp(in, found, part)
 		if err := j.join(in, found, emit); err != nil {
 			return err
 		}

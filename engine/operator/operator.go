@@ -57,6 +57,8 @@ type Environment struct {
 	// Dropped is told how many rows came too late, whatever becomes of them.
 	Late    func(*batch.Batch) error
 	Dropped func(rows int)
+	// Aside puts rows among what goes to a further sink of the job, by its number.
+	Aside func(sink int, rows *batch.Batch)
 	// Expired is told how many keys were asked for whose state had expired; a key
 	// again only when its state has expired again.
 	Expired func(keys int)

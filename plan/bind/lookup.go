@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"tidemark/base/problem"
+	"tidemark/base/value"
+	"tidemark/connect"
 	"tidemark/plan"
 	"tidemark/sql"
 )
@@ -45,7 +47,44 @@ func (b *binder) lookupJoin(kind plan.JoinKind, ref *sql.TableRef, left, right r
 		return nil
 	}
 	n.Condition = k.condition()
+	if name, given := options["expired-table"]; given {
+		if n.Expired = b.expiredTable(ref, name); n.Expired == nil {
+			return nil
+		}
+	}
 	return n
+}
+
+// expiredTable finds the table for rows that nothing is found for; nil after a
+// problem was reported.
+func (b *binder) expiredTable(ref *sql.TableRef, name string) *plan.Table {
+	parts := strings.Split(name, ".")
+	t, ok := findTable(b.catalog, sql.PathOf(parts...))
+	hint := "create it before, with some of the columns " + expiredColumns()
+	switch {
+	case !ok:
+		b.wrong(ref.Path.Pos(), problem.UnknownTable, hint, "there is no table %s for the rows that LOOKUP gives up", name)
+		return nil
+	case t.Kind != plan.External && t.Kind != plan.Native:
+		b.wrong(ref.Path.Pos(), problem.InvalidOption, hint, "%s cannot take the rows that LOOKUP gives up: it is a query", name)
+		return nil
+	}
+	for _, written := range t.Written() {
+		c := t.Columns[written]
+		if !slices.ContainsFunc(connect.ExpiredColumns, func(f value.Field) bool { return f.Name == c.Name && f.Type.Equal(c.Type.Optional()) }) {
+			b.wrong(ref.Path.Pos(), problem.InvalidOption, "its columns may be "+expiredColumns(), "rows that LOOKUP gives up have nothing for column %s %s of %s", c.Name, c.Type, name)
+			return nil
+		}
+	}
+	return t
+}
+
+func expiredColumns() string {
+	all := make([]string, len(connect.ExpiredColumns))
+	for i, f := range connect.ExpiredColumns {
+		all[i] = f.Name + " " + f.Type.String()
+	}
+	return strings.Join(all, ", ")
 }
 
 // lookupKey makes a key of a condition that a column of the table equals

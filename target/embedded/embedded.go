@@ -234,6 +234,11 @@ func (s *Session) sink(t *plan.Table) (connect.Sink, error) {
 		}
 		return checked(native.NewLogSink(topic, r))
 	}
+	return checked(externalSink(t, r))
+}
+
+// externalSink opens the sink of an external table.
+func externalSink(t *plan.Table, r connect.Request) (connect.Sink, error) {
 	c, err := connectorOf(t)
 	if err != nil {
 		return nil, err
@@ -241,7 +246,7 @@ func (s *Session) sink(t *plan.Table) (connect.Sink, error) {
 	if c.Sink == nil {
 		return nil, problem.New(problem.InvalidQuery, "connector %q takes no rows", c.Name).WithHint("it can only be read")
 	}
-	return checked(c.Sink(r))
+	return c.Sink(r)
 }
 
 // run runs a plan into a sink until its sources end.
@@ -255,9 +260,14 @@ func (s *Session) run(ctx context.Context, n plan.Node, sink connect.Sink) (err 
 	if err != nil {
 		return err
 	}
+	expired, err := expiredSinks(n, s.sink)
+	defer func() { err = errors.Join(err, expired.close()) }()
+	if err != nil {
+		return err
+	}
 	now := s.binding().Now
 	spec := job.Spec{
-		Name: "script", Plan: n, Sources: from, Updating: updating(from), Lookups: asked, Sink: sink, Parallelism: s.options.Parallelism, MemoryBudget: s.memory,
+		Name: "script", Plan: n, Sources: from, Updating: updating(from), Lookups: asked, Expired: expired, Sink: sink, Parallelism: s.options.Parallelism, MemoryBudget: s.memory,
 		Context: plan.Context{Zone: s.zone, Now: now, Start: now, Streaming: s.options.Streaming},
 	}
 	if s.options.Streaming {

@@ -7,7 +7,6 @@ import (
 	"tidemark/base/value"
 	"tidemark/catalog"
 	"tidemark/connect"
-	"tidemark/connect/format"
 	"tidemark/connect/native"
 	"tidemark/plan"
 )
@@ -75,18 +74,11 @@ func (s *lateSink) reshape(b *batch.Batch) (*batch.Batch, error) {
 		} else {
 			out.Columns[1].AppendValue(value.Value{Int: mark * 1000})
 		}
-		text = append(text[:0], '{')
-		for c, column := range b.Columns {
-			if c > 0 {
-				text = append(text, ',')
-			}
-			text = append(format.AppendJSONText(text, s.schema[c].Name), ':')
-			var err error
-			if text, err = format.AppendJSON(text, column, i, format.JSONStyle{ISO: true}); err != nil {
-				failed = err
-			}
+		var err error
+		if text, err = appendRow(text[:0], s.schema, b, i); err != nil {
+			failed = err
 		}
-		out.Columns[2].AppendValue(value.OfString(string(append(text, '}'))))
+		out.Columns[2].AppendValue(value.OfString(string(text)))
 	})
 	return out, failed
 }
