@@ -1,6 +1,7 @@
 package pattern
 
-// queue is a heap of beginnings, the one that started earliest first.
+// queue is a heap of beginnings, the one that started earliest first. Of a pattern
+// with a shape it is a list in that order.
 //
 // Where several started at the same row their order decides which of two
 // matches is found first, and so which one a skip leaves out. It is the order
