@@ -1,9 +1,11 @@
 package operator
 
 import (
+	"context"
 	"slices"
 
 	"tidemark/base/batch"
+	"tidemark/base/problem"
 	"tidemark/connect"
 	"tidemark/engine"
 	"tidemark/engine/expr"
@@ -89,8 +91,23 @@ func (j *LookupJoin) lookup(rows *batch.Batch) (*batch.Batch, connect.Found, err
 		return nil, connect.Found{}, err
 	}
 	in := rows.Compact()
-	found, err := j.table.Lookup(j.env.Run, keys, in.Rows)
+	found, err := j.ask(keys, in.Rows)
 	return in, found, err
+}
+
+// ask asks the table, for no longer than the hint allows.
+func (j *LookupJoin) ask(keys []*batch.Column, rows int) (connect.Found, error) {
+	if j.retry.timeout == 0 {
+		return j.table.Lookup(j.env.Run, keys, rows)
+	}
+	ctx, cancel := context.WithTimeout(j.env.Run, j.retry.timeout)
+	defer cancel()
+	found, err := j.table.Lookup(ctx, keys, rows)
+	if err != nil && ctx.Err() != nil && j.env.Run.Err() == nil {
+		err = problem.New(problem.Timeout, "a lookup in %s took longer than %v, the 'timeout' of its hint", j.node.Table.Name, j.retry.timeout).
+			WithHint("allow more time, or look why the table is slow to answer").Retryable()
+	}
+	return found, err
 }
 
 // hits tells which rows were found.

@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -118,6 +119,7 @@ type retrying struct {
 	now     int64
 	state   storedState
 	waits   int
+	givenUp []string // "v came gone lookups"
 	shown   []string // in order
 	marks   []int64
 	context *plan.Context
@@ -140,6 +142,12 @@ func (r *retrying) start() {
 	var err error
 	r.op, err = NewLookupJoin(Environment{Context: r.context, Worker: engine.WorkerOf(0, 1), Run: ctx, Waits: func(n int) { r.waits += n }}, r.node, r.table)
 	r.must(err)
+	r.op.GiveUpTo(func(b *batch.Batch) {
+		b.Each(func(i int) {
+			at := len(b.Columns) - 3
+			r.givenUp = append(r.givenUp, fmt.Sprint(b.Columns[joinNumberColumn].Ints[i], b.Columns[at].Ints[i]/1000, b.Columns[at+1].Ints[i]/1000, b.Columns[at+2].Ints[i]))
+		})
+	})
 	r.must(r.op.Load(r.state))
 }
 
@@ -289,6 +297,63 @@ func TestCapacityIsWaitedFor(t *testing.T) {
 	}
 }
 
+// TestRowsAreGivenUp when nothing was found for them in time, over a restart, with
+// an inner join as with a left one; not those that were found.
+func TestRowsAreGivenUp(t *testing.T) {
+	for _, kind := range []plan.JoinKind{plan.InnerJoin, plan.LeftJoin} {
+		one, two := int64(1), int64(2)
+		r := newRetrying(t, kind, fixedDelay())
+		r.table.rows = relation{{key: &two, v: 8, at: 1}}
+		r.pass(100)
+		r.process(joinRow{key: &one, v: 1, at: 10}, joinRow{key: &two, v: 2, at: 20}, joinRow{v: 3, at: 30})
+		r.pass(1000)
+		r.cancel()
+		r.start()
+		r.pass(999)
+		if r.givenUp != nil {
+			t.Errorf("%v before the last retry", r.givenUp)
+		}
+		r.pass(1)
+		r.process(joinRow{key: &one, v: 4, at: 40})
+		r.must(r.op.Advance(batch.Final, r.emit))
+		if diff := cmp.Diff([]string{"1 100 2100 3", "3 100 2100 3", "4 2100 2100 1"}, r.givenUp); diff != "" {
+			t.Errorf("%v: %s", kind, diff)
+		}
+	}
+}
+
+// TestATableThatNeverChangesIsGivenUpAtOnce, for rows that are not taken back.
+func TestATableThatNeverChangesIsGivenUpAtOnce(t *testing.T) {
+	one := int64(1)
+	r := newRetrying(t, plan.InnerJoin, fixedDelay())
+	r.table.settled = true
+	r.process(joinRow{key: &one, v: 1, at: 10}, joinRow{kind: batch.Delete, key: &one, v: 1, at: 10})
+	if diff := cmp.Diff([]string{"1 0 0 1"}, r.givenUp); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// slow is a table that never answers.
+type slow struct{ lookedUp }
+
+func (slow) Lookup(ctx context.Context, _ []*batch.Column, _ int) (connect.Found, error) {
+	<-ctx.Done()
+	return connect.Found{}, ctx.Err()
+}
+
+// TestALookupEndsWithItsTimeout, and the problem says that it may be tried again.
+func TestALookupEndsWithItsTimeout(t *testing.T) {
+	op, err := NewLookupJoin(Environment{Context: &plan.Context{Zone: time.UTC}, Worker: engine.WorkerOf(0, 1), Run: t.Context()},
+		lookupNode(plan.InnerJoin, nil, map[string]string{"timeout": "1 ms"}), &slow{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = op.Process(0, joinBatch([]joinRow{{key: new(int64)}}), func(*batch.Batch) error { return nil })
+	if !problem.Is(err, problem.Timeout) || problem.Of(err).Retry != problem.Later {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestRowsThatWaitAreNeitherLostNorDoubled, and keep their order, over restarts
 // and whatever the table does: every row is shown once, with what was there when
 // it was, or alone.
@@ -361,7 +426,6 @@ func TestRowsThatWaitAreNeitherLostNorDoubled(t *testing.T) {
 // TestHintsThatCannotBeHonoured are refused.
 func TestHintsThatCannotBeHonoured(t *testing.T) {
 	for _, options := range []map[string]string{
-		{"expired-table": "late", "expire-after": "1 s"},
 		{"retry-strategy": "fixed_delay", "fixed-delay": "1 min", "max-attempts": "3", "timeout": "179 s"},
 		{"retry-strategy": "exponential_delay", "initial-delay": "1 s", "max-attempts": "1000", "timeout": "1 d"},
 	} {

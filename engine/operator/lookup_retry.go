@@ -24,6 +24,7 @@ type lookupRetry struct {
 	within      time.Duration // rows wait no longer; 0 for no limit
 	ordered     bool
 	capacity    int
+	timeout     time.Duration // of one lookup of a batch; 0 for no limit
 }
 
 // retryOf reads the options of a hint, which the binder has checked one by one.
@@ -34,6 +35,7 @@ func retryOf(options map[string]string) (r lookupRetry, err error) {
 			return r, problem.New(problem.InvalidOption, "'capacity' of LOOKUP is %q", text)
 		}
 	}
+	r.timeout, _ = bind.Duration(options["timeout"])
 	switch strings.ToLower(options["retry-strategy"]) {
 	case "":
 		return r, nil
@@ -57,8 +59,8 @@ func retryOf(options map[string]string) (r lookupRetry, err error) {
 	if r.attempts, err = strconv.Atoi(options["max-attempts"]); err != nil || r.first <= 0 {
 		return r, problem.New(problem.InvalidOption, "the retries of LOOKUP have no number or no delay").WithHint("add 'max-attempts' and a delay")
 	}
-	if timeout, given := bind.Duration(options["timeout"]); given && r.total() > timeout {
-		return r, unsupported("the retries of LOOKUP take %v, longer than its 'timeout' of %v", r.total(), timeout).
+	if r.timeout > 0 && r.total() > r.timeout {
+		return r, unsupported("the retries of LOOKUP take %v, longer than its 'timeout' of %v", r.total(), r.timeout).
 			WithHint("allow more time, or write 'expire-after' to give up in time")
 	}
 	return r, nil
