@@ -303,7 +303,12 @@ func (c *compiler) windowAggregate(n *plan.WindowAggregate, number state.Operato
 		return operator.NewWindowAggregate(env, n, partial)
 	}
 	column := operator.WindowLayoutOf(n).TimeColumn()
-	return &element{state: number, inputs: []*element{e}, make: onClock(n.Input, n.Spec, column, construct)}, nil
+	// Windows that are amended keep what was shown of them, and stay in memory.
+	spills := len(n.Keys) > 0 && operator.IsShownOnce(n, c.spec.Context.Streaming)
+	if spills {
+		construct = limiting(construct)
+	}
+	return &element{state: number, spills: spills, inputs: []*element{e}, make: onClock(n.Input, n.Spec, column, construct)}, nil
 }
 
 // keepLate notes the types of the rows that the late sink gets.

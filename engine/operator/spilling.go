@@ -22,7 +22,9 @@ type spillable interface {
 	keyOf(in *batch.Batch) []*batch.Column
 	// held is about how many bytes of state are in memory.
 	held() int64
-	// has reports whether anything is in memory of a key.
+	// has reports whether all there is of a key is in memory, if there is anything:
+	// it is true for keys that rows came for, or that were brought back, and that
+	// were not forgotten since.
 	has(key []byte) bool
 	// spill calls put with every key in memory and all there is of it, and with
 	// the watermark at which something of it is due (releasing); batch.Final for
@@ -55,9 +57,9 @@ type releasing interface {
 // goes there. What the next Save has to write of keys that are in files waits in
 // unsaved.
 //
-// In the files: key → what the operator wrote; and in another area watermark (8
-// bytes, big endian, sign bit turned), key → nothing: something of the key may be
-// due then.
+// In the files: key → when something of it is due (8 bytes, big endian, sign bit
+// turned), and what the operator wrote; and in another area the former, key →
+// nothing. An entry there is old if the key has another watermark by now.
 type Spilling struct {
 	of      spillable
 	env     Environment
@@ -74,6 +76,7 @@ type Spilling struct {
 	rows    []int    // of a batch, whose keys are to be brought
 	missing [][]byte // keys to be brought
 	key     []byte   // scratch
+	val     []byte
 }
 
 const (
@@ -251,27 +254,32 @@ func (s *Spilling) isHere(key []byte) bool {
 	if s.of.has(key) {
 		return true
 	}
-	_, here := s.brought.get(key)
+	_, here := s.brought.get(key) // and nothing is left of it
 	return here
 }
 
 // bring takes a key back that was in the files.
-func (s *Spilling) bring(key, val []byte) error {
+func (s *Spilling) bring(key, stored []byte) error {
+	_, val, err := takeDue(stored)
+	if err != nil {
+		return err
+	}
 	s.brought.put(key)
 	s.empty = false
 	return s.of.bring(key, val)
 }
 
-// dueAt is where the files note that something of a key is due.
-func (s *Spilling) dueAt(due engine.Watermark, key []byte) []byte {
-	s.key = binary.BigEndian.AppendUint64(s.key[:0], uint64(due)^1<<63)
-	s.key = append(s.key, key...)
-	return s.key
+// appendDue appends a watermark so that bytes sort as watermarks do.
+func appendDue(to []byte, due engine.Watermark) []byte {
+	return binary.BigEndian.AppendUint64(to, uint64(due)^1<<63)
 }
 
-// dueOf takes apart what dueAt made.
-func dueOf(stored []byte) (due engine.Watermark, key []byte) {
-	return engine.Watermark(binary.BigEndian.Uint64(stored) ^ 1<<63), stored[8:]
+// takeDue takes apart what begins as appendDue wrote it.
+func takeDue(from []byte) (due engine.Watermark, rest []byte, err error) {
+	if len(from) < 8 {
+		return 0, nil, errSpilledState
+	}
+	return engine.Watermark(binary.BigEndian.Uint64(from) ^ 1<<63), from[8:], nil
 }
 
 func (s *Spilling) tooLarge() error {
@@ -309,21 +317,27 @@ func (s *Spilling) write() error {
 	if err != nil {
 		return err
 	}
+	left := make([]bool, s.brought.size())
 	err = s.of.spill(func(key, val []byte, due engine.Watermark) error {
+		if code, brought := s.brought.get(key); brought {
+			left[code] = true
+		}
 		if due != batch.Final {
 			s.next = min(s.next, due)
-			if err := dues.Put(s.dueAt(due, key), nil); err != nil {
+			s.key = append(appendDue(s.key[:0], due), key...)
+			if err := dues.Put(s.key, nil); err != nil {
 				return err
 			}
 		}
-		return keys.Put(key, val)
+		s.val = append(appendDue(s.val[:0], due), val...)
+		return keys.Put(key, s.val)
 	})
 	if err != nil {
 		return err
 	}
-	for code := range uint32(s.brought.size()) {
-		if key := s.brought.key(code); !s.of.has(key) {
-			if err := keys.Delete(key); err != nil {
+	for code, there := range left {
+		if !there {
+			if err := keys.Delete(s.brought.key(uint32(code))); err != nil {
 				return err
 			}
 		}
@@ -362,16 +376,23 @@ func (s *Spilling) releaseSpilled(of releasing, w engine.Watermark, emit engine.
 		return nil
 	}
 	s.next = batch.Final
-	err := s.dues.Each(func(stored, _ []byte) error {
-		due, key := dueOf(stored)
-		if due > w {
+	err := s.dues.Each(func(entry, _ []byte) error {
+		due, key, err := takeDue(entry)
+		switch {
+		case err != nil:
+			return err
+		case due > w:
 			s.next = min(s.next, due)
 			return errDueLater
-		}
-		if s.isHere(key) {
+		case s.isHere(key):
 			return nil
 		}
-		_, err := s.keys.Get(key, func(val []byte) error { return s.bring(key, val) })
+		_, err = s.keys.Get(key, func(stored []byte) error {
+			if now, _, err := takeDue(stored); err != nil || now != due {
+				return err
+			}
+			return s.bring(key, stored)
+		})
 		if err != nil || s.held() <= s.limit {
 			return err
 		}
@@ -389,7 +410,7 @@ func (s *Spilling) releaseSpilled(of releasing, w engine.Watermark, emit engine.
 	}
 	var end []byte
 	if w != batch.Final {
-		end = s.dueAt(w+1, nil)
+		end = appendDue(nil, w+1)
 	}
 	if err := to.DeleteRange(nil, end); err != nil {
 		return err

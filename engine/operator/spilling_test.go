@@ -221,6 +221,66 @@ func runLimited(t *testing.T, events []event, streaming bool, memory int64, cons
 	return sorted(rows)
 }
 
+// windowPlan counts rows and sums up numbers by key and window.
+func windowPlan(spec plan.WindowSpec) *plan.WindowAggregate {
+	return &plan.WindowAggregate{
+		Input: timedEvents(), Spec: spec, Keys: []plan.Expr{eventColumn(0)}, Names: []string{"k", "n", "s", "to"},
+		Calls:      []plan.AggregateCall{aggregateOf("COUNT"), aggregateOf("SUM", eventColumn(1))},
+		Properties: []plan.WindowProperty{{Kind: plan.WindowEnd, Name: "to"}},
+	}
+}
+
+func newWindowed(env Environment, n *plan.WindowAggregate) (engine.Operator, error) {
+	prepare, err := NewPrepareWindows(env, n)
+	if err != nil {
+		return nil, err
+	}
+	aggregate, err := NewWindowAggregate(env, n, false)
+	return &overWindows{prepare, aggregate}, err
+}
+
+// TestWindowsOfGroups compares GROUP BY over windows with its definition.
+func TestWindowsOfGroups(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		events := drawEvents(t, false)
+		n := windowPlan(plan.WindowSpec{Kind: plan.Tumble, Time: 2, Size: 6})
+		step := int64(6)
+		if rapid.Bool().Draw(t, "hop") {
+			step = 2
+			n.Spec = plan.WindowSpec{Kind: plan.Hop, Time: 2, Size: 6, Slide: 2}
+		}
+		got, updates := drive(t, events, 3, true, func(env Environment) (engine.Operator, error) { return newWindowed(env, n) })
+		if updates {
+			t.Fatal("a window was shown twice")
+		}
+		type group struct{ k, to int64 }
+		counts, sums := map[group]int64{}, map[group]value.Value{}
+		for _, e := range events {
+			for to := floorDivide(e.at.Int/1000, step)*step + step; to <= e.at.Int/1000+6; to += step {
+				if e.mark >= to-1 {
+					continue // late for this window
+				}
+				g := group{e.k.Int, to}
+				counts[g]++
+				sum, ok := sums[g]
+				if !ok {
+					sum = value.NullOf(eventNumber)
+				}
+				if !e.v.Null {
+					sum = value.OfBigInt(sum.Int + e.v.Int)
+				}
+				sums[g] = sum
+			}
+		}
+		var want []string
+		for g, count := range counts {
+			row := []value.Value{value.OfBigInt(g.k), value.OfBigInt(count), sums[g], {Type: eventTime, Int: g.to * 1000}}
+			want = append(want, fmt.Sprint(texts(row)))
+		}
+		wantRows(t, want, got)
+	})
+}
+
 // TestSpillingKeepsItsShare: operators with a tenth of the memory that their state
 // takes give what they give with all of it.
 func TestSpillingKeepsItsShare(t *testing.T) {
@@ -230,6 +290,7 @@ func TestSpillingKeepsItsShare(t *testing.T) {
 	top := &plan.Rank{Input: eventScan, Partition: []int{0}, Order: byValue, From: 1, To: 4, WindowEnd: -1, Number: true, Name: "n"}
 	window := &plan.Window{Input: timedEvents(), Spec: plan.WindowSpec{Kind: plan.Tumble, Time: 2, Size: 1000}}
 	topOfWindow := &plan.Rank{Input: window, Partition: []int{0, 4, 5}, Order: byValue, WindowEnd: 5, From: 1, To: 2}
+	hop := windowPlan(plan.WindowSpec{Kind: plan.Hop, Time: 2, Size: 1500, Slide: 500})
 	frame := plan.Frame{From: plan.FrameBound{Kind: plan.Preceding, Offset: 3}, To: plan.FrameBound{Kind: plan.CurrentRow}}
 	over := func(input plan.Node, order []plan.SortKey) *plan.Over {
 		call := windowCallOf("SUM", eventColumn(1))
@@ -256,6 +317,8 @@ func TestSpillingKeepsItsShare(t *testing.T) {
 			windows, err := NewWindow(env, window)
 			return &overWindows{windows, ranked}, err
 		}},
+		{"windows", true, false, 48 << 10, func(env Environment) (engine.Operator, error) { return newWindowed(env, hop) }},
+		{"windows of a batch", false, false, 48 << 10, func(env Environment) (engine.Operator, error) { return newWindowed(env, hop) }},
 		{"OVER in order", true, false, 48 << 10, func(env Environment) (engine.Operator, error) { return NewOverStream(env, stream) }},
 		{"OVER", true, true, 96 << 10, func(env Environment) (engine.Operator, error) { return NewOverTable(env, whole) }},
 		{"OVER of a batch", false, true, 96 << 10, func(env Environment) (engine.Operator, error) { return NewOverTable(env, whole) }},

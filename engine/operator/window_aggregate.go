@@ -26,6 +26,9 @@ import (
 // endian, sign bit turned), key of the group → stored form of the group. In key
 // group 0 the worker that has it stores the watermark under 'w'. What was shown
 // is not stored: as every Save follows a Flush, it can be computed.
+//
+// Where windows are shown once, groups that are more than Environment.Memory go
+// to files (Spilling), by key: all slices of a key together.
 type WindowAggregate struct {
 	env     Environment
 	node    *plan.WindowAggregate
@@ -35,6 +38,8 @@ type WindowAggregate struct {
 	panes   *panes
 	groups  *groups
 	now     engine.Watermark
+	fired   engine.Watermark // up to which windows have fired; later than now within an Advance
+	inside  *table           // keys that may be in memory; nil as long as nothing went to files
 
 	pending  windowHeap // windows that have not fired, by their end
 	isQueued map[int64]bool
@@ -73,10 +78,16 @@ func NewWindowAggregate(env Environment, n *plan.WindowAggregate, partial bool) 
 	l := WindowLayoutOf(n)
 	return &WindowAggregate{
 		env: env, node: n, layout: l, partial: partial, windows: windows, panes: newPanes(windows, n.Late), groups: newGroups(env, l),
-		now: batch.NoMark, savedNow: batch.NoMark, isQueued: map[int64]bool{}, purges: batch.Final,
-		amends: env.Context.Streaming && (n.Emit == plan.EmitEarly || n.Late.Action == plan.LateRevise),
+		now: batch.NoMark, fired: batch.NoMark, savedNow: batch.NoMark, isQueued: map[int64]bool{}, purges: batch.Final,
+		amends: !IsShownOnce(n, env.Context.Streaming),
 		shown:  map[int64]*shownWindow{}, stirred: map[int64]bool{},
 	}, nil
+}
+
+// IsShownOnce reports whether a window is shown when it is complete, and never
+// amended.
+func IsShownOnce(n *plan.WindowAggregate, streaming bool) bool {
+	return !streaming || n.Emit != plan.EmitEarly && n.Late.Action != plan.LateRevise
 }
 
 // windowHeap is a heap of window ends.
@@ -126,6 +137,9 @@ func (a *WindowAggregate) locate(prefixes []uint32, in *batch.Batch) []uint32 {
 	for _, row := range fresh {
 		owner := a.panes.byID[prefixes[row]]
 		owner.codes = append(owner.codes, codes[row])
+		if a.inside != nil {
+			a.inside.put(a.userKey(codes[row]))
+		}
 	}
 	for i, code := range codes {
 		flags := a.groups.flags[code]
@@ -194,11 +208,17 @@ func (a *WindowAggregate) plan(p *pane) {
 
 // Advance fires the windows that are complete at w.
 func (a *WindowAggregate) Advance(w engine.Watermark, emit engine.Emit) error {
-	before := a.now
+	err := a.release(w, emit)
+	a.now = w
+	return err
+}
+
+// release implements releasing.
+func (a *WindowAggregate) release(w engine.Watermark, emit engine.Emit) error {
 	for len(a.pending) > 0 && (a.windows.fires(a.pending[0]) <= w) {
 		end := heap.Pop(&a.pending).(int64)
 		delete(a.isQueued, end)
-		if err := a.fire(end, before, emit); err != nil {
+		if err := a.fire(end, a.now, emit); err != nil {
 			return err
 		}
 	}
@@ -207,10 +227,9 @@ func (a *WindowAggregate) Advance(w engine.Watermark, emit engine.Emit) error {
 		if err := a.Flush(emit); err != nil {
 			return err
 		}
-		a.now = w
-		a.purge()
+		a.purge(w)
 	}
-	a.now = w
+	a.fired = w
 	return nil
 }
 
@@ -267,7 +286,7 @@ func (a *WindowAggregate) collect(end int64, only *table) content {
 	moves := make([]move, len(panes))
 	for i, p := range panes {
 		for _, code := range p.codes {
-			key := a.groups.table.key(code)[batch.PrefixBytes:]
+			key := a.userKey(code)
 			if only != nil {
 				if _, wanted := only.get(key); !wanted {
 					continue
@@ -299,7 +318,7 @@ func (a *WindowAggregate) collect(end int64, only *table) content {
 func (a *WindowAggregate) collectOne(p *pane, only *table) content {
 	c := content{accumulators: a.groups.accumulators}
 	for _, code := range p.codes {
-		key := a.groups.table.key(code)[batch.PrefixBytes:]
+		key := a.userKey(code)
 		if only != nil {
 			if _, wanted := only.get(key); !wanted {
 				continue
@@ -375,7 +394,7 @@ func (a *WindowAggregate) touchedKeys(end int64) *table {
 	keys := newTable()
 	for _, p := range a.panesOf(end) {
 		for _, code := range p.touched {
-			keys.put(a.groups.table.key(code)[batch.PrefixBytes:])
+			keys.put(a.userKey(code))
 		}
 	}
 	return keys
@@ -473,15 +492,15 @@ func (a *WindowAggregate) isShown(end int64) bool {
 	return a.node.Emit == plan.EmitEarly || a.windows.fires(end) <= a.now
 }
 
-// purge forgets the panes whose windows all take no more rows.
-func (a *WindowAggregate) purge() {
+// purge forgets the panes whose windows all take no more rows at w.
+func (a *WindowAggregate) purge(w engine.Watermark) {
 	var gone []*pane
 	a.purges = batch.Final
 	for _, p := range a.panes.byID {
 		if p == nil {
 			continue
 		}
-		if closes := a.panes.closes(p.last); closes <= a.now {
+		if closes := a.panes.closes(p.last); closes <= w {
 			gone = append(gone, p)
 		} else {
 			a.purges = min(a.purges, closes)
@@ -497,7 +516,7 @@ func (a *WindowAggregate) purge() {
 		a.panes.remove(p)
 	}
 	for end := range a.shown {
-		if a.panes.closes(end) <= a.now {
+		if a.panes.closes(end) <= w {
 			delete(a.shown, end)
 			delete(a.stirred, end)
 		}
@@ -508,7 +527,12 @@ func (a *WindowAggregate) storedKey(p *pane, code uint32) []byte {
 	key := []byte{storedGroup}
 	key = binary.BigEndian.AppendUint64(key, uint64(p.slice)^1<<63)
 	key = binary.BigEndian.AppendUint64(key, uint64(p.from)^1<<63)
-	return append(key, a.groups.table.key(code)[batch.PrefixBytes:]...)
+	return append(key, a.userKey(code)...)
+}
+
+// userKey is the key of a group without the pane.
+func (a *WindowAggregate) userKey(code uint32) []byte {
+	return a.groups.table.key(code)[batch.PrefixBytes:]
 }
 
 // Save writes the groups that have changed and the watermark.
@@ -541,7 +565,7 @@ func (a *WindowAggregate) Load(from engine.Saved) error {
 	err := from.Each(engine.Worker{From: 0, To: 1}, func(_ engine.KeyGroup, key, val []byte) error {
 		if len(key) == 1 && key[0] == storedWatermark && len(val) == 8 {
 			a.now = int64(binary.BigEndian.Uint64(val))
-			a.savedNow = a.now
+			a.fired, a.savedNow = a.now, a.now
 		}
 		return nil
 	})
@@ -563,16 +587,21 @@ func (a *WindowAggregate) Load(from engine.Saved) error {
 func (a *WindowAggregate) loadGroup(key, val []byte) error {
 	slice := int64(binary.BigEndian.Uint64(key[1:]) ^ 1<<63)
 	first := int64(binary.BigEndian.Uint64(key[9:]) ^ 1<<63)
-	owner, isNew := a.panes.get(slice, first)
+	return a.addGroup(slice, first, key[storedPrefix:], val, saved)
+}
+
+// addGroup takes in a group that was stored.
+func (a *WindowAggregate) addGroup(slice, from int64, key, state []byte, flags groupFlags) error {
+	owner, isNew := a.panes.get(slice, from)
 	if isNew {
 		a.plan(owner)
 	}
-	prefixed := append(binary.LittleEndian.AppendUint32(nil, owner.id), key[storedPrefix:]...)
+	prefixed := append(binary.LittleEndian.AppendUint32(nil, owner.id), key...)
 	code := a.groups.table.put(prefixed)
 	a.groups.resize()
 	owner.codes = append(owner.codes, code)
-	a.groups.flags[code] |= saved
-	return a.groups.readState(code, val)
+	a.groups.flags[code] |= flags
+	return a.groups.readState(code, state)
 }
 
 // restoreShown computes what had been shown when the state was saved.
