@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -219,6 +220,28 @@ func TestPlainEnd(t *testing.T) {
 		}
 		if got := plainEnd(b, from); got != want {
 			t.Fatalf("%q from %d: %d, want %d", b, from, got, want)
+		}
+	})
+}
+
+// TestShortInteger compares eight digits at a time with one at a time.
+func TestShortInteger(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		digits := rapid.StringMatching(`[0-9]{0,20}`).Draw(t, "digits")
+		behind := rapid.SampledFrom([]string{",", "}", ".5", "e1", " ", "", "/", ":", "\xb0"}).Draw(t, "behind")
+		b := []byte("-" + digits + behind + rapid.StringMatching(`.{0,9}`).Draw(t, "rest"))
+		got, next := shortInteger(b, 1)
+		want, err := strconv.ParseInt(digits, 10, 64)
+		if ends := behind == "," || behind == "}"; err != nil || !ends || len(digits) > shortDigits || len(digits) > 1 && digits[0] == '0' {
+			want = 0
+			if next != 0 {
+				t.Fatalf("%q: read as %d up to %d", b, got, next)
+			}
+		} else if next != 1+len(digits) {
+			t.Fatalf("%q: read up to %d", b, next)
+		}
+		if got != want {
+			t.Fatalf("%q: %d, not %d", b, got, want)
 		}
 	})
 }

@@ -90,6 +90,17 @@ var escaped = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n
 // 0 for the index behind them when they are anything else.
 func shortInteger(b []byte, i int) (n int64, next int) {
 	first := i
+	if len(b)-i >= wordBytes {
+		// Less '0' a digit is at most 9: adding what lacks to 128 makes a high bit of
+		// the first byte that is none, and of some behind it.
+		const zeros, most = '0' * eachLow, (0x7f - 9) * eachLow
+		w := binary.LittleEndian.Uint64(b[i:]) ^ zeros
+		if other := (w | (w + most)) & eachHigh; other == 0 {
+			n, i = digitsOf(w), i+wordBytes
+		} else if length := bits.TrailingZeros64(other) >> 3; length > 0 {
+			n, i = digitsOf(w<<(8*(wordBytes-length))), i+length
+		}
+	}
 	for ; i < len(b) && b[i]-'0' <= 9; i++ {
 		n = n*10 + int64(b[i]-'0')
 	}

@@ -277,10 +277,14 @@ func eightDigits(text []byte) (int64, bool) {
 	if w&upper != three || (w+six)&upper != three {
 		return 0, false
 	}
-	w -= three
+	return digitsOf(w - three), true
+}
+
+// digitsOf is the number of eight digits, the first in the lowest byte.
+func digitsOf(w uint64) int64 {
 	w = w*10 + w>>8
 	const pairs = 0x000000ff_000000ff
-	return int64(((w&pairs)*(100+1_000_000<<32) + (w>>16&pairs)*(1+10_000<<32)) >> 32), true
+	return int64(((w&pairs)*(100+1_000_000<<32) + (w>>16&pairs)*(1+10_000<<32)) >> 32)
 }
 
 // readFractional reads a number with a fraction or an exponent as an integer:

@@ -241,10 +241,9 @@ func (o *onePass) find(groups []int, text []byte) []int {
 	groups = groups[:2*o.slots]
 	// Behind the groups of the match those of the way that is tried.
 	found, under := groups[:o.slots], groups[o.slots:2*o.slots]
-	if o.from(found, under, text, 0, o.begin) {
+	if o.starts(text, 0, o.begin) && o.from(found, under, text, 0, o.begin) {
 		return found
 	}
-	later := &o.states[o.later]
 	for at := 1; at <= len(text); {
 		if len(o.prefix) > 0 {
 			skip := bytes.Index(text[at:], o.prefix)
@@ -253,15 +252,21 @@ func (o *onePass) find(groups []int, text []byte) []int {
 			}
 			at += skip
 		}
-		ends := later.ends != nil || at == len(text) && later.final != nil
-		if ends || at < len(text) && later.next[text[at]] != 0 {
-			if onCharacter(text, at) && o.from(found, under, text, at, o.later) {
-				return found
-			}
+		if o.starts(text, at, o.later) && onCharacter(text, at) && o.from(found, under, text, at, o.later) {
+			return found
 		}
 		at++
 	}
 	return nil
+}
+
+// starts reports whether a match can start at a byte from a state.
+func (o *onePass) starts(text []byte, at, state int) bool {
+	s := &o.states[state]
+	if at == len(text) {
+		return s.final != nil
+	}
+	return s.ends != nil || s.next[text[at]] != 0
 }
 
 // onCharacter reports whether a character starts at a byte: package regexp looks
@@ -311,12 +316,28 @@ func (o *onePass) from(found, under []int, text []byte, start, state int) bool {
 		for _, slot := range taken.slots {
 			under[slot] = i
 		}
-		state = taken.to
-		if text[i] < utf8.RuneSelf {
-			i++
-		} else {
-			_, size := utf8.DecodeRune(text[i:])
-			i += size
+		if taken.to == state && len(taken.slots) == 0 {
+			i = s.loop(text, i, way)
+			continue
 		}
+		state = taken.to
+		i += characterLength(text, i)
 	}
+}
+
+// loop passes all characters that go the same way, which leads back to the state.
+// Only where it stops matters: an end there replaces those before it.
+func (s *passState) loop(text []byte, i int, way uint8) int {
+	for i < len(text) && s.next[text[i]] == way {
+		i += characterLength(text, i)
+	}
+	return i
+}
+
+func characterLength(text []byte, i int) int {
+	if text[i] < utf8.RuneSelf {
+		return 1
+	}
+	_, size := utf8.DecodeRune(text[i:])
+	return size
 }
