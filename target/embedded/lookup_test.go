@@ -128,11 +128,17 @@ func (k *keptTables) feed(table, events string) {
 // expect waits until the table's ids and names are these.
 func (k *keptTables) expect(table string, want map[int64]string) {
 	k.t.Helper()
+	k.expectOf("SELECT id, name FROM "+plan.Quote(table), want)
+}
+
+// expectOf waits until a query gives these numbers and texts.
+func (k *keptTables) expectOf(query string, want map[int64]string) {
+	k.t.Helper()
 	columns := []value.Field{{Name: "id", Type: value.BigIntType}, {Name: "name", Type: value.StringType}}
 	for {
 		changed := k.board.Changed()
 		got := map[int64]string{}
-		_, err := k.store.Query(k.t.Context(), olap.Question{SQL: "SELECT id, name FROM " + plan.Quote(table), Columns: columns}, func(_ []value.Field, b *batch.Batch) error {
+		_, err := k.store.Query(k.t.Context(), olap.Question{SQL: query, Columns: columns}, func(_ []value.Field, b *batch.Batch) error {
 			b.Each(func(i int) { got[b.Columns[0].Ints[i]] = string(b.Columns[1].Bytes(i)) })
 			return nil
 		})
@@ -191,6 +197,29 @@ CREATE MATERIALIZED TABLE named AS SELECT /*+ LOOKUP('table' = 'c', 'retry-predi
 	k.expect("named", map[int64]string{2: "Ann"})
 	k.feed("customers", `{"id": 2, "city": "Oslo", "name": "Bo"}`)
 	k.expect("named", map[int64]string{1: "Bo", 2: "Ann"})
+}
+
+// TestOrdersAreGivenUp in time, once, also when the server stops meanwhile. The
+// table that takes them is one like any other.
+func TestOrdersAreGivenUp(t *testing.T) {
+	k := newKeptTables(t)
+	k.must(k.define(lookupTables + `
+CREATE TABLE lost (looked_up STRING, came_at TIMESTAMP_LTZ(3), expired_at TIMESTAMP_LTZ(3), ` + "`row`" + ` STRING);
+CREATE MATERIALIZED TABLE named AS SELECT /*+ LOOKUP('table' = 'c', 'retry-predicate' = 'lookup_miss', 'retry-strategy' = 'exponential_delay',
+    'initial-delay' = '20 ms', 'max-delay' = '100 ms', 'max-attempts' = '1000000', 'expire-after' = '500 ms', 'expired-table' = 'lost', 'output-mode' = 'allow_unordered') */ o.id, c.name
+  FROM orders o JOIN customers FOR SYSTEM_TIME AS OF o.pt AS c ON o.customer = c.id;
+`))
+	k.feed("customers", `{"id": 1, "city": "Rome", "name": "Ann"}`)
+	k.expect("customers", map[int64]string{1: "Ann"})
+	k.feed("orders", `{"id": 1, "customer": 2}`+"\n"+`{"id": 2, "customer": 1}`)
+	k.expect("named", map[int64]string{2: "Ann"})
+	k.restart()
+	lost := `SELECT COUNT(*) AS id, MIN(looked_up || ' ' || "row" || ' ' || (expired_at - came_at >= INTERVAL 500 MILLISECOND)) AS name FROM lost`
+	k.expectOf(lost, map[int64]string{1: `customers {"id":1,"customer":2} true`})
+	k.restart()
+	k.feed("orders", `{"id": 3, "customer": 1}`)
+	k.expect("named", map[int64]string{2: "Ann", 3: "Ann"})
+	k.expectOf(lost, map[int64]string{1: `customers {"id":1,"customer":2} true`})
 }
 
 // TestLookupsThatKeptJobsCannotDo are refused when they are defined.
