@@ -135,11 +135,16 @@ func (c *cluster) offsetAt(ctx context.Context, p partitionID, millis int64) (in
 }
 
 // groupOffset is what a consumer group has committed for a partition, -1 for
-// nothing. It waits for transactions that commit such an offset right now.
-func (c *cluster) groupOffset(ctx context.Context, group string, p partitionID) (int64, error) {
+// nothing. With stable it waits for transactions that commit such an offset right
+// now.
+func (c *cluster) groupOffset(ctx context.Context, group string, p partitionID, stable bool) (int64, error) {
+	asking := ctx
+	if stable {
+		asking = kadm.RequireStable(ctx)
+	}
 	var offsets kadm.OffsetResponses
 	err := untilFree(ctx, func() (err error) {
-		offsets, err = kadm.NewClient(c.client).FetchOffsets(kadm.RequireStable(ctx), group)
+		offsets, err = kadm.NewClient(c.client).FetchOffsets(asking, group)
 		if found, ok := offsets.Lookup(p.topic, p.number); ok && err == nil {
 			err = found.Err
 		}

@@ -40,11 +40,13 @@ const (
 	partitionFetchBytesMax = 4 << 20  // of one partition in it
 	unpackedBytesMax       = 1 << 30  // one record batch without its compression
 	partitionsMax          = 10_000   // of one table
-	fetchWait              = 500 * time.Millisecond
+	// fetchWait is how long a broker may wait for records. A partition that joins
+	// meanwhile waits as well.
+	fetchWait = 100 * time.Millisecond
 	// fetchWaitShort is how long a broker may wait for records when there are
 	// partitions that are not asked for, because their last answer is still being
 	// read: it must not keep them waiting.
-	fetchWaitShort = 20 * time.Millisecond
+	fetchWaitShort = 10 * time.Millisecond
 	// unreachableMax is how long a reader goes without an answer before it gives up.
 	unreachableMax = time.Minute
 	backoff        = 200 * time.Millisecond

@@ -99,7 +99,7 @@ func (s *source) groupStart(ctx context.Context, c *cluster, p partitionID) (int
 	at := int64(-1)
 	if s.properties.group != "" {
 		var err error
-		if at, err = c.groupOffset(ctx, s.properties.group, p); err != nil || at >= 0 {
+		if at, err = c.groupOffset(ctx, s.properties.group, p, false); err != nil || at >= 0 {
 			return at, err
 		}
 	}
@@ -136,7 +136,7 @@ func (s *source) end(ctx context.Context, c *cluster, p partitionID) (int64, err
 			at = latest
 		}
 	case "group-offsets":
-		if at, err = c.groupOffset(ctx, s.properties.group, p); err == nil && at < 0 {
+		if at, err = c.groupOffset(ctx, s.properties.group, p, false); err == nil && at < 0 {
 			err = problem.New(problem.NotFound, "the group %s has no offset for %s", s.properties.group, p).About(optBoundedMode)
 		}
 	case "specific-offsets":

@@ -64,7 +64,7 @@ func newTransactions(r connect.Request, topic string) (*transactions, error) {
 // resume looks whether the marker fits the job, and disturbs nobody.
 func (t *transactions) resume(ctx context.Context, c cluster, newest connect.Epoch) error {
 	t.newest = newest
-	marker, known, err := t.marker(ctx, c)
+	marker, known, err := t.marker(ctx, c, false)
 	switch {
 	case err != nil:
 		return err
@@ -82,9 +82,11 @@ func (t *transactions) overtaken(marker, newest connect.Epoch) error {
 		WithHint("end one of the two instances; give the sink another 'sink.transactional-id-prefix' if both are wanted")
 }
 
-// marker reads the newest epoch that was committed.
-func (t *transactions) marker(ctx context.Context, c cluster) (epoch connect.Epoch, known bool, err error) {
-	at, err := c.groupOffset(ctx, t.group, partitionID{t.topic, 0})
+// marker reads the newest epoch that was committed. Only who has taken the
+// transactional id can wait for it to be stable: the transaction of an instance
+// that is gone stays open until then.
+func (t *transactions) marker(ctx context.Context, c cluster, stable bool) (epoch connect.Epoch, known bool, err error) {
+	at, err := c.groupOffset(ctx, t.group, partitionID{t.topic, 0}, stable)
 	if err != nil || at < 0 {
 		return 0, false, err
 	}
@@ -96,7 +98,7 @@ func (t *transactions) take(ctx context.Context, s *sink) (connect.Epoch, error)
 	if err := t.claim(ctx, s); err != nil {
 		return 0, err
 	}
-	marker, known, err := t.marker(ctx, s.cluster())
+	marker, known, err := t.marker(ctx, s.cluster(), true)
 	if err != nil {
 		return 0, err
 	}
