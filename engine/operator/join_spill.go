@@ -75,8 +75,9 @@ func newJoinSpill(j *Join) *joinSpill {
 	replaces := !j.env.Appends[0] || !j.env.Appends[1] || counts && j.env.Context.Streaming
 	return &joinSpill{
 		join: j, sides: &j.sides, replaces: replaces, readsBack: replaces || j.env.Context.Streaming, files: spilledKeys{area: j.env.Spill.Area()},
-		// Tables and slices grow by a quarter or more at a time.
-		limit: j.env.Memory / 5 * 4,
+		// The rest is for tables and slices that grow, by a quarter or more at a
+		// time, and for batches under way.
+		limit: j.env.Memory / 5 * 3,
 	}
 }
 

@@ -53,7 +53,10 @@ func (r *Run) Size() int64 { return r.size }
 func (r *Run) Held() int64 { return runBlockHeld * int64(cap(r.index)) }
 
 // Remove deletes the file.
-func (r *Run) Remove() error { return wrap("remove spilled state", r.spill.files.Remove(r.name)) }
+func (r *Run) Remove() error {
+	r.spill.runs.Add(-r.size)
+	return wrap("remove spilled state", r.spill.files.Remove(r.name))
+}
 
 // RunWriter writes a Run.
 type RunWriter struct {
@@ -65,7 +68,7 @@ type RunWriter struct {
 
 // NewRun begins a file.
 func (a *SpillArea) NewRun() (*RunWriter, error) {
-	if _, err := a.spill.open(); err != nil {
+	if err := a.spill.folder(); err != nil {
 		return nil, err
 	}
 	a.runs++
@@ -113,6 +116,7 @@ func (w *RunWriter) flush() error {
 		return w.run.spill.wrap("spill state", err)
 	}
 	w.run.size += int64(len(w.buffer))
+	w.run.spill.runs.Add(int64(len(w.buffer)))
 	w.buffer, w.block = w.buffer[:0], 0
 	return nil
 }

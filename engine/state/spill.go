@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -46,8 +47,10 @@ type Spill struct {
 	dir   string // "" for a temporary one
 	files vfs.FS
 	disk  pebblefs.FS
+	runs  atomic.Int64 // bytes of the files that are no part of Pebble
 	mu    struct {
 		sync.Mutex
+		made  bool // the folder
 		db    *pebble.DB
 		areas uint32
 	}
@@ -79,31 +82,39 @@ func (s *Spill) Area() *SpillArea {
 func (s *Spill) Size() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mu.db == nil {
-		return 0
+	size := s.runs.Load()
+	if s.mu.db != nil {
+		size += int64(s.mu.db.Metrics().DiskSpaceUsage())
 	}
-	return int64(s.mu.db.Metrics().DiskSpaceUsage())
+	return size
 }
 
 // Close removes the files. No area is used any more.
 func (s *Spill) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mu.db == nil {
+	if !s.mu.made {
 		return nil
 	}
-	err := s.mu.db.Close()
-	s.mu.db = nil
+	relaxCollector()
+	var err error
+	if s.mu.db != nil {
+		err = s.mu.db.Close()
+	}
+	s.mu.db, s.mu.made = nil, false
 	return wrap("remove spilled state", errors.Join(err, vfs.RemoveTree(s.files, s.dir)))
 }
 
-// open makes the files. The lock is held meanwhile: whoever else wants to spill
-// needs them, too.
-func (s *Spill) open() (*pebble.DB, error) {
+// folder makes the folder for the files, when it is needed first.
+func (s *Spill) folder() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mu.db != nil {
-		return s.mu.db, nil
+	return s.makeFolder()
+}
+
+func (s *Spill) makeFolder() error {
+	if s.mu.made {
+		return nil
 	}
 	var err error
 	if s.dir == "" {
@@ -115,11 +126,25 @@ func (s *Spill) open() (*pebble.DB, error) {
 		err = s.files.MkdirAll(s.dir)
 	}
 	if err != nil {
-		return nil, s.wrap("make a folder to spill state to", err)
+		return s.wrap("make a folder to spill state to", err)
 	}
-	if err := s.mayWrite(); err != nil {
+	s.mu.made = true
+	tightenCollector()
+	return s.mayWrite()
+}
+
+// open makes the files of Pebble. The lock is held meanwhile: whoever else wants to
+// spill needs them, too.
+func (s *Spill) open() (*pebble.DB, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.db != nil {
+		return s.mu.db, nil
+	}
+	if err := s.makeFolder(); err != nil {
 		return nil, err
 	}
+	var err error
 	cache := pebble.NewCache(spillCacheBytes)
 	defer cache.Unref()
 	options := &pebble.Options{
