@@ -77,12 +77,15 @@ type Spec struct {
 	Parallelism   int           // workers; 0 means 1
 	Store         *state.Store  // nil: nothing outlives the run
 	EpochInterval time.Duration // 0 means DefaultEpochInterval
-	// MemoryBudget is how many bytes of state joins may hold in memory, all of
+	// MemoryBudget is how many bytes of state operators may hold in memory, all of
 	// them together; 0 means DefaultMemoryBudget. What is more goes to files in
 	// SpillDir, a folder of the job's own that is removed at the end; "" is a
 	// temporary one.
 	MemoryBudget int64
 	SpillDir     string
+	// SpillBatches, when not 0, has operators write their state to files after so
+	// many batches, however much it is.
+	SpillBatches int
 	// FlushBatches, when not 0, shows changes after so many batches instead of
 	// at epochs, so that a single worker gives the same changelog every time.
 	// Only for jobs without a store.

@@ -60,7 +60,7 @@ func (j *Job) removeSpilled() {
 // limited adds an operator's share of the memory to what it knows.
 func (j *Job) limited(env operator.Environment, e *element) operator.Environment {
 	if e.spills {
-		env.Memory, env.Spill = j.share, j.spill
+		env.Memory, env.Spill, env.SpillBatches = j.share, j.spill, j.spec.SpillBatches
 	}
 	return env
 }

@@ -66,6 +66,9 @@ type Environment struct {
 	// for no limit. What is more it writes to Spill.
 	Memory int64
 	Spill  *state.Spill
+	// SpillBatches, when not 0, is after how many batches an operator by key writes
+	// its state to Spill, however much it is: how tests have small states spill.
+	SpillBatches int
 	// Saves says that Save will be called. Joins remember what to write then only
 	// if it is.
 	Saves bool

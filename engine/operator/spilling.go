@@ -71,6 +71,7 @@ type Spilling struct {
 	brought *table           // keys that were brought back since then
 	next    engine.Watermark // when the first key in the files is due
 	unsaved heldChanges
+	batches int // since the last time that SpillBatches had everything go
 
 	encoded batch.Keys
 	rows    []int    // of a batch, whose keys are to be brought
@@ -122,7 +123,14 @@ func (s *Spilling) Process(port int, rows *batch.Batch, emit engine.Emit) error 
 			return err
 		}
 	}
-	return nil
+	if s.env.SpillBatches == 0 {
+		return nil
+	}
+	if s.batches++; s.batches < s.env.SpillBatches {
+		return nil
+	}
+	s.batches = 0
+	return s.evict(emit)
 }
 
 // room makes room for rows from start on, and gives the first one for which there

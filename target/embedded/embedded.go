@@ -268,7 +268,8 @@ func (s *Session) run(ctx context.Context, n plan.Node, sink connect.Sink) (err 
 	now := s.binding().Now
 	spec := job.Spec{
 		Name: "script", Plan: n, Sources: from, Updating: updating(from), Lookups: asked, Expired: expired, Sink: sink, Parallelism: s.options.Parallelism, MemoryBudget: s.memory,
-		Context: plan.Context{Zone: s.zone, Now: now, Start: now, Streaming: s.options.Streaming},
+		SpillBatches: s.options.SpillBatches,
+		Context:      plan.Context{Zone: s.zone, Now: now, Start: now, Streaming: s.options.Streaming},
 	}
 	if s.options.Streaming {
 		spec.FlushBatches = s.options.FlushBatches

@@ -45,7 +45,7 @@ type JobsOptions struct {
 	Board       *progress.Board
 	Parallelism int // workers per job; 0 for the number of cores
 	Logger      *slog.Logger
-	// MemoryBudget is how many bytes of state the joins of one job may hold in
+	// MemoryBudget is how many bytes of state one job may hold in
 	// memory; 0 for the engine's default.
 	MemoryBudget int64
 }

@@ -37,6 +37,9 @@ type SessionOptions struct {
 	// FlushBatches is after how many batches a streaming query shows its changes;
 	// 0: after each with one worker, at epochs with several.
 	FlushBatches int
+	// SpillBatches is after how many batches state goes to files, however much it
+	// is; 0: when memory is full.
+	SpillBatches int
 }
 
 // Session runs the statements of a script, one after the other, without a

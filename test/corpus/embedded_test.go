@@ -19,6 +19,8 @@ var settings = []trial.Setting{
 	{Parallelism: 1},
 	{Parallelism: 2, BatchRows: 1},
 	{Parallelism: 1, BatchRows: 7},
+	{Streaming: true, Parallelism: 2, BatchRows: 7, SpillBatches: 1},
+	{Parallelism: 1, BatchRows: 1, SpillBatches: 3},
 }
 
 // changesSetting is what changelogs are recorded with: each row by itself.

@@ -164,7 +164,7 @@ func (r *runner) enter(world int) {
 
 // trial is a plan with a way of running it.
 func (r *runner) trial(c *choices) (query string, s trial.Setting) {
-	s = trial.Setting{Streaming: true, BatchRows: pick(c, 0, 1, 7), Parallelism: 1 + c.below(3), FlushBatches: pick(c, 0, 1, 2, 5)}
+	s = trial.Setting{Streaming: true, BatchRows: pick(c, 0, 1, 7), Parallelism: 1 + c.below(3), FlushBatches: pick(c, 0, 1, 2, 5), SpillBatches: pick(c, 0, 0, 0, 0, 0, 0, 0, 3)}
 	p := &planner{choices: c, tables: r.tables}
 	return p.statement(), s
 }

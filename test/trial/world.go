@@ -50,6 +50,7 @@ type Setting struct {
 	Streaming              bool
 	Parallelism, BatchRows int
 	FlushBatches           int // changes are shown after so many batches; 0: as a script does
+	SpillBatches           int // state goes to files after so many batches; 0: when memory is full
 }
 
 func (s Setting) String() string {
@@ -60,6 +61,9 @@ func (s Setting) String() string {
 	text := fmt.Sprintf("%s, %d workers, batches of %d", mode, s.Parallelism, s.BatchRows)
 	if s.FlushBatches > 0 {
 		text += fmt.Sprintf(", changes after %d of them", s.FlushBatches)
+	}
+	if s.SpillBatches > 0 {
+		text += fmt.Sprintf(", state in files after %d", s.SpillBatches)
 	}
 	return text
 }
@@ -164,7 +168,7 @@ func TopicOf(log *eventlog.Log, name string) (*eventlog.Topic, error) {
 // so far, and gives what they answer.
 func (w *World) Run(ctx context.Context, s Setting, text string) (a *Answer, err error) {
 	session := embedded.NewSession(embedded.SessionOptions{
-		Streaming: s.Streaming, Parallelism: s.Parallelism, BatchRows: s.BatchRows, FlushBatches: s.FlushBatches,
+		Streaming: s.Streaming, Parallelism: s.Parallelism, BatchRows: s.BatchRows, FlushBatches: s.FlushBatches, SpillBatches: s.SpillBatches,
 		Data: dataDir, Files: w.Files, Stdout: func([]byte) {},
 	})
 	defer func() { err = errors.Join(err, session.Close()) }()
