@@ -21,18 +21,18 @@ func benchCommand() *command {
 		name:  "bench",
 		short: "measure this machine, with answers that are checked",
 		usage: `
-Usage: tidemark bench ysb [--from memory|http|log] [--events N] [--parallelism N] [--json]
+Usage: tidemark bench ysb [--from memory|file|http|log] [--events N] [--parallelism N] [--json]
        tidemark bench nexmark [--all | --query NAME] [--events N] [--parallelism N] [--json]
        tidemark bench post --to URL --events N [--parallelism N]
        tidemark bench freshness [--rate N] [--seconds N] [--json]
        tidemark bench startup [--events N] [--json]
 
 ysb counts the views of ad campaigns in windows of 10 s (Yahoo Streaming
-Benchmark): from JSON in memory, posted over HTTP to a server in this process
-(durably, and asked back), or replayed from the event log. CPU is that of this
-process from the first event to the last final window. What makes the events
+Benchmark): from JSON in memory or in files, posted over HTTP to a server in this
+process (durably, and asked back), or replayed from the event log. CPU is that of
+this process from the first event to the last final window. What makes the events
 does not count: from memory the time it takes is subtracted, over HTTP it is a
-client in a process of its own, and the log is filled before.
+client in a process of its own, and files and log are filled before.
 nexmark runs the queries of the Nexmark benchmark, or one of them, over a JSON
 file of auctions and bids, and prints events per CPU second for each.
 post is that client: it posts the events of ysb to the table ad_events.
@@ -45,9 +45,9 @@ Examples:
   tidemark bench ysb
   tidemark bench freshness --rate 50000 --json`,
 		flags: func(f *flag.FlagSet) {
-			f.StringVar(&o.from, "from", fromMemory, "ysb: memory, http or log")
+			f.StringVar(&o.from, "from", fromMemory, "ysb: memory, file, http or log")
 			f.StringVar(&o.to, "to", "", "post: the server's address")
-			f.Int64Var(&o.events, "events", 0, "how many events (ysb: 10 M from memory, 3 M otherwise; nexmark: 1 M)")
+			f.Int64Var(&o.events, "events", 0, "how many events (ysb: 10 M from memory and files, 3 M otherwise; nexmark: 1 M)")
 			f.IntVar(&o.parallelism, "parallelism", 0, "workers, and partitions (default: the number of cores)")
 			f.StringVar(&o.query, "query", "", "nexmark: q0, q1, …")
 			f.BoolVar(&o.all, "all", false, "nexmark: every query (the default)")

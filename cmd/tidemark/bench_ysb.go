@@ -23,6 +23,7 @@ import (
 // Where the events of ysb come from.
 const (
 	fromMemory = "memory"
+	fromFile   = "file"
 	fromHTTP   = "http"
 	fromLog    = "log"
 )
@@ -70,12 +71,14 @@ func (o *benchOptions) ysb(ctx context.Context, c *console) (*ysbResult, error) 
 	switch o.from {
 	case fromMemory:
 		run, full = b.memory, ysbMemoryFull
+	case fromFile:
+		run, full = b.file, ysbMemoryFull
 	case fromHTTP:
 		run = b.http
 	case fromLog:
 		run = b.log
 	default:
-		return nil, usagef("--from is %q, not memory, http or log", o.from)
+		return nil, usagef("--from is %q, not memory, file, http or log", o.from)
 	}
 	if b.events == 0 {
 		b.events = full

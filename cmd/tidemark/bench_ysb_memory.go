@@ -56,10 +56,6 @@ func (s *ysbSource) Open(_ context.Context, split connect.SplitID, _ connect.Off
 	if _, err := fmt.Sscan(string(split), &partition); err != nil {
 		return nil, fmt.Errorf("open split %s: %w", split, err)
 	}
-	json, err := format.ByName("json")
-	if err != nil {
-		return nil, err
-	}
 	r := &ysbReader{source: s, next: s.bench.share(partition, ysbBlockEvents)}
 	var columns []format.Column
 	for _, c := range s.request.Columns {
@@ -67,19 +63,17 @@ func (s *ysbSource) Open(_ context.Context, split connect.SplitID, _ connect.Off
 	}
 	r.decoder = format.NewJSONDecoder(columns, format.JSONOptions{})
 	r.decoder.CopyTexts() // the block is filled again
-	r.splitter, err = json.NewSplitter(nil)
-	return r, err
+	r.decoder.CutLines()
+	return r, nil
 }
 
 // ysbReader reads one split.
 type ysbReader struct {
-	source   *ysbSource
-	next     func() (from, to int64, ok bool)
-	decoder  *format.JSONDecoder
-	splitter format.Splitter
-	records  []batch.View
-	block    []byte
-	rows     int64
+	source  *ysbSource
+	next    func() (from, to int64, ok bool)
+	decoder *format.JSONDecoder
+	block   []byte
+	rows    int64
 }
 
 // Read makes the next block and decodes it.
@@ -92,13 +86,12 @@ func (r *ysbReader) Read(ctx context.Context) (*batch.Batch, error) {
 		return nil, err
 	}
 	r.block = r.source.make(r.block[:0], from, to)
-	r.records, _ = r.splitter.Split(r.records[:0], r.block, true)
-	b, rejected := r.decoder.Decode(r.block, r.records)
-	if len(rejected) > 0 {
-		return nil, rejected[0].Problem
+	l := r.decoder.DecodeLines(r.block, true)
+	if len(l.Rejected) > 0 {
+		return nil, l.Rejected[0].Problem
 	}
-	r.rows += int64(b.Rows)
-	return b, nil
+	r.rows += int64(l.Rows.Rows)
+	return l.Rows, nil
 }
 
 // make makes events and notes the CPU time of that.
