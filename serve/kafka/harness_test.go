@@ -32,15 +32,16 @@ var columns = []value.Field{{Name: "id", Type: value.BigIntType.Required()}, {Na
 // stand is a door over an event log, with the tables clicks (two partitions),
 // users (keyed) and orders (keyed, values as Debezium sends them).
 type stand struct {
-	t       testing.TB
-	files   vfs.FS
-	address string
-	log     *eventlog.Log
-	door    *Door
-	served  sync.WaitGroup
-	said    *lockedBuffer
-	change  func(*Config) // may be nil
-	mu      struct {
+	t        testing.TB
+	files    vfs.FS
+	address  string
+	listener net.Listener
+	log      *eventlog.Log
+	door     *Door
+	served   sync.WaitGroup
+	said     *lockedBuffer
+	change   func(*Config) // may be nil
+	mu       struct {
 		sync.Mutex
 		intakes map[string]*native.Intake
 	}
@@ -98,12 +99,12 @@ func (s *stand) start(address string) {
 	if s.door, err = New(config); err != nil {
 		s.t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
+	if s.listener, err = net.Listen("tcp", address); err != nil {
 		s.t.Fatal(err)
 	}
-	s.address = listener.Addr().String()
-	s.served.Go(func() { _ = s.door.Serve(listener) })
+	s.address = s.listener.Addr().String()
+	door, listener := s.door, s.listener
+	s.served.Go(func() { _ = door.Serve(listener) })
 }
 
 func (s *stand) table(name string, partitions int, key []int, format string) {
@@ -133,8 +134,14 @@ func (s *stand) stop() {
 }
 
 // crash ends everything as a crash of the machine would, and starts again at the
-// same address. Clients of the time before are cut off.
+// same address. Clients are cut off first: nobody is told of what is lost.
 func (s *stand) crash() {
+	_ = s.listener.Close()
+	s.door.mu.Lock()
+	for c := range s.door.mu.connections {
+		_ = c.Close()
+	}
+	s.door.mu.Unlock()
 	after := s.files.(*vfs.Mem).CrashClone(vfs.LoseAll)
 	s.stop()
 	s.files = after

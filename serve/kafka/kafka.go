@@ -133,7 +133,11 @@ func (d *Door) Serve(listener net.Listener) error {
 	}
 	d.mu.Lock()
 	d.mu.listener = listener
+	closed := d.ctx.Err() != nil
 	d.mu.Unlock()
+	if closed {
+		return listener.Close()
+	}
 	for {
 		c, err := listener.Accept()
 		switch {
