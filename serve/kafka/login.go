@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/xdg-go/scram"
@@ -184,5 +183,5 @@ func (c *connection) refuseLogin(response *kmsg.SASLAuthenticateResponse) {
 	text := "the user or the password is wrong"
 	response.ErrorCode, response.ErrorMessage = loginFailed, &text
 	c.login.mechanism = ""
-	c.door.config.Logger.Warn("a Kafka login failed", "address", c.net.RemoteAddr().String(), "at", time.Now().UTC().Format(time.RFC3339))
+	c.door.config.Logger.Warn("a Kafka login failed", "address", c.net.RemoteAddr().String())
 }
