@@ -64,14 +64,52 @@ func (s *watchingSink) Apply(ctx context.Context, c connect.Commit) error {
 // both modes, after a crash, and with another number of workers, and leaves no
 // files.
 func TestJobSpills(t *testing.T) {
-	sides, want := spilledSides()
-	left, right, p := joinPlan()
+	sides, joined := spilledSides()
+	left, right, join := joinPlan()
+	rows, groups, grouped := spilledGroups()
+	for _, c := range []struct {
+		name  string
+		plan  plan.Node
+		input map[*plan.Scan][]row
+		want  string
+	}{
+		{"join", join, map[*plan.Scan][]row{left: sides[0], right: sides[1]}, joined},
+		{"groups", groups, map[*plan.Scan][]row{groups.Input.(*plan.Scan): rows}, grouped},
+	} {
+		t.Run(c.name, func(t *testing.T) { testSpills(t, c.plan, c.input, c.want) })
+	}
+}
+
+// spilledGroups is rows of which several have the same key, a plan that groups
+// them, and the table that it gives.
+func spilledGroups() (rows []row, p *plan.Aggregate, want string) {
+	const times = 3
+	var lines []string
+	for i := range times * spilledKeys {
+		n := i % spilledKeys
+		key := fmt.Sprintf("a key that is long enough to take some room %d", n)
+		rows = append(rows, row{key: key, n: int64(i), at: int64(i)})
+		if i < spilledKeys {
+			lines = append(lines, fmt.Sprintf("%s %d %d %d", key, times, n+(times-1)*spilledKeys, times))
+		}
+	}
+	slices.Sort(lines)
+	distinct := aggregate("COUNT", column(1, nType))
+	distinct.Distinct = true
+	p = &plan.Aggregate{
+		Input: scan(), Keys: []plan.Expr{column(0, keyType)}, Names: []string{"k", "n", "most", "different"},
+		Calls: []plan.AggregateCall{aggregate("COUNT"), aggregate("MAX", column(1, nType)), distinct},
+	}
+	return rows, p, strings.Join(lines, "\n")
+}
+
+func testSpills(t *testing.T, p plan.Node, input map[*plan.Scan][]row, want string) {
 	dir := filepath.Join(t.TempDir(), "spill")
 	spec := func(sink connect.Sink, workers int) Spec {
 		s := Spec{Name: "test", Plan: p, Sink: sink, Context: streaming(), Parallelism: workers, MemoryBudget: int64(workers) * shareMin, SpillDir: dir}
 		s.Sources = map[*plan.Scan]connect.Source{}
-		for i, scanned := range []*plan.Scan{left, right} {
-			s.Sources[scanned] = &rowSource{splits: [][]row{sides[i]}, batchRows: 1000}
+		for scanned, rows := range input {
+			s.Sources[scanned] = &rowSource{splits: [][]row{rows}, batchRows: 1000}
 		}
 		return s
 	}
