@@ -13,7 +13,7 @@ func (o *serverOptions) define(f *flag.FlagSet) {
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address for the API and the page")
 	f.StringVar(&o.data, "data", "tidemark-data", "folder that everything is kept in")
 	f.IntVar(&o.parallelism, "parallelism", 0, "workers per job (default: the number of cores)")
-	f.StringVar(&o.stateMemory, "state-memory", "", "state that the joins of a job may hold in memory, such as 512MB (default: 4GB)")
+	f.StringVar(&o.stateMemory, "state-memory", "", "state that a job may hold in memory, such as 512MB (default: 4GB)")
 	o.kafka.define(f)
 	f.StringVar(&o.logFormat, "log", "text", "log lines as text or json")
 }

@@ -9,8 +9,8 @@ import (
 	"tidemark/engine/job"
 )
 
-// memorySetting is how much state the joins of one statement may hold in memory,
-// such as '512 MB'; what is more goes to files.
+// memorySetting is how much state the operators of one statement may hold in
+// memory, such as '512 MB'; what is more goes to files.
 const memorySetting = "tidemark.state.memory"
 
 // memoryUnits are the names of sizes, as Flink knows them.
