@@ -122,6 +122,11 @@ func (x *expiry) isOver(code uint32) bool {
 	return at > withdrawn && at+x.ttl <= x.now
 }
 
+// someOver reports whether there may be a part that is over.
+func (x *expiry) someOver() bool {
+	return x != nil && len(x.queue) > 0 && x.queue[0].number*x.width+x.ttl <= x.now
+}
+
 // forget says that there is no part with the code any more.
 func (x *expiry) forget(code uint32) {
 	if x != nil && int(code) < len(x.written) && x.written[code] != neverWritten {

@@ -23,11 +23,18 @@ import (
 //
 // A row that is taken back without having been there changes nothing.
 //
+// Rows of a side with a time to live are forgotten when they were not written for
+// so long: when they came, when a copy came or went, or, where partners are
+// counted, when one came or went. Nothing that was shown of them is taken back.
+// What is taken back after it has expired still takes back its pairs with the rows
+// that are there.
+//
 // State, in the worker's key groups (all in group 0 without keys): 'l' or 'r'
 // and the row, its key first, and if rows of the side are never taken back the
 // row's number in the order of arrival (8 bytes, big endian) → length of the key,
-// count of equal rows, number of partners. Where no condition decides, partners
-// are not counted by row: they are all rows of the other side with the key.
+// time of the last write if rows of the side expire, count of equal rows, number
+// of partners. Where no condition decides and nothing expires, partners are not
+// counted by row: they are all rows of the other side with the key.
 //
 // State that is more than Environment.Memory goes to files while the join runs
 // (joinSpill). The order of rows in batch mode is then another one.
@@ -40,6 +47,8 @@ type Join struct {
 	spill   *joinSpill // nil when everything is in memory
 	timed   bool       // results have an event time, so that they must not be late
 	now     engine.Watermark
+	expires bool // rows of a side have a time to live
+	counts  bool // partners are counted by row
 
 	encoded joinRows
 	run     joinRun
@@ -58,7 +67,10 @@ func NewJoin(env Environment, n *plan.Join) (*Join, error) {
 	j.seed = rand.Uint64()
 	for port, name := range []byte{'l', 'r'} {
 		j.sides[port] = newJoinSide(name, inputs[port], env.Appends[port], env.Saves, j.seed)
+		j.sides[port].expiry = newExpiry(env, n.TTL[port])
+		j.expires = j.expires || j.sides[port].expiry != nil
 	}
+	j.counts = p.filter != nil || j.expires
 	j.spill = newJoinSpill(j)
 	j.run.join = j
 	return j, nil
@@ -124,13 +136,18 @@ func (j *Join) showAll(emit engine.Emit) error {
 	return j.spill.shares(func() error { return j.run.whole(emit) })
 }
 
-// Flush shows what rows change that wait for others to be read back. The changes
-// of other rows were shown at once.
+// Flush shows what rows change that wait for others to be read back, and forgets
+// what has expired. The changes of other rows were shown at once.
 func (j *Join) Flush(emit engine.Emit) error {
-	if j.spill == nil {
-		return nil
+	if j.spill != nil {
+		if err := j.spill.settle(emit); err != nil {
+			return err
+		}
 	}
-	return j.spill.settle(emit)
+	for _, s := range j.sides {
+		s.expiry.sweep(s.expire)
+	}
+	return nil
 }
 
 // Save writes the rows that came and went.
@@ -178,6 +195,7 @@ type joinRun struct {
 func (r *joinRun) batch(port int, rows *batch.Batch, emit engine.Emit) error {
 	own, other := r.join.sides[port], r.join.sides[1-port]
 	r.port, r.rows, r.next, r.matched = port, rows, 0, 0
+	r.expire()
 	r.chain = &r.chains[1-port]
 	r.chain.side = other
 	r.chain.clear()
@@ -258,9 +276,11 @@ func (r *joinRun) settle() error {
 	return nil
 }
 
-// isUnknown reports whether row i takes back what is not there.
+// isUnknown reports whether row i takes back what is not there. What is not there
+// of rows that expire has been there.
 func (r *joinRun) isUnknown(i int) bool {
-	return r.rows.Kind(i).Retracts() && !r.join.sides[r.port].has(r.join.encoded.row(i))
+	own := r.join.sides[r.port]
+	return r.rows.Kind(i).Retracts() && own.expiry == nil && !own.has(r.join.encoded.row(i))
 }
 
 // walk shows the pairs of row next among the candidates from start to end.
@@ -303,9 +323,9 @@ func (r *joinRun) pair(i int, decoded, code uint32) error {
 	turns := false
 	if r.countsPartners() {
 		before := r.partners(code, i)
-		turns = before == 0 || before+change == 0
-		if r.join.pairing.filter != nil {
-			e.partners += change
+		turns = max(before, before+change) == 1
+		if r.join.counts {
+			e.partners = max(before+change, 0) // one that had expired may not have been counted
 			r.chain.side.touch(code)
 		}
 	}
@@ -350,7 +370,7 @@ func (r *joinRun) countsPartners() bool {
 
 // partners is how many partners a row of the other side had before row i.
 func (r *joinRun) partners(code uint32, i int) int64 {
-	if r.join.pairing.filter != nil {
+	if r.join.counts {
 		return r.chain.side.entries[code].partners
 	}
 	return r.join.sides[r.port].total(r.join.encoded.hashes[i], r.join.encoded.key(i))
@@ -372,10 +392,13 @@ func (r *joinRun) finish(i int) error {
 		return err
 	}
 	own := r.join.sides[r.port]
-	if rowKind == batch.Delete {
-		own.remove(r.join.encoded.row(i))
-	} else {
-		own.arrive(r.join.encoded.hashes[i], r.join.encoded.key(i), r.join.encoded.row(i), r.matched)
+	switch row := r.join.encoded.row(i); {
+	case rowKind != batch.Delete:
+		own.arrive(r.join.encoded.hashes[i], r.join.encoded.key(i), row, r.matched)
+	case own.expiry == nil || own.has(row):
+		own.remove(row)
+	default:
+		own.expiry.ask(r.join.encoded.key(i))
 	}
 	return nil
 }

@@ -5,7 +5,10 @@ import "encoding/binary"
 // A record is some rows of a key, or all of them, in a file:
 //
 //	record := complete:u8  length:uvarint key  left:varint  right:varint  row*
-//	row    := length:uvarint  what follows the key in the row  count:varint  partners:varint
+//	row    := length:uvarint  what follows the key in the row  written:varint  count:varint  partners:varint
+//
+// written is the time of the last write, and only there if rows of the side
+// expire. What expires in a file is forgotten when its key is read back.
 //
 // complete is 1 when older files have nothing more; such a record alone, without
 // the rest, says that nothing is left of the keys with its hash.
@@ -54,6 +57,7 @@ func (s *joinSpill) makeRecord(k heldKey, complete bool) bool {
 		each(port, func(code uint32) {
 			e := &side.entries[code]
 			to = appendSized(to, side.rows.key(code)[len(key):])
+			to = side.expiry.append(to, code)
 			to = binary.AppendVarint(binary.AppendVarint(to, e.count), e.partners)
 		})
 	}
@@ -98,11 +102,17 @@ func (s *joinSpill) takeRecord(hash uint64, record []byte) error {
 	for port, side := range s.sides {
 		for range counts[port] {
 			row = append(row[:key], rest.sized()...)
+			written := int64(0)
+			if side.expiry != nil {
+				written = rest.number()
+			}
 			count, partners := rest.number(), rest.number()
 			if rest.short {
 				return errSpilledState
 			}
-			e := &side.entries[side.add(hash, row[:key], row, count, partners)]
+			code := side.add(hash, row[:key], row, count, partners)
+			side.expiry.restore(code, written)
+			e := &side.entries[code]
 			e.flags |= inFile
 			if s.join.env.Saves {
 				// It is no change: what was to be saved of the row has been noted.

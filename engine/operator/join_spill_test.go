@@ -51,7 +51,7 @@ func TestJoinSpills(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		kind := rapid.SampledFrom(joinKinds).Draw(rt, "kind")
 		nullSafe := rapid.Bool().Draw(rt, "null safe")
-		node := &plan.Join{Kind: kind, Left: joinScan("l"), Right: joinScan("r"), Keys: []plan.JoinKey{{NullSafe: nullSafe}}}
+		node := &plan.Join{Kind: kind, Left: joinScan("l"), Right: joinScan("r"), Keys: []plan.JoinKey{{NullSafe: nullSafe}}, TTL: drawLongTTL(rt)}
 		conditional := rapid.Bool().Draw(rt, "conditional")
 		if conditional {
 			node.Condition = lessNumber()

@@ -33,6 +33,11 @@ type joinSide struct {
 	entries []joinEntry // of each row
 	unsaved []uint32
 	deleted []storedKey
+
+	expiry   *expiry  // of rows, by their codes
+	examined []bool   // of each key: its rows were asked whether they are over, in the batch under way
+	marked   []uint32 // the keys examined
+	over     []uint32 // scratch
 }
 
 // joinEntry is what is known of a row beside its bytes.
@@ -65,6 +70,7 @@ func (s *joinSide) clear(seed uint64) {
 		s.rows = newBag()
 	}
 	s.first, s.totals, s.entries, s.unsaved, s.deleted = nil, nil, nil, nil, nil
+	s.expiry.reset()
 }
 
 // paired is a flag of joinEntry: in batch mode, the row has had a partner.
@@ -149,14 +155,21 @@ func (s *joinSide) remove(row []byte) {
 		s.touch(code)
 		return
 	}
+	s.drop(code)
+}
+
+// drop takes a row out of which there is no copy left.
+func (s *joinSide) drop(code uint32) {
+	e := &s.entries[code]
 	if e.flags&saved != 0 {
-		s.deleted = append(s.deleted, storedKey{s.group(s.keys.key(e.key)), append([]byte{s.name}, row...)})
+		s.deleted = append(s.deleted, storedKey{s.group(s.keys.key(e.key)), append([]byte{s.name}, s.rows.key(code)...)})
 	}
 	s.unlink(code)
 	// The code may be given out again before the next Save: it stays in the
 	// list of what is unsaved, once.
 	e.flags &= unsaved
 	s.rows.remove(code)
+	s.expiry.forget(code)
 }
 
 func (s *joinSide) unlink(code uint32) {
@@ -174,6 +187,7 @@ func (s *joinSide) unlink(code uint32) {
 
 // touch notes that a row is not stored as it is.
 func (s *joinSide) touch(code uint32) {
+	s.expiry.write(code)
 	if e := &s.entries[code]; s.saves && e.flags&unsaved == 0 {
 		e.flags |= unsaved
 		s.unsaved = append(s.unsaved, code)
@@ -187,8 +201,8 @@ func (s *joinSide) group(key []byte) engine.KeyGroup {
 	return engine.GroupOf(key)
 }
 
-// save writes the rows that have changed: name and row → length of the key,
-// count, partners.
+// save writes the rows that have changed: name and row → length of the key, when
+// it was written last if rows expire, count, partners.
 func (s *joinSide) save(to engine.Changes) {
 	for _, gone := range s.deleted {
 		to.Delete(gone.group, gone.key)
@@ -205,6 +219,7 @@ func (s *joinSide) save(to engine.Changes) {
 		key = append(append(key[:0], s.name), s.rows.key(code)...)
 		joinKey := s.keys.key(e.key)
 		val = binary.AppendUvarint(val[:0], uint64(len(joinKey)))
+		val = s.expiry.append(val, code)
 		val = binary.AppendVarint(binary.AppendVarint(val, e.count), e.partners)
 		to.Put(s.group(joinKey), key, val)
 	}
@@ -214,6 +229,10 @@ func (s *joinSide) save(to engine.Changes) {
 // load takes a row that save wrote.
 func (s *joinSide) load(row, val []byte) error {
 	length, val, err := keyLength(row, val)
+	if err != nil {
+		return err
+	}
+	written, val, err := s.expiry.cut(val)
 	if err != nil {
 		return err
 	}
@@ -234,6 +253,7 @@ func (s *joinSide) load(row, val []byte) error {
 	key := row[:length]
 	code := s.add(batch.Hash(s.keys.seed, key), key, row, count, partners)
 	s.entries[code].flags = saved
+	s.expiry.restore(code, written)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -16,7 +17,7 @@ import (
 func TestJoin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		kind := rapid.SampledFrom(joinKinds).Draw(t, "kind")
-		node := &plan.Join{Kind: kind, Left: joinScan("l"), Right: joinScan("r")}
+		node := &plan.Join{Kind: kind, Left: joinScan("l"), Right: joinScan("r"), TTL: drawLongTTL(t)}
 		keyed := rapid.Bool().Draw(t, "keyed")
 		nullSafe := keyed && rapid.Bool().Draw(t, "null safe")
 		if keyed {
@@ -71,6 +72,13 @@ func TestJoin(t *testing.T) {
 			t.Fatalf("%d rows are stored, %d are there", stored, len(sides[0])+len(sides[1]))
 		}
 	})
+}
+
+// drawLongTTL is a time to live that the run of a test does not reach, of one side
+// or both, or none.
+func drawLongTTL(t *rapid.T) [2]time.Duration {
+	long := rapid.SampledFrom([]time.Duration{0, plan.Forever, time.Hour})
+	return [2]time.Duration{long.Draw(t, "left ttl"), long.Draw(t, "right ttl")}
 }
 
 // TestJoinOfManyPairs has more pairs than a batch has rows.
