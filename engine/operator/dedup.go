@@ -20,7 +20,10 @@ import (
 // A row that is late when it comes is dropped, as Flink does, even if its
 // partition has none yet.
 //
-// State: key of the partition → 0 once its row was shown, or 1, the time of the
+// A partition with a time to live is forgotten so long after its row was shown: the
+// next one is a first one again.
+//
+// State: key of the partition → when it was written last if it expires, then 0 once its row was shown, or 1, the time of the
 // row (8 bytes, big endian, sign bit turned), and the row in key form. Partitions
 // that are more than Environment.Memory go to files (Spilling).
 type KeepFirst struct {
@@ -38,6 +41,8 @@ type KeepFirst struct {
 	flags   []groupFlags
 	queue   dueHeap
 	unsaved []uint32
+	deleted [][]byte // stored keys of partitions that have expired
+	expiry  *expiry
 
 	encoded batch.Keys
 	codes   []uint32
@@ -56,7 +61,7 @@ func NewKeepFirst(env Environment, n *plan.Rank) (*KeepFirst, error) {
 	return &KeepFirst{
 		env: env, schema: schemaTypes(in), types: schemaTypes(n.Schema()), partition: n.Partition, time: column.Index,
 		proctime: in[column.Index].Time == plan.Proctime, number: n.Number,
-		table: newTable(), codes: make([]uint32, batch.MaxRows),
+		table: newTable(), codes: make([]uint32, batch.MaxRows), expiry: newExpiry(env, n.TTL),
 	}, nil
 }
 
@@ -101,6 +106,7 @@ func (k *KeepFirst) Process(_ int, in *batch.Batch, emit engine.Emit) error {
 	for _, row := range fresh {
 		k.due[k.codes[row]] = batch.Final // none yet
 	}
+	fresh = k.renew(in.Rows, fresh)
 	if k.proctime {
 		return k.pass(in, fresh, emit)
 	}
@@ -144,6 +150,7 @@ func (k *KeepFirst) resize() {
 }
 
 func (k *KeepFirst) note(code uint32) {
+	k.expiry.write(code)
 	if k.flags[code]&unsaved == 0 {
 		k.flags[code] |= unsaved
 		k.unsaved = append(k.unsaved, code)
@@ -181,6 +188,7 @@ func (k *KeepFirst) Advance(w engine.Watermark, emit engine.Emit) error { return
 
 // release implements releasing.
 func (k *KeepFirst) release(w engine.Watermark, emit engine.Emit) error {
+	k.expiry.tick()
 	var codes []uint32
 	for len(k.queue) > 0 && k.queue[0].due <= w {
 		e := heap.Pop(&k.queue).(dueEntry)
@@ -218,13 +226,23 @@ func (k *KeepFirst) show(codes []uint32, emit engine.Emit) error {
 	return emit(b)
 }
 
-// Flush has held nothing back.
-func (k *KeepFirst) Flush(engine.Emit) error { return nil }
+// Flush has held nothing back, and forgets what has expired.
+func (k *KeepFirst) Flush(engine.Emit) error {
+	k.expire()
+	return nil
+}
 
 // Save writes the partitions that have changed.
 func (k *KeepFirst) Save(to engine.Changes) error {
+	for _, key := range k.deleted {
+		to.Delete(engine.GroupOf(key), key)
+	}
+	k.deleted = k.deleted[:0]
 	var val []byte
 	for _, code := range k.unsaved {
+		if k.flags[code]&unsaved == 0 {
+			continue // has expired since
+		}
 		k.flags[code] &^= unsaved
 		key := k.table.key(code)
 		val = k.appendState(val[:0], code)
@@ -236,6 +254,7 @@ func (k *KeepFirst) Save(to engine.Changes) error {
 
 // appendState appends the stored form of a partition.
 func (k *KeepFirst) appendState(to []byte, code uint32) []byte {
+	to = k.expiry.append(to, code)
 	if k.due[code] == shownForGood {
 		return append(to, 0)
 	}
@@ -246,8 +265,13 @@ func (k *KeepFirst) appendState(to []byte, code uint32) []byte {
 
 // readState takes in the stored form of a partition.
 func (k *KeepFirst) readState(key, val []byte) (code uint32, err error) {
+	written, val, err := k.expiry.cut(val)
+	if err != nil {
+		return 0, err
+	}
 	code = k.table.put(key)
 	k.resize()
+	k.expiry.restore(code, written)
 	if len(val) > 0 && val[0] == 0 {
 		k.due[code] = shownForGood
 		return code, nil

@@ -12,7 +12,7 @@ func (k *KeepFirst) keyOf(in *batch.Batch) []*batch.Column { return columnsAt(in
 
 // held implements spillable.
 func (k *KeepFirst) held() int64 {
-	return k.table.held() + k.rows.held() + 8*int64(cap(k.due)) + int64(cap(k.flags)) + 4*int64(cap(k.unsaved)) +
+	return k.table.held() + k.expiry.held() + k.rows.held() + 8*int64(cap(k.due)) + int64(cap(k.flags)) + 4*int64(cap(k.unsaved)) +
 		int64(cap(k.queue))*int64(unsafe.Sizeof(dueEntry{}))
 }
 
@@ -45,4 +45,5 @@ func (k *KeepFirst) bring(key, val []byte) error {
 func (k *KeepFirst) forget() {
 	k.table, k.rows = newTable(), rowStore{}
 	k.due, k.flags, k.queue, k.unsaved = nil, nil, nil, nil
+	k.expiry.reset()
 }

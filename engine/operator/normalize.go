@@ -18,7 +18,12 @@ import (
 // In streaming mode every change comes with the mark of the row that made it; in
 // batch mode the rows are given once, at the end.
 //
-// State, in the worker's key groups: key → row, both in key form. Rows that are
+// A row with a time to live is forgotten when no change came to it for so long;
+// what was shown of it stays. Then changes that change nothing are shown as well,
+// so that who reads them keeps what he has of the key.
+//
+// State, in the worker's key groups: key → the time of the last write if rows
+// expire, and the row, both in key form. Rows that are
 // more than Environment.Memory go to files (Spilling).
 type Normalize struct {
 	stateless
@@ -30,6 +35,7 @@ type Normalize struct {
 	flags   []groupFlags
 	unsaved []uint32
 	deleted [][]byte // stored keys that have no row any more
+	expiry  *expiry
 
 	encoded batch.Keys
 	codes   []uint32
@@ -38,7 +44,7 @@ type Normalize struct {
 
 // NewNormalize makes the operator, whose input is cut by the key.
 func NewNormalize(env Environment, n *plan.Normalize) *Normalize {
-	o := &Normalize{env: env, columns: n.Keys, keys: newTable(), codes: make([]uint32, batch.MaxRows)}
+	o := &Normalize{env: env, columns: n.Keys, keys: newTable(), codes: make([]uint32, batch.MaxRows), expiry: newExpiry(env, n.TTL)}
 	for _, c := range n.Input.Schema() {
 		o.types = append(o.types, c.Type)
 	}
@@ -53,6 +59,7 @@ func (o *Normalize) Process(_ int, rows *batch.Batch, emit engine.Emit) error {
 	for len(o.flags) < o.keys.size() {
 		o.flags = append(o.flags, 0)
 	}
+	o.renew(in.Rows)
 	out := &changes{types: o.types, emit: emit, silent: !o.env.Context.Streaming}
 	for i := range in.Rows {
 		code := o.codes[i]
@@ -70,7 +77,7 @@ func (o *Normalize) Process(_ int, rows *batch.Batch, emit engine.Emit) error {
 			o.rows.drop(code)
 		default:
 			o.row = append(batch.AppendKey(o.row[:0], in.Columns, i), 0) // never empty
-			if bytes.Equal(before, o.row) {
+			if o.expiry == nil && bytes.Equal(before, o.row) {
 				continue
 			}
 			after := batch.Insert
@@ -92,6 +99,7 @@ func (o *Normalize) Process(_ int, rows *batch.Batch, emit engine.Emit) error {
 }
 
 func (o *Normalize) touch(code uint32) {
+	o.expiry.write(code)
 	if o.flags[code]&unsaved == 0 {
 		o.flags[code] |= unsaved
 		o.unsaved = append(o.unsaved, code)
@@ -109,12 +117,24 @@ func (o *Normalize) tidy(rows int) {
 		if o.flags[code]&known == 0 || o.rows.get(code) != nil {
 			continue
 		}
-		if o.flags[code]&saved != 0 {
-			o.deleted = append(o.deleted, append([]byte(nil), o.keys.key(code)...))
-		}
-		o.flags[code] = 0
-		o.keys.remove(code)
+		o.remove(code)
 	}
+}
+
+// remove takes a key out that has no row.
+func (o *Normalize) remove(code uint32) {
+	if o.flags[code]&saved != 0 {
+		o.deleted = append(o.deleted, append([]byte(nil), o.keys.key(code)...))
+	}
+	o.flags[code] = 0
+	o.expiry.forget(code)
+	o.keys.remove(code)
+}
+
+// Flush has held nothing back, and forgets what has expired.
+func (o *Normalize) Flush(engine.Emit) error {
+	o.expire()
+	return nil
 }
 
 // Advance gives the rows at the end of a batch.
@@ -141,13 +161,15 @@ func (o *Normalize) Save(to engine.Changes) error {
 		to.Delete(engine.GroupOf(key), key)
 	}
 	o.deleted = o.deleted[:0]
+	var val []byte
 	for _, code := range o.unsaved {
 		if o.flags[code]&unsaved == 0 {
 			continue // forgotten since
 		}
 		o.flags[code] = o.flags[code]&^unsaved | saved
 		key := o.keys.key(code)
-		to.Put(engine.GroupOf(key), key, o.rows.get(code))
+		val = append(o.expiry.append(val[:0], code), o.rows.get(code)...)
+		to.Put(engine.GroupOf(key), key, val)
 	}
 	o.unsaved = o.unsaved[:0]
 	return nil
@@ -156,8 +178,7 @@ func (o *Normalize) Save(to engine.Changes) error {
 // Load reads the rows of this worker.
 func (o *Normalize) Load(from engine.Saved) error {
 	err := from.Each(o.env.Worker, func(_ engine.KeyGroup, key, val []byte) error {
-		o.add(key, val, known|saved)
-		return nil
+		return o.add(key, val, known|saved)
 	})
 	if err != nil {
 		return fmt.Errorf("load rows by key: %w", err)
@@ -166,13 +187,19 @@ func (o *Normalize) Load(from engine.Saved) error {
 }
 
 // add puts a row that was stored into the table.
-func (o *Normalize) add(key, row []byte, flags groupFlags) {
+func (o *Normalize) add(key, val []byte, flags groupFlags) error {
+	written, row, err := o.expiry.cut(val)
+	if err != nil {
+		return err
+	}
 	code := o.keys.put(key)
 	for len(o.flags) < o.keys.size() {
 		o.flags = append(o.flags, 0)
 	}
 	o.flags[code] = flags
 	o.rows.put(code, row)
+	o.expiry.restore(code, written)
+	return nil
 }
 
 // changes collects rows in key form, each with its kind and mark.

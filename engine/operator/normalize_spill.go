@@ -19,7 +19,7 @@ func columnsAt(in *batch.Batch, at []int) []*batch.Column {
 
 // held implements spillable.
 func (o *Normalize) held() int64 {
-	return o.keys.held() + o.rows.held() + int64(cap(o.flags)) + 4*int64(cap(o.unsaved))
+	return o.keys.held() + o.expiry.held() + o.rows.held() + int64(cap(o.flags)) + 4*int64(cap(o.unsaved))
 }
 
 // has implements spillable.
@@ -28,9 +28,13 @@ func (o *Normalize) has(key []byte) bool {
 	return here
 }
 
-// spill implements spillable: a key in files is its row.
+// spill implements spillable: a key in files is as it is saved.
 func (o *Normalize) spill(put func(key, val []byte, due engine.Watermark) error) error {
-	return o.keys.each(func(code uint32, key []byte) error { return put(key, o.rows.get(code), batch.Final) })
+	var val []byte
+	return o.keys.each(func(code uint32, key []byte) error {
+		val = append(o.expiry.append(val[:0], code), o.rows.get(code)...)
+		return put(key, val, batch.Final)
+	})
 }
 
 // bring implements spillable.
@@ -39,12 +43,12 @@ func (o *Normalize) bring(key, val []byte) error {
 	if o.env.Saves {
 		flags |= saved
 	}
-	o.add(key, val, flags)
-	return nil
+	return o.add(key, val, flags)
 }
 
 // forget implements spillable.
 func (o *Normalize) forget() {
 	o.keys, o.rows = newTable(), rowStore{}
 	o.flags, o.unsaved = nil, nil
+	o.expiry.reset()
 }

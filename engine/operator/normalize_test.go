@@ -80,10 +80,11 @@ func TestNormalizedChangesAreComplete(t *testing.T) {
 		scan := &plan.Scan{Columns: []int{0, 1}, Table: &plan.Table{Columns: []plan.TableColumn{{Name: "v", Type: value.BigIntType}, {Name: "k", Type: value.BigIntType}}}}
 		spills := newRandomSpills(t)
 		defer spills.close()
+		ttl := drawLongTTL(t)[0]
 		var normalize *Normalize
 		start := func(state keptState) engine.Operator {
 			env := spills.limit(Environment{Context: &plan.Context{Streaming: streaming}, Worker: engine.WorkerOf(0, 1), Saves: true})
-			normalize = NewNormalize(env, &plan.Normalize{Input: scan, Keys: []int{1}})
+			normalize = NewNormalize(env, &plan.Normalize{Input: scan, Keys: []int{1}, TTL: ttl})
 			spills.of = nil
 			o := spills.add(env, normalize)
 			if err := o.Load(state); err != nil {

@@ -303,7 +303,7 @@ func TestRankIsTheFirstRows(t *testing.T) {
 			Input: eventScan, Partition: []int{0}, Order: drawOrder(t), WindowEnd: -1, Name: "n",
 			Function: rapid.SampledFrom([]plan.RankFunction{plan.RowNumber, plan.PlainRank, plan.DenseRank}).Draw(t, "function"),
 			From:     rapid.Int64Range(1, 3).Draw(t, "from"), To: rapid.Int64Range(1, 5).Draw(t, "to"),
-			Number: rapid.Bool().Draw(t, "number"),
+			Number: rapid.Bool().Draw(t, "number"), TTL: drawLongTTL(t)[0],
 		}
 		streaming := rapid.Bool().Draw(t, "streaming")
 		got, updates := drive(t, events, 3, streaming, func(env Environment) (engine.Operator, error) {
@@ -340,7 +340,7 @@ func TestRankIsTheFirstRows(t *testing.T) {
 func TestKeepFirstWaits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events := drawEvents(t, false)
-		n := &plan.Rank{Input: timedEvents(), Partition: []int{0}, Order: []plan.SortKey{{Expr: eventColumn(2), NullsFirst: true}}, From: 1, To: 1, WindowEnd: -1}
+		n := &plan.Rank{Input: timedEvents(), Partition: []int{0}, Order: []plan.SortKey{{Expr: eventColumn(2), NullsFirst: true}}, From: 1, To: 1, WindowEnd: -1, TTL: drawLongTTL(t)[0]}
 		if !n.KeepsFirst() {
 			t.Fatal("this should keep the first row")
 		}

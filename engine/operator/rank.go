@@ -21,10 +21,14 @@ import (
 // once, when the window is over, and forgets them; rows that come later are
 // late. In batch mode it shows the rows at the end.
 //
+// A partition with a time to live is forgotten when its first rows did not change
+// for so long; what was shown of it stays.
+//
 // As long as no row is taken back, only rows that are shown are kept. An input
 // that takes rows back can bring any row up, so that all are kept.
 //
-// State: the rows (orderedRows). What was shown is not stored: as every Save
+// State: the rows (orderedRows), and if partitions expire 't', key of the partition
+// → the time of the last write. What was shown is not stored: as every Save
 // follows a Flush, it can be computed. Partitions that are more than
 // Environment.Memory go to files (Spilling).
 type Rank struct {
@@ -34,6 +38,10 @@ type Rank struct {
 	retracts bool
 	windows  *rankWindows // nil without windows
 	now      engine.Watermark
+
+	expiry  *expiry  // of partitions
+	written []uint32 // partitions whose time of the last write is not saved
+	expired [][]byte // stored keys of times of partitions that are gone
 
 	shown   map[uint32][]numberedRow // of each partition, what was shown last
 	touched map[uint32]bool
@@ -61,6 +69,9 @@ func NewRank(env Environment, n *plan.Rank) (*Rank, error) {
 	if n.WindowEnd >= 0 && !env.Retracts && env.Context.Streaming {
 		r.windows = newRankWindows(env, n)
 	}
+	if n.WindowEnd < 0 {
+		r.expiry = newExpiry(env, n.TTL)
+	}
 	return r, nil
 }
 
@@ -77,6 +88,7 @@ func (r *Rank) Process(_ int, in *batch.Batch, _ engine.Emit) error {
 	if err != nil {
 		return err
 	}
+	r.renew(codes)
 	for i, code := range codes {
 		r.take(code, in, keys, i)
 	}
@@ -101,6 +113,7 @@ func (r *Rank) take(code uint32, in *batch.Batch, keys []*batch.Column, i int) {
 		r.windows.note(code, milliseconds(in.Columns[r.node.WindowEnd], i))
 	} else {
 		r.touch(code)
+		r.expiry.write(code)
 	}
 }
 
@@ -176,7 +189,11 @@ func (r *Rank) Flush(emit engine.Emit) error {
 	if !r.env.Context.Streaming || r.windows != nil {
 		return nil
 	}
-	return r.show(emit)
+	if err := r.show(emit); err != nil {
+		return err
+	}
+	r.expire()
+	return nil
 }
 
 // Advance notes the watermark, shows windows that are over, and in batch mode,
@@ -237,7 +254,9 @@ func (r *Rank) show(emit engine.Emit) error {
 		}
 		r.setShown(code, before, after)
 		if r.rows.runs[code].size == 0 {
-			r.rows.drop(code)
+			r.drop(code)
+		} else {
+			r.saveLater(code)
 		}
 	}
 	r.pending = r.pending[:0]
@@ -338,6 +357,7 @@ func (r *Rank) identity(x numberedRow) string {
 // Save writes the rows that came since the last Save and are still there.
 func (r *Rank) Save(to engine.Changes) error {
 	r.rows.save(to)
+	r.saveTimes(to)
 	return nil
 }
 
@@ -345,6 +365,9 @@ func (r *Rank) Save(to engine.Changes) error {
 func (r *Rank) Load(from engine.Saved) error {
 	first := r.rows.table.size()
 	err := from.Each(r.env.Worker, func(_ engine.KeyGroup, key, val []byte) error {
+		if len(key) > 0 && key[0] == storedTime {
+			return r.loadTime(key, val)
+		}
 		row, columns, err := r.rows.load(r.env.Context, key, val)
 		if err != nil {
 			return err

@@ -8,8 +8,8 @@ import (
 	"tidemark/engine"
 )
 
-// A partition in files is, with windows, the end of its window, and then its
-// rows.
+// A partition in files is, with windows, the end of its window, or if it expires
+// when it was written last, and then its rows.
 
 // keyOf implements spillable.
 func (r *Rank) keyOf(in *batch.Batch) []*batch.Column { return r.rows.keyOf(in) }
@@ -21,7 +21,7 @@ func (r *Rank) held() int64 {
 		touchedBytes  = 16
 		windowedBytes = 2 * (8 + 16)
 	)
-	n := r.rows.held() + 4*int64(cap(r.pending)) + shownBytes*int64(len(r.shown)) + touchedBytes*int64(len(r.touched))
+	n := r.rows.held() + r.expiry.held() + 4*int64(cap(r.written)) + 4*int64(cap(r.pending)) + shownBytes*int64(len(r.shown)) + touchedBytes*int64(len(r.touched))
 	if len(r.shown) > 0 {
 		n += int64(unsafe.Sizeof(numberedRow{})) * int64(r.rows.live)
 	}
@@ -45,7 +45,7 @@ func (r *Rank) spill(put func(key, val []byte, due engine.Watermark) error) erro
 			due = r.windows.assigner.fires(end)
 			val = binary.AppendVarint(val, end)
 		}
-		return put(key, r.rows.appendPartition(val, code), due)
+		return put(key, r.rows.appendPartition(r.expiry.append(val, code), code), due)
 	})
 }
 
@@ -56,6 +56,10 @@ func (r *Rank) bring(key, val []byte) error {
 	if r.windows != nil {
 		end = rest.number()
 	}
+	written := int64(0)
+	if r.expiry != nil {
+		written = rest.number()
+	}
 	code, err := r.rows.bringPartition(key, rest, r.env.broughtFlags())
 	switch {
 	case err != nil:
@@ -64,6 +68,7 @@ func (r *Rank) bring(key, val []byte) error {
 		r.windows.note(code, end)
 	case r.env.Context.Streaming:
 		r.setShown(code, nil, r.first(code))
+		r.expiry.restore(code, written)
 	default:
 		r.touch(code)
 	}
@@ -74,6 +79,8 @@ func (r *Rank) bring(key, val []byte) error {
 func (r *Rank) forget() {
 	r.rows.forget()
 	r.shown, r.touched, r.pending = map[uint32][]numberedRow{}, map[uint32]bool{}, nil
+	r.written, r.expired = nil, nil
+	r.expiry.reset()
 	if r.windows != nil {
 		r.windows.forget()
 	}

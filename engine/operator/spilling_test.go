@@ -119,6 +119,7 @@ func TestAggregateOfGroups(t *testing.T) {
 		retracts := rapid.Bool().Draw(t, "retracts")
 		events := drawEvents(t, retracts)
 		n := countingPlan()
+		n.TTL = drawLongTTL(t)[0]
 		got, _ := drive(t, events, 3, rapid.Bool().Draw(t, "streaming"), func(env Environment) (engine.Operator, error) {
 			env.Retracts = retracts
 			return newCounting(env, n)
