@@ -238,3 +238,42 @@ func TestUndo(t *testing.T) {
 		t.Errorf("undo of a new table left %v (%v)", c.Names(), err)
 	}
 }
+
+// TestDefinitionKeepsTTL: a table made under the setting has it as its option, so
+// that it means the same when it is read again without.
+func TestDefinitionKeepsTTL(t *testing.T) {
+	c := New(nil)
+	for _, one := range []struct{ statement, setting, want string }{
+		{"CREATE TABLE t (id BIGINT)", "1 h", ""},
+		{"CREATE MATERIALIZED TABLE m AS SELECT id, COUNT(*) AS n FROM t GROUP BY id", "1 h", "'state-ttl' = '1 h'"},
+		{"CREATE MATERIALIZED TABLE o WITH ('state-ttl' = '5 s') AS SELECT id, COUNT(*) AS n FROM t GROUP BY id", "1 h", "'state-ttl' = '5 s'"},
+		{"CREATE MATERIALIZED TABLE p AS SELECT id, COUNT(*) AS n FROM t GROUP BY id", "", ""},
+	} {
+		statement, err := parse.Statement(one.statement)
+		if err != nil {
+			t.Fatal(err)
+		}
+		session := bind.Session{Zone: time.UTC, Streaming: true, Expand: true, Config: map[string]string{}}
+		if one.setting != "" {
+			session.Config[bind.TTLSetting] = one.setting
+		}
+		change, err := c.Apply(t.Context(), session, statement)
+		if err != nil {
+			t.Fatal(err)
+		}
+		definition := change.Table.Definition
+		if !strings.Contains(definition, one.want) || strings.Count(definition, bind.TTLOption) != min(len(one.want), 1) {
+			t.Errorf("%s is kept as %s", one.statement, definition)
+		}
+		if change.Job == nil {
+			continue
+		}
+		rebound, err := c.Rebind(bind.Session{Zone: time.UTC, Streaming: true, Expand: true, Config: map[string]string{}}, change.Table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if was, is := plan.Print(change.Job.Plan), plan.Print(rebound.Plan); was != is {
+			t.Errorf("%s is read again as another plan: %s, then %s", one.statement, was, is)
+		}
+	}
+}

@@ -70,6 +70,7 @@ type Status struct {
 	EpochAt       time.Time
 	EpochTook     time.Duration
 	LateRows      int64
+	ExpiredKeys   int64 // asked for after their state had expired, since the last start, at least
 	StateBytes    int64
 	Parallelism   int
 }

@@ -123,6 +123,9 @@ func (o *execOptions) check() error {
 type executor interface {
 	// execute runs one statement to its end and hands its answer to the writer.
 	execute(ctx context.Context, s sql.Statement, w *rowWriter) error
+	// expiredKeys is how many keys the statements asked for after their state had
+	// expired, at least; nil when that is not known.
+	expiredKeys() *int64
 	close()
 }
 
@@ -164,7 +167,7 @@ func (o *execOptions) run(ctx context.Context, c *console) error {
 			return o.located(name, substituted, err, s)
 		}
 	}
-	return o.writeMetrics(time.Since(begin))
+	return o.writeMetrics(time.Since(begin), on.expiredKeys())
 }
 
 // open makes what the statements will run on.
@@ -197,6 +200,8 @@ func (e flinkExecutor) execute(ctx context.Context, s sql.Statement, w *rowWrite
 	return e.session.Execute(ctx, s, flink.Results{Start: w.start, Rows: w.rows})
 }
 
+func (e flinkExecutor) expiredKeys() *int64 { return nil }
+
 func (e flinkExecutor) close() { _ = e.session.Close() } // an idle session ends by itself
 
 // embeddedExecutor runs statements in this process.
@@ -207,6 +212,11 @@ type embeddedExecutor struct {
 
 func (e embeddedExecutor) execute(ctx context.Context, s sql.Statement, w *rowWriter) error {
 	return e.session.Execute(ctx, s, w.results(e.session))
+}
+
+func (e embeddedExecutor) expiredKeys() *int64 {
+	keys := e.session.ExpiredKeys()
+	return &keys
 }
 
 func (e embeddedExecutor) close() {
@@ -252,13 +262,15 @@ type runMetrics struct {
 	CPUSeconds float64 `json:"cpu_seconds"`
 	PeakBytes  int64   `json:"peak_bytes"` // resident memory
 	GoVersion  string  `json:"go"`
+	// ExpiredKeys were asked for after their state had expired, at least so many.
+	ExpiredKeys *int64 `json:"expired_keys,omitempty"`
 }
 
-func (o *execOptions) writeMetrics(took time.Duration) error {
+func (o *execOptions) writeMetrics(took time.Duration, expiredKeys *int64) error {
 	if o.metrics == "" {
 		return nil
 	}
-	m := runMetrics{Seconds: took.Seconds(), GoVersion: runtime.Version()}
+	m := runMetrics{Seconds: took.Seconds(), GoVersion: runtime.Version(), ExpiredKeys: expiredKeys}
 	m.CPUSeconds, m.PeakBytes = resources()
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {

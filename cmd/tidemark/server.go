@@ -321,7 +321,7 @@ func (v jobsView) Statuses() []httpapi.JobStatus {
 		started := s.Started
 		j := httpapi.JobStatus{
 			Name: s.Table, State: string(s.State), Tables: []string{s.Table}, Started: &started, RowsIn: s.RowsIn, RowsOut: s.RowsOut,
-			RowsPerSecond: s.RowsPerSecond, LateRows: s.LateRows, Epoch: uint64(s.Epoch), Restarts: int64(s.Restarts), StateBytes: &s.StateBytes,
+			RowsPerSecond: s.RowsPerSecond, LateRows: s.LateRows, ExpiredKeys: s.ExpiredKeys, Epoch: uint64(s.Epoch), Restarts: int64(s.Restarts), StateBytes: &s.StateBytes,
 		}
 		if s.State == target.Restarting {
 			j.State = "failed"

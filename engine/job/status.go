@@ -33,7 +33,11 @@ type Status struct {
 	RowsOut       int64   // in committed epochs
 	RowsPerSecond float64 // in, over about the last second
 	Late          int64   // rows that came too late for all their windows
-	LagRows       int64   // waiting in the sources; negative when unknown
+	// ExpiredKeys is how many keys were asked for after their state had expired, at
+	// least: only the latest that have expired are known again, and none that did in
+	// an earlier run. A key counts again when its state has expired again.
+	ExpiredKeys   int64
+	LagRows       int64 // waiting in the sources; negative when unknown
 	LagAge        time.Duration
 	Watermark     engine.Watermark // that the sink's content is complete up to
 	Epoch         engine.Epoch     // committed last
@@ -62,8 +66,8 @@ type SplitStatus struct {
 
 // statusBoard is where a running job notes what Status shows.
 type statusBoard struct {
-	rowsIn, rowsOut, late, stateBytes atomic.Int64
-	mu                                struct {
+	rowsIn, rowsOut, late, expiredKeys, stateBytes atomic.Int64
+	mu                                             struct {
 		sync.Mutex
 		status   Status
 		sources  []*source
@@ -129,7 +133,7 @@ func (j *Job) Status() Status {
 	b.mu.Lock()
 	s, sources := b.mu.status, b.mu.sources
 	b.mu.Unlock()
-	s.RowsIn, s.RowsOut, s.Late, s.StateBytes = b.rowsIn.Load(), b.rowsOut.Load(), b.late.Load(), b.stateBytes.Load()
+	s.RowsIn, s.RowsOut, s.Late, s.ExpiredKeys, s.StateBytes = b.rowsIn.Load(), b.rowsOut.Load(), b.late.Load(), b.expiredKeys.Load(), b.stateBytes.Load()
 	s.LagRows, s.LagAge = -1, -1
 	if warner, ok := j.spec.Sink.(connect.Warner); ok {
 		s.Warning = warner.Warning()

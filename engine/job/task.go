@@ -330,6 +330,7 @@ func (t *task) environment() operator.Environment {
 		Worker:  engine.WorkerOf(t.index, t.job.spec.Parallelism),
 		Dropped: func(rows int) { t.job.status.late.Add(int64(rows)) },
 		Aside:   t.collect,
+		Expired: func(keys int) { t.job.status.expiredKeys.Add(int64(keys)) },
 		Run:     t.running,
 		Waits:   func(more int) { t.job.waiting.Add(int64(more)) },
 		Saves:   t.job.spec.Store != nil,

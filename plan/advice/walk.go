@@ -47,7 +47,7 @@ func (w *walker) node(n plan.Node) float64 {
 		return w.match(n)
 	case *plan.Normalize:
 		rate := w.node(n.Input)
-		w.keep(State{Operator: "Normalize by " + names(n.Input.Schema(), n.Keys), Keeps: "the row of every key", RowBytes: rowBytes(n.Input.Schema()), Rate: rate, Span: Unbounded})
+		w.keep(State{Operator: "Normalize by " + names(n.Input.Schema(), n.Keys), Keeps: "the row of every key", RowBytes: rowBytes(n.Input.Schema()), Rate: rate, Span: Unbounded}.expiring(n.TTL))
 		return rate
 	}
 	rate := 0.0
@@ -58,6 +58,20 @@ func (w *walker) node(n plan.Node) float64 {
 }
 
 func (w *walker) keep(s State) { w.report.States = append(w.report.States, s) }
+
+// expiring is a state with a time to live, if that is shorter: what is written
+// again and again stays, so that the rate is that of new keys, at most.
+func (s State) expiring(ttl time.Duration) State {
+	if ttl == 0 || ttl >= s.Span || s.Span == 0 {
+		return s
+	}
+	s.Span, s.Advice = ttl, ""
+	s.Keeps += ", as long as it is written"
+	return s
+}
+
+// ttlAdvice follows other advice for state that grows for ever.
+const ttlAdvice = "; or have forgotten what is not written any more: STATE_TTL, or 'table.exec.state.ttl'"
 
 // windowsPerRow is in how many windows a row is.
 func windowsPerRow(spec plan.WindowSpec) int64 {
@@ -88,9 +102,11 @@ func (w *walker) aggregate(n *plan.Aggregate) float64 {
 	if len(n.Keys) == 0 {
 		s.Operator, s.Keeps, s.Span = "Aggregate", "one group", 0
 	} else {
-		s.Advice = "group by a window of time as well (TUMBLE, HOP, CUMULATE), if the groups need not be corrected for ever"
+		s.Advice = "group by a window of time as well (TUMBLE, HOP, CUMULATE), if the groups need not be corrected for ever" + ttlAdvice
 	}
+	s = s.expiring(n.TTL)
 	w.keep(s)
+	// The values of a group that is written again and again are as many as there are.
 	w.distinct(s.Operator, n.Calls, rate, Unbounded)
 	return rate
 }
@@ -156,9 +172,12 @@ func (w *walker) join(n *plan.Join) float64 {
 		case left == 0 || right == 0:
 			s.Keeps, s.Rate = "every row of the input that goes on", max(left, right)
 		case l != "" && r != "":
-			s.Advice = fmt.Sprintf("both inputs have event time: a bound such as AND %s BETWEEN %s AND %s + INTERVAL '1' HOUR lets rows be forgotten", r, l, l)
+			s.Advice = fmt.Sprintf("both inputs have event time: a bound such as AND %s BETWEEN %s AND %s + INTERVAL '1' HOUR lets rows be forgotten", r, l, l) + ttlAdvice
 		default:
-			s.Advice = "event time in both inputs and a bound between the two (or equal windows) would let rows be forgotten"
+			s.Advice = "event time in both inputs and a bound between the two (or equal windows) would let rows be forgotten" + ttlAdvice
+		}
+		if n.TTL[0] != 0 && n.TTL[1] != 0 {
+			s = s.expiring(max(n.TTL[0], n.TTL[1]))
 		}
 		w.keep(s)
 	}
@@ -181,7 +200,10 @@ func (w *walker) rank(n *plan.Rank) float64 {
 		s.Keeps = fmt.Sprintf("the first %d rows of every group", n.To)
 	}
 	if s.Span == Unbounded && len(n.Partition) > 0 {
-		s.Advice = "rank within windows of time (PARTITION BY window_start, window_end, …), if the groups need not be corrected for ever"
+		s.Advice = "rank within windows of time (PARTITION BY window_start, window_end, …), if the groups need not be corrected for ever" + ttlAdvice
+	}
+	if n.WindowEnd < 0 && !plan.Updating(n.Input, nil) {
+		s = s.expiring(n.TTL)
 	}
 	w.keep(s)
 	return rate

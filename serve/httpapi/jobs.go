@@ -38,6 +38,7 @@ type JobStatus struct {
 	RowsOut       int64      `json:"rows_out" doc:"Since it started"`
 	RowsPerSecond float64    `json:"rows_per_second" doc:"Read, averaged over the last few seconds"`
 	LateRows      int64      `json:"late_rows" doc:"Came after their window was final"`
+	ExpiredKeys   int64      `json:"expired_keys" doc:"Keys that were asked for after their state had expired, since it started, at least: for them the time to live was too short"`
 	Waiting       *int64     `json:"waiting_rows" doc:"In its sources, not read yet"`
 	LagMillis     *int64     `json:"lag_ms" doc:"From now back to the watermark"`
 	Watermark     *time.Time `json:"watermark"`

@@ -65,7 +65,7 @@ func crossed(r sql.Relation) sql.Relation {
 
 // ownTableOptions are options of tables that Flink does not know.
 var ownTableOptions = map[string]bool{
-	"emit": true, "late-policy": true, "quarantine": true, "retention": true, "stored": true,
+	"emit": true, "late-policy": true, "quarantine": true, "retention": true, "stored": true, "state-ttl": true,
 }
 
 // flinkLookupOptions are the options of Flink's LOOKUP hint.

@@ -281,7 +281,9 @@ func (s *Session) run(ctx context.Context, n plan.Node, sink connect.Sink) (err 
 	if err != nil {
 		return err
 	}
-	return j.Run(ctx)
+	err = j.Run(ctx)
+	s.expired += j.Status().ExpiredKeys
+	return err
 }
 
 // answer is the sink of a query: it hands rows to whoever asked.

@@ -593,7 +593,7 @@ func (k *keeper) status() target.Status {
 		st := k.mu.run.Status()
 		s.RowsIn, s.RowsOut, s.RowsPerSecond, s.LagRows, s.LagAge = st.RowsIn, st.RowsOut, st.RowsPerSecond, st.LagRows, st.LagAge
 		s.Warning = st.Warning
-		s.Epoch, s.EpochAt, s.EpochTook, s.LateRows, s.StateBytes = st.Epoch, st.EpochTime, st.EpochDuration, st.Late, st.StateBytes
+		s.Epoch, s.EpochAt, s.EpochTook, s.LateRows, s.ExpiredKeys, s.StateBytes = st.Epoch, st.EpochTime, st.EpochDuration, st.Late, st.ExpiredKeys, st.StateBytes
 	}
 	return s
 }

@@ -53,6 +53,7 @@ type Session struct {
 	places  *places
 	log     *eventlog.Log // opened with the first native table
 	inserts int
+	expired int64 // keys, of all jobs that have ended
 }
 
 // NewSession starts a session with an empty catalog.
@@ -144,6 +145,10 @@ func (s *Session) set(st *sql.Set, results Results) error {
 			return problem.New(problem.InvalidOption, "there is no time zone %q", text).At(st.Value.Pos()).WithHint("use a name such as Asia/Shanghai or UTC")
 		}
 		s.zone = zone
+	case bind.TTLSetting:
+		if _, err := bind.TTL(key, text); err != nil {
+			return placed(err, st.Value)
+		}
 	case memorySetting:
 		memory, err := ParseMemory(text)
 		if err != nil {
@@ -276,7 +281,6 @@ func (s *Session) explain(st *sql.Explain, results Results) error {
 			text += "rules: " + strings.Join(fired, ", ") + "\n"
 		}
 		if s.options.Streaming {
-			text += ignored(st.Statement, s.config)
 			text += advice.Of(optimized, func(*plan.Table) (float64, bool) { return 0, false }).String()
 		}
 	case sql.ExplainRoute, sql.ExplainSQL:
@@ -389,6 +393,10 @@ func table(results Results, columns []string, rows [][]string) error {
 	}
 	return results.Rows(b)
 }
+
+// ExpiredKeys is how many keys its statements asked for after their state had
+// expired, at least.
+func (s *Session) ExpiredKeys() int64 { return s.expired }
 
 // Zone is the session's time zone.
 func (s *Session) Zone() *time.Location { return s.zone }
