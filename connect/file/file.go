@@ -34,6 +34,7 @@ import (
 // Limits.
 const (
 	blockBytes     = 1 << 20  // what is read from a file at once
+	blockLow       = 1 << 18  // when there is less, more is read before it is decoded
 	recordBytesMax = 64 << 20 // the longest record
 	splitsMax      = 100_000  // files of one table
 )

@@ -326,6 +326,11 @@ func (r *reader) Read(ctx context.Context) (*batch.Batch, error) {
 // or there are no more.
 func (r *reader) readLines() (*batch.Batch, error) {
 	for {
+		if len(r.block) < blockLow && !r.ended {
+			if err := r.fill(); err != nil {
+				return nil, err
+			}
+		}
 		l := r.lines.DecodeLines(r.block, r.ended)
 		if len(l.Rejected) > 0 && !r.lines.Tolerant() {
 			records, _ := r.splitter.Split(nil, r.block, r.ended)

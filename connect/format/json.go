@@ -85,7 +85,7 @@ type JSONDecoder struct {
 	copies  bool // texts go into heaps of their columns' own
 	lines   bool // no record has a line feed in it, see CutLines
 
-	linesBefore int // records of the last call of DecodeLines
+	lineBytes int // how long lines were in the last call of DecodeLines
 
 	// Of the record under way.
 	block    []byte // up to the end of the record, or further while nextLine is notBound

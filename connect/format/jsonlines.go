@@ -33,11 +33,14 @@ func (d *JSONDecoder) DecodeLines(block []byte, final bool) Lines {
 	}
 	const shortest = len("1\n")
 	most := min(batch.MaxRows, len(block)/shortest+1)
-	// As many as last time, and some more.
-	room := min(most, d.linesBefore+d.linesBefore/8+1)
+	room := min(most, len(block)/max(d.lineBytes, shortest)+1)
 	l := Lines{Rows: d.begin(block, room)}
 	records := 0
-	defer func() { d.linesBefore = records }()
+	defer func() {
+		if records > 0 {
+			d.lineBytes = l.Taken / records
+		}
+	}()
 	for records < most && l.Taken < len(block) {
 		start := l.Taken
 		if l.Rows.Rows == room {

@@ -22,6 +22,9 @@ const wordBytes = 8
 // in the column's own heap, and returns the index behind its closing quote. It
 // returns 0, and has done nothing, when the text is malformed: it is copied while
 // that is looked for.
+//
+// The heap is only made longer or shorter in place, unless it must grow: a slice
+// that is set anew is something the garbage collector wants to know of.
 func copyText(c *batch.Column, row int, b []byte, i int) int {
 	start := len(c.Heap)
 	n, room := start, c.Heap[:cap(c.Heap)]
@@ -41,44 +44,56 @@ func copyText(c *batch.Column, row int, b []byte, i int) int {
 			break
 		}
 		if i == len(b) {
+			c.Heap = c.Heap[:start]
 			return 0
 		}
-		heap := room[:n]
-		switch x := b[i]; {
-		case x == '"':
-			c.Heap = heap
+		x := b[i]
+		if x == '"' {
+			c.Heap = c.Heap[:n]
 			c.Views[row] = batch.View{Offset: uint32(start), Length: uint32(n - start)}
 			c.Nulls.Clear(row)
 			return i + 1
-		case x == '\\':
-			if i+1 < len(b) && n < len(room) && escaped[b[i+1]] != 0 {
-				room[n] = escaped[b[i+1]]
-				n++
-				i += 2
-				continue
-			}
-			length := escapeLength(b[i:])
-			if length == 0 {
-				return 0
-			}
-			heap = appendUnescaped(heap, b[i:i+length])
-			i += length
-		case x < 0x20:
-			return 0
-		case x < 0x80: // the room or the block ends
-			end := plainEnd(b, i)
-			heap = append(heap, b[i:end]...)
-			i = end
-		default:
-			_, size := utf8.DecodeRune(b[i:])
-			if size == 1 {
-				return 0
-			}
-			heap = append(heap, b[i:i+size]...)
-			i += size
 		}
-		n, room = len(heap), heap[:cap(heap)]
+		if x == '\\' && i+1 < len(b) && n < len(room) && escaped[b[i+1]] != 0 {
+			room[n] = escaped[b[i+1]]
+			n++
+			i += 2
+			continue
+		}
+		c.Heap = c.Heap[:n]
+		if i = appendSpecial(c, b, i); i == 0 {
+			c.Heap = c.Heap[:start]
+			return 0
+		}
+		n, room = len(c.Heap), c.Heap[:cap(c.Heap)]
 	}
+}
+
+// appendSpecial adds to a heap what copyText does not copy by the word: any escape,
+// a character that is not ASCII, or what comes where the heap or the block ends.
+// It returns the index behind it, 0 when it is malformed.
+func appendSpecial(c *batch.Column, b []byte, i int) int {
+	switch x := b[i]; {
+	case x == '\\':
+		length := escapeLength(b[i:])
+		if length == 0 {
+			return 0
+		}
+		c.Heap = appendUnescaped(c.Heap, b[i:i+length])
+		return i + length
+	case x < 0x20:
+		return 0
+	case x < 0x80:
+		end := plainEnd(b, i)
+		c.Heap = append(c.Heap, b[i:end]...)
+		return end
+	}
+	_, size := utf8.DecodeRune(b[i:])
+	if size == 1 {
+		return 0
+	}
+	c.Heap = append(c.Heap, b[i:i+size]...)
+	return i + size
 }
 
 // escaped is what a letter behind a backslash stands for; 0 for those that stand
