@@ -135,6 +135,9 @@ func (s *sink) Apply(ctx context.Context, commit connect.Commit) error {
 	case len(records) == 0:
 		// A transaction without records cannot be ended by the client; the marker
 		// moves with the next epoch that has some.
+		if s.exactly != nil {
+			return s.exactly.refresh(ctx, s)
+		}
 		return nil
 	case s.exactly != nil:
 		err = s.exactly.apply(ctx, s, commit)

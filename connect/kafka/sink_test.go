@@ -303,6 +303,34 @@ func TestForgottenMarker(t *testing.T) {
 	})
 }
 
+// A sink that has nothing to write writes its marker from time to time.
+func TestMarkerStaysYoung(t *testing.T) {
+	worlds(t, 1, func(w *world) {
+		r := w.request(counted, "format", "json", "sink.delivery-guarantee", "exactly-once")
+		s := w.sink(r, false)
+		if _, err := s.Committed(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.apply(s, 1, batchOf(t, counted, []string{"+I", "1", "0"}))
+		if _, err := kadm.NewClient(w.client).DeleteGroup(t.Context(), s.exactly.group); err != nil {
+			t.Fatal(err)
+		}
+		w.apply(s, 2)
+		if err := w.sink(r, false).Resume(t.Context(), 2); !problem.Is(err, problem.Conflict) {
+			t.Errorf("a young marker was written again: %v", err)
+		}
+		s.exactly.written = s.exactly.written.Add(-2 * markerAgeMax)
+		w.apply(s, 3)
+		again := w.sink(r, false)
+		if err := again.Resume(t.Context(), 3); err != nil {
+			t.Error(err)
+		}
+		if epoch, err := again.Committed(t.Context()); epoch != 1 || err != nil {
+			t.Errorf("the marker says %d, %v", epoch, err)
+		}
+	})
+}
+
 // A transaction whose end is not known is asked about, not repeated blindly.
 func TestCommitWithoutAnswer(t *testing.T) {
 	w := fakeWorld(t, 2)

@@ -102,10 +102,12 @@ func (t *transactions) take(ctx context.Context, s *sink) (connect.Epoch, error)
 	if err != nil {
 		return 0, err
 	}
-	if !known {
-		if t.missing == "skip" {
-			marker = t.newest
-		}
+	switch {
+	case known:
+	case !t.written.IsZero():
+		marker = s.committed // this process wrote it, and nobody else could
+	case t.missing == "skip":
+		marker = t.newest
 	}
 	if !known || time.Since(t.written) > markerAgeMax {
 		// Written now: a marker that is missing later is one that was forgotten.
@@ -117,6 +119,21 @@ func (t *transactions) take(ctx context.Context, s *sink) (connect.Epoch, error)
 		}
 	}
 	return marker, nil
+}
+
+// refresh writes an old marker again, in an epoch that has nothing to write.
+func (t *transactions) refresh(ctx context.Context, s *sink) error {
+	if s.producer == nil || time.Since(t.written) < markerAgeMax {
+		return nil
+	}
+	before := s.committed
+	if err := s.take(ctx); err != nil {
+		return err
+	}
+	if s.committed != before {
+		return t.overtaken(s.committed, before)
+	}
+	return nil
 }
 
 // claim connects the producer and takes the transactional id.
@@ -144,9 +161,6 @@ func (t *transactions) claim(ctx context.Context, s *sink) error {
 // apply writes an epoch in one transaction. When that breaks it asks what became
 // of it and tries again, unless somebody else has taken the sink over.
 func (t *transactions) apply(ctx context.Context, s *sink, commit connect.Commit) error {
-	if s.producer != nil && time.Since(t.written) > markerAgeMax {
-		s.release()
-	}
 	var broken error
 	for attempt := range attemptsMax {
 		before := s.committed
