@@ -33,6 +33,7 @@ func disturb(t *testing.T, c *exec.Cmd, harm func() int) (rows []string, harmed 
 			return rowsOf(out.String()), harmed
 		default:
 			harmed += harm()
+			pause()
 		}
 	}
 }
@@ -163,10 +164,13 @@ func TestTheProgramIsKilled(t *testing.T) {
 			}
 			return rows, total
 		}
-		for rows := 0; rows == 0; rows, _ = count() {
+		ended := make(chan error, 1)
+		go func() { ended <- first.Wait() }()
+		for rows := 0; rows == 0 && len(ended) == 0; rows, _ = count() {
+			pause()
 		}
 		_ = first.Process.Kill()
-		if err := first.Wait(); err == nil {
+		if err := <-ended; err == nil {
 			t.Error("it had ended before it was killed")
 		}
 		execute(t, script)

@@ -44,6 +44,7 @@ type peer struct {
 	driver   string
 	source   string // of the driver
 	process  *exec.Cmd
+	ended    <-chan struct{} // closed when the process has
 	admin    *sql.DB
 	kill     string // query that gives a statement for each connection of the program, to be run
 }
@@ -91,8 +92,10 @@ func each(t *testing.T, test func(t *testing.T, p *peer)) {
 			peers[name].Do(func() {
 				p, err := start()
 				if err == nil {
-					up[name] = p
 					err = p.start()
+				}
+				if p != nil && p.ended != nil {
+					up[name] = p
 				}
 				failed[name] = err
 			})
@@ -249,7 +252,9 @@ func newPostgres() (*peer, error) {
 	return p, run(dir, install, "-D", filepath.Join(dir, "data"), "-U", account, "-A", "scram-sha-256", "--pwfile="+secret, "-E", "UTF8", "--no-locale")
 }
 
-// start starts the server and waits until it answers.
+// start starts the server and waits until it answers. One that was killed may have
+// left processes behind, and its successor ends until they are gone: it is started
+// again then.
 func (p *peer) start() error {
 	attributes, err := unprivileged(p.dir)
 	if err != nil {
@@ -260,40 +265,56 @@ func (p *peer) start() error {
 		return err
 	}
 	defer log.Close() //nolint:errcheck // the server has it
-	p.process = exec.Command(p.program, p.argument...)
-	p.process.Dir, p.process.SysProcAttr, p.process.Stdout, p.process.Stderr = p.dir, attributes, log, log
-	if err := p.process.Start(); err != nil {
+	if p.admin, err = sql.Open(p.driver, p.source); err != nil {
 		return err
 	}
-	if p.admin == nil {
-		if p.admin, err = sql.Open(p.driver, p.source); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), startMax)
+	defer cancel()
+	for {
+		p.process = exec.Command(p.program, p.argument...)
+		p.process.Dir, p.process.SysProcAttr, p.process.Stdout, p.process.Stderr = p.dir, attributes, log, log
+		if err := p.process.Start(); err != nil {
 			return err
 		}
-	}
-	deadline := time.Now().Add(startMax)
-	for {
-		ctx, cancel := context.WithDeadline(context.Background(), deadline)
-		err = p.admin.PingContext(ctx)
-		cancel()
-		if err == nil {
-			return nil
+		process, ended := p.process, make(chan struct{})
+		p.ended = ended
+		go func() {
+			_ = process.Wait() // whoever needs it asks for the channel
+			close(ended)
+		}()
+		for p.runs() && ctx.Err() == nil {
+			if err = p.admin.PingContext(ctx); err == nil && p.runs() {
+				return nil
+			}
+			pause()
 		}
-		if time.Now().After(deadline) {
+		if ctx.Err() != nil {
 			written, _ := os.ReadFile(log.Name())
 			return fmt.Errorf("%s does not answer: %w\n%s", p.name, err, written)
 		}
-		time.Sleep(20 * time.Millisecond) // there is nothing to wait for but its answer
+		pause()
+	}
+}
+
+// pause is between two looks at another process, which tells nobody when it is
+// ready.
+func pause() { time.Sleep(5 * time.Millisecond) }
+
+// runs reports whether the server has not ended.
+func (p *peer) runs() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
 	}
 }
 
 // stop ends the server: killed, or asked to.
 func (p *peer) stop(signal syscall.Signal) {
-	if p.process == nil {
-		return
-	}
+	_ = p.admin.Close() // a process that outlives the server would still answer
 	_ = p.process.Process.Signal(signal)
-	_ = p.process.Wait() // it was told to end
-	p.process = nil
+	<-p.ended
 }
 
 // do runs statements as the owner of the database.
