@@ -113,10 +113,13 @@ func (s *Store) Close() error { return wrap("close state", s.db.Close()) }
 func (s *Store) Size() int64 { return int64(s.db.Metrics().DiskSpaceUsage()) }
 
 // Newest is the record of the last epoch that was committed; nil when none was.
-func (s *Store) Newest() (*Record, error) {
-	iter, err := s.iterate([]byte{recordSpace})
+func (s *Store) Newest() (*Record, error) { return newest(s.db) }
+
+// newest reads the last record of a store, or of a moment of it.
+func newest(from pebble.Reader) (*Record, error) {
+	iter, err := from.NewIter(&pebble.IterOptions{LowerBound: []byte{recordSpace}, UpperBound: after([]byte{recordSpace})})
 	if err != nil {
-		return nil, err
+		return nil, wrap("read newest epoch", err)
 	}
 	defer iter.Close()
 	if !iter.Last() {

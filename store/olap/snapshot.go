@@ -32,7 +32,17 @@ func (s *Store) Snapshot(ctx context.Context, questions []Question) (*Snapshot, 
 	if err != nil {
 		return nil, err
 	}
-	snapshot := &Snapshot{store: s, release: release, Waited: time.Since(begin)}
+	waited := time.Since(begin)
+	snapshot, err := s.snapshot(ctx, questions, release)
+	if err == nil {
+		snapshot.Waited = waited
+	}
+	return snapshot, err
+}
+
+// snapshot asks all questions at once, and gives release back with the answers.
+func (s *Store) snapshot(ctx context.Context, questions []Question, release func()) (snapshot *Snapshot, err error) {
+	snapshot = &Snapshot{store: s, release: release}
 	if snapshot.conn, err = s.readers.Conn(ctx); err != nil {
 		release()
 		return nil, s.explain(ctx, err)

@@ -111,8 +111,19 @@ func (w *Writer) Apply(ctx context.Context, epoch uint64, watermark int64, batch
 	if done != nil && done[0].(uint64) >= epoch {
 		return nil
 	}
+	return w.transact(ctx, fmt.Sprintf("apply epoch %d to %s", epoch, w.table.Name), func() error {
+		if err := w.write(batches); err != nil {
+			return err
+		}
+		return w.note(ctx, epoch, watermark, done != nil)
+	})
+}
+
+// transact does its work in one transaction, which ends whatever happens. The
+// caller holds mu.
+func (w *Writer) transact(ctx context.Context, doing string, work func() error) error {
 	if err := w.exec(ctx, "BEGIN TRANSACTION"); err != nil {
-		return fmt.Errorf("begin epoch %d of %s: %w", epoch, w.table.Name, err)
+		return fmt.Errorf("%s: begin: %w", doing, err)
 	}
 	ended := false
 	defer func() {
@@ -120,7 +131,7 @@ func (w *Writer) Apply(ctx context.Context, epoch uint64, watermark int64, batch
 			_ = w.exec(context.WithoutCancel(ctx), "ROLLBACK")
 		}
 	}()
-	err = w.write(ctx, epoch, watermark, batches, done != nil)
+	err := work()
 	ended = true
 	if err == nil {
 		err = w.exec(ctx, "COMMIT")
@@ -131,7 +142,7 @@ func (w *Writer) Apply(ctx context.Context, epoch uint64, watermark int64, batch
 		if rollback != nil && strings.Contains(rollback.Error(), "no transaction is active") {
 			rollback = nil // a failed COMMIT has ended it
 		}
-		return errors.Join(fmt.Errorf("apply epoch %d to %s: %w", epoch, w.table.Name, diskFull(err)), rollback)
+		return errors.Join(fmt.Errorf("%s: %w", doing, diskFull(err)), rollback)
 	}
 	return nil
 }
@@ -144,19 +155,18 @@ func diskFull(err error) error {
 	return err
 }
 
-func (w *Writer) write(ctx context.Context, epoch uint64, watermark int64, batches []*batch.Batch, known bool) error {
-	var err error
+func (w *Writer) write(batches []*batch.Batch) error {
 	switch {
 	case w.table.Key != nil:
-		err = w.merge(batches)
+		return w.merge(batches)
 	case w.table.Multiset:
-		err = w.count(batches)
-	default:
-		err = w.insert(batches)
+		return w.count(batches)
 	}
-	if err != nil {
-		return err
-	}
+	return w.insert(batches)
+}
+
+// note writes how far the table is; known tells that something is noted already.
+func (w *Writer) note(ctx context.Context, epoch uint64, watermark int64, known bool) error {
 	text := fmt.Sprintf("INSERT INTO tidemark_epochs VALUES (%s, %d, %d)", literal(w.table.Name), epoch, watermark)
 	if known {
 		text = fmt.Sprintf("UPDATE tidemark_epochs SET epoch = %d, watermark = %d WHERE table_name = %s", epoch, watermark, literal(w.table.Name))
