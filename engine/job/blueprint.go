@@ -50,6 +50,7 @@ type element struct {
 	edge   *edge
 	single bool // all rows are in the first task
 	spills bool // it takes no more memory than it is given
+	pooled bool // and what others leave
 }
 
 // sourcePlan is a scan with what happens to its rows before anything else: the
@@ -308,7 +309,7 @@ func (c *compiler) windowAggregate(n *plan.WindowAggregate, number state.Operato
 	if spills {
 		construct = limiting(construct)
 	}
-	return &element{state: number, spills: spills, inputs: []*element{e}, make: onClock(n.Input, n.Spec, column, construct)}, nil
+	return &element{state: number, spills: spills, pooled: spills, inputs: []*element{e}, make: onClock(n.Input, n.Spec, column, construct)}, nil
 }
 
 // keepLate notes the types of the rows that the late sink gets.

@@ -9,7 +9,7 @@ import (
 // rows have one key there is nothing to choose from, and it keeps everything.
 func spilling(e *element, keyed bool) {
 	if keyed {
-		e.spills, e.make = true, limiting(e.make)
+		e.spills, e.pooled, e.make = true, true, limiting(e.make)
 	}
 }
 

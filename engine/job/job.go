@@ -35,6 +35,7 @@ import (
 	"tidemark/base/problem"
 	"tidemark/connect"
 	"tidemark/engine"
+	"tidemark/engine/operator"
 	"tidemark/engine/state"
 	"tidemark/plan"
 )
@@ -106,7 +107,8 @@ type Job struct {
 	sources   []*source // of the blueprint, in its order
 	tasks     []*task
 	sinks     []*sinkState
-	share     int64        // bytes of memory, of each operator that can spill
+	share     int64 // bytes of memory, of each operator that can spill
+	pool      *operator.Pool
 	spill     *state.Spill // of a run
 
 	reports chan report

@@ -12,30 +12,31 @@ const DefaultMemoryBudget = 4 << 30
 // shareMin is the least that an operator can work with, in bytes.
 const shareMin = 1 << 20
 
-// shares is how many tasks have an operator that can spill, each counted as
-// often as it has them.
-func (b *blueprint) shares(parallelism int) int {
+// shares is how many operators of tasks there are for which is true.
+func (b *blueprint) shares(parallelism int, is func(*element) bool) int {
 	n := 0
 	for _, s := range b.stages {
-		n += s.root.spilling()
+		n += s.root.count(is)
 	}
 	return n * parallelism
 }
 
-func (e *element) spilling() int {
+// count is for how many elements from e downwards is is true.
+func (e *element) count(is func(*element) bool) int {
 	n := 0
-	if e.spills {
+	if is(e) {
 		n = 1
 	}
 	for _, in := range e.inputs {
-		n += in.spilling()
+		n += in.count(is)
 	}
 	return n
 }
 
 // divideMemory gives every operator that can spill the same share of the budget.
+// Those with state by key lend each other what they do not need.
 func (j *Job) divideMemory() error {
-	shares := j.blueprint.shares(j.spec.Parallelism)
+	shares := j.blueprint.shares(j.spec.Parallelism, func(e *element) bool { return e.spills })
 	if shares == 0 {
 		return nil
 	}
@@ -47,6 +48,8 @@ func (j *Job) divideMemory() error {
 		return problem.New(problem.InvalidOption, "%d bytes of memory are too little for the state of the job", j.spec.MemoryBudget).
 			WithHint("raise 'tidemark.state.memory' to %d MB or more: each operator needs %d MB for each worker", (shares*shareMin)>>20, shareMin>>20)
 	}
+	pooled := j.blueprint.shares(j.spec.Parallelism, func(e *element) bool { return e.pooled })
+	j.pool = operator.NewPool(j.share * int64(pooled))
 	return nil
 }
 
@@ -61,6 +64,9 @@ func (j *Job) removeSpilled() {
 func (j *Job) limited(env operator.Environment, e *element) operator.Environment {
 	if e.spills {
 		env.Memory, env.Spill, env.SpillBatches = j.share, j.spill, j.spec.SpillBatches
+	}
+	if e.pooled {
+		env.Pool = j.pool
 	}
 	return env
 }

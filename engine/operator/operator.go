@@ -66,6 +66,8 @@ type Environment struct {
 	// for no limit. What is more it writes to Spill.
 	Memory int64
 	Spill  *state.Spill
+	// Pool, when not nil, is what operators by key may take beyond Memory.
+	Pool *Pool
 	// SpillBatches, when not 0, is after how many batches an operator by key writes
 	// its state to Spill, however much it is: how tests have small states spill.
 	SpillBatches int

@@ -63,7 +63,8 @@ type releasing interface {
 type Spilling struct {
 	of      spillable
 	env     Environment
-	limit   int64 // bytes that may be held
+	limit   int64 // bytes that may be held, whatever others hold
+	noted   int64 // bytes that the pool knows of
 	keys    *state.SpillArea
 	dues    *state.SpillArea
 	spilled bool             // the files have something
@@ -96,12 +97,30 @@ func NewSpilling(env Environment, of engine.Operator) engine.Operator {
 	if !ok || env.Memory == 0 {
 		return of
 	}
-	// Tables and slices grow by a quarter or more at a time.
-	return &Spilling{of: able, env: env, limit: env.Memory / 5 * 4, keys: env.Spill.Area(), dues: env.Spill.Area(), empty: true, brought: newTable(), next: batch.Final}
+	return &Spilling{of: able, env: env, limit: usable(env.Memory), keys: env.Spill.Area(), dues: env.Spill.Area(), empty: true, brought: newTable(), next: batch.Final}
 }
 
 // held is how many bytes are in memory.
 func (s *Spilling) held() int64 { return s.of.held() + s.brought.held() }
+
+// left is how many bytes more may be held; below 0 when it is too much already.
+func (s *Spilling) left() int64 {
+	held := s.held()
+	left := s.limit - held
+	if s.env.Pool != nil {
+		left = max(left, s.env.Pool.left(held-s.noted))
+		s.noted = held
+	}
+	return left
+}
+
+// most is how many bytes may be held when others hold nothing.
+func (s *Spilling) most() int64 {
+	if s.env.Pool != nil {
+		return max(s.limit, s.env.Pool.limit)
+	}
+	return s.limit
+}
 
 // Process hands rows to the operator, as many at a time as there is room for.
 func (s *Spilling) Process(port int, rows *batch.Batch, emit engine.Emit) error {
@@ -137,16 +156,17 @@ func (s *Spilling) Process(port int, rows *batch.Batch, emit engine.Emit) error 
 // is none.
 func (s *Spilling) room(rows *batch.Batch, start int, emit engine.Emit) (end int, err error) {
 	n := rows.Rows - start
-	if s.held()+heapsOf(rows)+int64(n*(spillRowBytes+2*16*len(rows.Columns))) <= s.limit {
+	left := s.left()
+	if heapsOf(rows)+int64(n*(spillRowBytes+2*16*len(rows.Columns))) <= left {
 		return rows.Rows, nil
 	}
 	each := bytesOfRow(rows)
-	fits := (s.limit - s.held()) / each
+	fits := left / each
 	if fits < int64(min(n, spillPartMin)) && !s.empty {
 		if err := s.evict(emit); err != nil {
 			return 0, err
 		}
-		fits = (s.limit - s.held()) / each
+		fits = s.left() / each
 	}
 	return start + int(max(1, min(int64(n), fits))), nil
 }
@@ -206,8 +226,11 @@ func (s *Spilling) bringRows(rows *batch.Batch, emit engine.Emit) (*batch.Batch,
 			return rows, err
 		}
 		if wasEmpty {
-			if rows.Rows == 1 {
+			if rows.Rows == 1 && s.held() > s.most() {
 				return nil, s.tooLarge()
+			}
+			if rows.Rows == 1 {
+				return rows, nil // others will give back what they have too much
 			}
 			rows = partOf(rows, 0, rows.Rows/2)
 		}
@@ -243,7 +266,7 @@ func (s *Spilling) bringMissing(rows *batch.Batch) (full bool, err error) {
 		if err := s.bring(key, val); err != nil {
 			return err
 		}
-		if s.held()+coming > s.limit {
+		if s.left() < coming {
 			return errNoRoom
 		}
 		return nil
@@ -291,7 +314,7 @@ func takeDue(from []byte) (due engine.Watermark, rest []byte, err error) {
 }
 
 func (s *Spilling) tooLarge() error {
-	return problem.New(problem.TooLarge, "the state of one key takes more than the %d bytes that its operator may hold in memory", s.limit).
+	return problem.New(problem.TooLarge, "the state of one key takes %d bytes, more than its operator may hold in memory", s.held()).
 		WithHint("raise 'tidemark.state.memory', or group by more columns")
 }
 
@@ -360,6 +383,7 @@ func (s *Spilling) write() error {
 func (s *Spilling) forget() {
 	s.of.forget()
 	s.brought, s.empty = newTable(), true
+	s.left() // tells the pool
 }
 
 // Advance brings back what is due, a share of memory at a time.
@@ -401,7 +425,7 @@ func (s *Spilling) releaseSpilled(of releasing, w engine.Watermark, emit engine.
 			}
 			return s.bring(key, stored)
 		})
-		if err != nil || s.held() <= s.limit {
+		if err != nil || s.left() >= 0 {
 			return err
 		}
 		if err := of.release(w, emit); err != nil {
@@ -441,7 +465,7 @@ func (s *Spilling) showSpilled(emit engine.Emit) error {
 		return err
 	}
 	err := s.keys.Each(func(key, val []byte) error {
-		if err := s.bring(key, val); err != nil || s.held() <= s.limit {
+		if err := s.bring(key, val); err != nil || s.left() >= 0 {
 			return err
 		}
 		return show()
@@ -452,8 +476,13 @@ func (s *Spilling) showSpilled(emit engine.Emit) error {
 	return show()
 }
 
-// Flush shows what has changed.
-func (s *Spilling) Flush(emit engine.Emit) error { return s.of.Flush(emit) }
+// Flush shows what has changed. It gives back what others need by now.
+func (s *Spilling) Flush(emit engine.Emit) error {
+	if s.left() < 0 && !s.empty {
+		return s.evict(emit)
+	}
+	return s.of.Flush(emit)
+}
 
 // Save writes what has changed, of keys in files first.
 func (s *Spilling) Save(to engine.Changes) error {
@@ -470,7 +499,7 @@ func (s *Spilling) Load(from engine.Saved) error {
 			return err
 		}
 		s.empty = false
-		if s.held() > s.limit {
+		if s.left() < 0 {
 			if err := s.evict(nothing); err != nil {
 				return err
 			}
