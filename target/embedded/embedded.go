@@ -183,6 +183,16 @@ func changes(t *plan.Table) bool {
 // replaces reports whether the rows of a table replace each other by key.
 func replaces(t *plan.Table) bool { return t.Options["connector"] == kafka.UpsertName }
 
+// checkChanges refuses to tell a Kafka table of changes when its format has no
+// words for them. Other connectors decide by themselves.
+func checkChanges(t *plan.Table, n plan.Node) error {
+	if t.Options["connector"] != "kafka" || changes(t) || !plan.Updating(n, func(s *plan.Scan) bool { return changes(s.Table) }) {
+		return nil
+	}
+	return problem.New(problem.InvalidQuery, "table %s takes new rows only, and the query changes rows that it has given", t.Name).
+		WithHint("use the connector %s, a changelog format such as debezium-json, or a query that only adds rows", kafka.UpsertName)
+}
+
 // source opens the source of a scan in a script.
 func (s *Session) source(scan *plan.Scan) (connect.Source, error) {
 	r := request(scan.Table, scan.Columns)

@@ -20,7 +20,6 @@ import (
 	"tidemark/base/vfs"
 	"tidemark/catalog"
 	"tidemark/connect"
-	"tidemark/connect/kafka"
 	"tidemark/connect/native"
 	"tidemark/plan"
 	"tidemark/plan/bind"
@@ -361,12 +360,11 @@ func (j *Jobs) sink(job target.Job) (connect.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case c.Sink == nil:
+	if c.Sink == nil {
 		return nil, problem.New(problem.InvalidQuery, "connector %q takes no rows", c.Name).WithHint("it can only be read")
-	case !appendable(t) && updates(job.Plan):
-		return nil, problem.New(problem.InvalidQuery, "table %s takes new rows only, and the query changes rows that it has given", t.Name).
-			WithHint("use the connector %s, a changelog format such as debezium-json, or a query that only adds rows", kafka.UpsertName)
+	}
+	if err := checkChanges(t, job.Plan); err != nil {
+		return nil, err
 	}
 	r := request(t, t.Written())
 	r.Zone, r.FS, r.Job = job.Zone, j.options.Files, t.Name
@@ -376,15 +374,6 @@ func (j *Jobs) sink(job target.Job) (connect.Sink, error) {
 		return nil, err
 	}
 	return requiring(sink, t.Name, r.Columns), nil
-}
-
-// appendable reports whether a Kafka table can be told of changes; other
-// connectors decide by themselves.
-func appendable(t *plan.Table) bool { return t.Options["connector"] != "kafka" || changes(t) }
-
-// updates reports whether a plan takes back rows that it has given.
-func updates(n plan.Node) bool {
-	return plan.Updating(n, func(s *plan.Scan) bool { return changes(s.Table) })
 }
 
 // storedTable is a table as the hot store keeps it: with computed columns, which

@@ -241,12 +241,17 @@ func (s *Session) insert(ctx context.Context, st *sql.Insert) error {
 	if err != nil {
 		return err
 	}
+	optimized, _ := rewrite.Optimize(node)
+	if s.options.Streaming {
+		if err := checkChanges(t, optimized); err != nil {
+			return placed(err, st)
+		}
+	}
 	sink, err := s.sink(t)
 	if err != nil {
 		return placed(err, st)
 	}
 	defer sink.Close() //nolint:errcheck // what it holds was applied before
-	optimized, _ := rewrite.Optimize(node)
 	return placed(s.run(ctx, optimized, sink), st)
 }
 
