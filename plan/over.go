@@ -23,7 +23,9 @@ type Over struct {
 	Calls     []OverCall
 	Names     []string // one per call
 
-	TTL time.Duration // how long a partition is kept that no row comes to; 0 for ever
+	// TTL is how long a partition is kept that no row comes to; 0 for ever. It means
+	// nothing where rows are corrected.
+	TTL time.Duration
 }
 
 // OverCall is a function over a frame. Functions that number rows (ROW_NUMBER,

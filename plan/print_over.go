@@ -17,7 +17,9 @@ func printOver(n *Over, line, property linePrinter) {
 		}
 		property("call: %s := %s%s%s", printColumn(out[len(in)+i]), PrintCall(c.AggregateCall, in), nulls, frame)
 	}
-	printTTL(property, n.TTL)
+	if n.Settles() { // what corrects rows keeps them all
+		printTTL(property, n.TTL)
+	}
 }
 
 func printOrdering(property linePrinter, partition []int, order []SortKey, in Schema) {

@@ -83,6 +83,12 @@ func newExpiringOperator(t *testing.T, name string, ttl time.Duration) *expiring
 			op, err = NewRank(env, &plan.Rank{Input: eventScan, Partition: []int{0}, Order: latest, From: 1, To: 1, WindowEnd: -1, TTL: ttl})
 		case "the first BY k":
 			op, err = NewKeepFirst(env, &plan.Rank{Input: timedEvents(), Partition: []int{0}, Order: []plan.SortKey{{Expr: eventColumn(2)}}, From: 1, To: 1, WindowEnd: -1, TTL: ttl})
+		case "SUM(v) so far BY k":
+			so := plan.Frame{Range: true, From: plan.FrameBound{Kind: plan.UnboundedPreceding}, To: plan.FrameBound{Kind: plan.CurrentRow}}
+			op, err = NewOverStream(env, &plan.Over{
+				Input: timedEvents(), Partition: []int{0}, Order: []plan.SortKey{{Expr: eventColumn(2)}}, Names: []string{"s"}, TTL: ttl,
+				Calls: []plan.OverCall{{AggregateCall: aggregateOf("SUM", eventColumn(1)), Frame: so}},
+			})
 		case "the row of each k":
 			op = NewNormalize(env, &plan.Normalize{Input: eventScan, Keys: []int{0}, TTL: ttl})
 		default:
@@ -115,8 +121,11 @@ func newSumming(env Environment, keys []plan.Expr, ttl time.Duration) (engine.Op
 func (x *expiringOperator) emit(b *batch.Batch) error {
 	b.Each(func(i int) {
 		row := texts(b.Row(i))
-		if len(row) > 2 {
-			row = row[:2] // time and id say nothing here
+		switch len(row) { // time and id say nothing here
+		case 4:
+			row = row[:2]
+		case 5:
+			row = append(row[:2], row[4])
 		}
 		fmt.Fprintf(&x.shown, "%s %v\n", b.Kind(i), row)
 	})

@@ -70,7 +70,7 @@ func newExpiry(env Environment, ttl time.Duration) *expiry {
 		return nil
 	}
 	ms := max(ttl.Milliseconds(), 1)
-	return &expiry{ttl: ms, width: ms/expiryGenerations + 1, clock: env.Context, now: math.MinInt64, gone: newExpiredKeys(), asked: env.Expired}
+	return &expiry{ttl: ms, width: ms/expiryGenerations + 1, clock: env.Context, now: env.Context.Now.UnixMilli(), gone: newExpiredKeys(), asked: env.Expired}
 }
 
 // tick reads the clock, before a batch. Time does not go backwards.
@@ -193,13 +193,17 @@ func (x *expiry) held() int64 {
 	return n
 }
 
-// append puts in front of the stored form of a part when it was written last
-// (varint, ms); nothing where state lives for ever.
+// append puts in front of the stored form of a part when it was written last, or
+// now if it never was (varint, ms); nothing where state lives for ever.
 func (x *expiry) append(to []byte, code uint32) []byte {
 	if x == nil {
 		return to
 	}
-	return binary.AppendVarint(to, x.written[code])
+	at := x.now
+	if int(code) < len(x.written) && x.written[code] > withdrawn {
+		at = x.written[code]
+	}
+	return binary.AppendVarint(to, at)
 }
 
 var errWrittenAt = errors.New("the time of the last write is cut off")

@@ -22,11 +22,15 @@ import (
 // it is not after the last row of its partition that had its turn when it came,
 // whatever the watermark: as in Flink.
 //
+// A partition with a time to live is forgotten when no row came to it for so long,
+// and none waits.
+//
 // Rows that frames or LAG still reach back to are kept; the others are in the
 // accumulators only.
 //
 // State: the rows (orderedRows) with the watermark at which they are due as a
-// further column, and 's', key of the partition → how many rows had their turn
+// further column, and 's', key of the partition → when it was written last if it
+// expires, how many rows had their turn
 // and are gone, how many had it and are kept, how many different sort keys there
 // were, the time of the last one, and for each call where its frame is and, of a
 // frame that no row leaves, the accumulator. Those of other frames are computed
@@ -48,6 +52,8 @@ type OverStream struct {
 	frames     []frameState // of each partition
 	queue      dueHeap
 	unsaved    []uint32
+	deleted    [][]byte // stored keys of partitions that have expired
+	expiry     *expiry
 }
 
 // overPartition is a partition in a stream.
@@ -69,7 +75,7 @@ func NewOverStream(env Environment, n *plan.Over) (*OverStream, error) {
 		return nil, errors.New("compile OVER: rows are not in the order of time")
 	}
 	in := n.Input.Schema()
-	o := &OverStream{env: env, node: n, time: column.Index, proctime: in[column.Index].Time == plan.Proctime, patient: true, now: batch.NoMark}
+	o := &OverStream{env: env, node: n, time: column.Index, proctime: in[column.Index].Time == plan.Proctime, patient: true, now: batch.NoMark, expiry: newExpiry(env, n.TTL)}
 	for _, c := range n.Calls {
 		o.patient = o.patient && c.Function.Aggregate && c.Frame.From.Kind != plan.UnboundedPreceding
 	}
@@ -109,6 +115,7 @@ func (o *OverStream) Process(_ int, in *batch.Batch, emit engine.Emit) error {
 		return err
 	}
 	o.resize()
+	o.renew(codes)
 	late := 0
 	for i, code := range codes {
 		t, mark := milliseconds(in.Columns[o.time], i), in.Mark(i)
@@ -117,6 +124,7 @@ func (o *OverStream) Process(_ int, in *batch.Batch, emit engine.Emit) error {
 			continue
 		}
 		o.wait(code, o.rows.insert(code, columns, keys, i), t, due.Ints[i])
+		o.expiry.write(code)
 	}
 	if late > 0 && o.env.Dropped != nil {
 		o.env.Dropped(late)
@@ -139,9 +147,13 @@ func (o *OverStream) dueAt(t int64, mark engine.Watermark) engine.Watermark {
 
 func (o *OverStream) resize() {
 	for len(o.partitions) < o.rows.table.size() {
-		o.partitions = append(o.partitions, overPartition{next: batch.Final, last: batch.NoMark})
+		o.partitions = append(o.partitions, newOverPartition())
 		o.frames = append(o.frames, frameState{ends: make([]frameReach, len(o.calls.calls))})
 	}
+}
+
+func newOverPartition() overPartition {
+	return overPartition{next: batch.Final, last: batch.NoMark}
 }
 
 // wait queues a row.
@@ -369,14 +381,24 @@ func (o *OverStream) note(code uint32) {
 	}
 }
 
-// Flush has held nothing back.
-func (o *OverStream) Flush(engine.Emit) error { return nil }
+// Flush has held nothing back, and forgets what has expired.
+func (o *OverStream) Flush(engine.Emit) error {
+	o.expire()
+	return nil
+}
 
 // Save writes rows and partitions that have changed.
 func (o *OverStream) Save(to engine.Changes) error {
 	o.rows.save(to)
+	for _, key := range o.deleted {
+		to.Delete(engine.GroupOf(key[1:]), key)
+	}
+	o.deleted = o.deleted[:0]
 	var val []byte
 	for _, code := range o.unsaved {
+		if !o.partitions[code].changed {
+			continue // has expired since
+		}
 		o.partitions[code].changed = false
 		val = o.appendPartition(val[:0], code)
 		key := o.rows.table.key(code)
@@ -389,6 +411,7 @@ func (o *OverStream) Save(to engine.Changes) error {
 // appendPartition appends the stored form of a partition, without its rows.
 func (o *OverStream) appendPartition(to []byte, code uint32) []byte {
 	p := &o.partitions[code]
+	to = o.expiry.append(to, code)
 	to = binary.AppendVarint(to, p.gone)
 	to = binary.AppendVarint(to, int64(p.kept))
 	to = binary.AppendVarint(to, p.distinct)
@@ -428,6 +451,10 @@ func (o *OverStream) Load(from engine.Saved) error {
 }
 
 func (o *OverStream) loadPartition(key, val []byte) error {
+	written, val, err := o.expiry.cut(val)
+	if err != nil {
+		return err
+	}
 	code := o.rows.partitionOf(key)
 	o.resize()
 	next := func() int64 {
@@ -439,6 +466,7 @@ func (o *OverStream) loadPartition(key, val []byte) error {
 		val = val[used:]
 		return n
 	}
+	o.expiry.restore(code, written)
 	p := &o.partitions[code]
 	p.gone = next()
 	p.kept = int(next())
@@ -470,6 +498,9 @@ func (o *OverStream) loadPartition(key, val []byte) error {
 // and queues it if rows wait.
 func (o *OverStream) restore(code uint32) error {
 	p := &o.partitions[code]
+	if p.gone == 0 && p.kept == 0 {
+		o.expiry.write(code) // nothing was saved of it, as all its rows wait
+	}
 	r := &overRun{group: code, rows: o.rows.list(code), base: p.gone}
 	if p.kept < len(r.rows) {
 		p.next = o.due[r.rows[p.kept]]

@@ -17,7 +17,7 @@ func (o *OverStream) keyOf(in *batch.Batch) []*batch.Column { return o.rows.keyO
 // held implements spillable.
 func (o *OverStream) held() int64 {
 	frameBytes := int64(unsafe.Sizeof(frameState{})) + int64(len(o.calls.calls))*int64(unsafe.Sizeof(frameReach{}))
-	n := o.rows.held() + 8*int64(cap(o.times)+cap(o.due)) + int64(cap(o.partitions))*int64(unsafe.Sizeof(overPartition{})) +
+	n := o.rows.held() + o.expiry.held() + 8*int64(cap(o.times)+cap(o.due)) + int64(cap(o.partitions))*int64(unsafe.Sizeof(overPartition{})) +
 		frameBytes*int64(cap(o.frames)) + int64(cap(o.queue))*int64(unsafe.Sizeof(dueEntry{})) + 4*int64(cap(o.unsaved))
 	for i := range o.calls.calls {
 		if a := o.calls.calls[i].accumulator; a != nil {
@@ -76,6 +76,7 @@ func (o *OverStream) bring(key, val []byte) error {
 func (o *OverStream) forget() {
 	o.rows.forget()
 	o.times, o.due, o.partitions, o.frames, o.queue, o.unsaved = nil, nil, nil, nil, nil, nil
+	o.expiry.reset()
 	for i := range o.calls.calls {
 		if f := &o.calls.calls[i]; f.accumulator != nil {
 			f.accumulator = f.newAccumulator(o.calls.context)

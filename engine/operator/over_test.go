@@ -264,7 +264,7 @@ func TestOverTable(t *testing.T) {
 func TestOverStream(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events := drawEvents(t, false)
-		n := &plan.Over{Input: timedEvents(), Partition: []int{0}, Order: []plan.SortKey{{Expr: eventColumn(2), NullsFirst: true}}}
+		n := &plan.Over{Input: timedEvents(), Partition: []int{0}, Order: []plan.SortKey{{Expr: eventColumn(2), NullsFirst: true}}, TTL: drawLongTTL(t)[0]}
 		if rapid.Bool().Draw(t, "second key") {
 			n.Order = append(n.Order, plan.SortKey{Expr: eventColumn(1), Descending: true})
 		}
