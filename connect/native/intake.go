@@ -32,6 +32,10 @@ const (
 	// quarantineAppendBytes is after how many bytes of a batch's bad records the
 	// next append to the quarantine begins.
 	quarantineAppendBytes = 4 << 20
+	// promisedBytesMax is what records that are accepted later may take in the log,
+	// with room for what the log and the intake add to them.
+	promisedBytesMax = 24 << 20
+	recordGrowthMax  = 5 // times the bytes of a record, for what it takes one by one
 )
 
 // Rejection says why an event was not accepted.

@@ -59,6 +59,48 @@ func (in *Intake) TakeRecords(key []int, valueFormat string) error {
 // Topic is where accepted events go.
 func (in *Intake) Topic() *eventlog.Topic { return in.topic }
 
+// CheckRecords tells whether AcceptRecords will accept records later, with a Key:
+// when they have been promised to somebody.
+func (in *Intake) CheckRecords(encoded []byte, count int) error {
+	block, err := eventlog.ReadRecords(encoded, count)
+	if err != nil {
+		return problem.New(problem.Corrupt, "the batch cannot be read: %v", err)
+	}
+	defer block.Release()
+	work := &recordsWork{intake: in, block: block}
+	if in.quarantine == nil {
+		if err := work.check(); err != nil {
+			return err
+		}
+		if err := work.refusal(); err != nil {
+			return err
+		}
+	}
+	// Written out one by one, records take more room: what a field takes at least
+	// becomes what it takes at most.
+	if perField := len(encoded) * recordGrowthMax; perField <= promisedBytesMax {
+		return nil
+	}
+	records, err := work.records()
+	if err != nil {
+		return err
+	}
+	if size := (&eventlog.Events{Records: records}).BytesMax(); size > promisedBytesMax {
+		return problem.New(problem.TooLarge, "a batch of a transaction has %d bytes, more than %d", size, promisedBytesMax).WithHint("lower the producer's batch.size")
+	}
+	return nil
+}
+
+// refusal is the problem of the first record that cannot be read, where there is
+// no quarantine for it.
+func (w *recordsWork) refusal() error {
+	if len(w.bad) == 0 || w.intake.quarantine != nil {
+		return nil
+	}
+	first := w.bad[0]
+	return problem.New(first.problem.Code, "record %d: %s", first.index, first.problem.Message).About(first.problem.Field).WithHint("this table has no quarantine: correct the record and send the batch again")
+}
+
 // AcceptRecords stores records durably. One that cannot be read goes to the
 // quarantine, and its offset stays without a row; it never rejects the others.
 // The errors are those of eventlog.Topic.Append, and problem.Corrupt for bytes
@@ -73,9 +115,10 @@ func (in *Intake) AcceptRecords(ctx context.Context, r Records) (RecordsReceipt,
 	if err := work.check(); err != nil {
 		return RecordsReceipt{}, err
 	}
-	if len(work.bad) > 0 && in.quarantine == nil {
-		first := work.bad[0]
-		return RecordsReceipt{}, problem.New(first.problem.Code, "record %d: %s", first.index, first.problem.Message).About(first.problem.Field).WithHint("this table has no quarantine: correct the record and send the batch again")
+	// Records with a key were promised: CheckRecords has found no wrong ones, and
+	// those that are wrong by a later definition of the table leave a gap.
+	if err := work.refusal(); err != nil && r.Key == "" {
+		return RecordsReceipt{}, err
 	}
 	store := eventlog.Events{Encoded: r.Encoded, EncodedCount: r.Count, Producer: r.Producer}
 	if work.stored != nil || r.Key != "" {
@@ -93,7 +136,7 @@ func (in *Intake) AcceptRecords(ctx context.Context, r Records) (RecordsReceipt,
 	// The quarantine comes second because it names offsets. Whoever crashes in
 	// between was not acknowledged; a repetition finds the batch there, and comes
 	// here with the same key.
-	if len(work.bad) > 0 {
+	if len(work.bad) > 0 && in.quarantine != nil {
 		if err := in.keepRecords(ctx, r.Partition, appended.First, work.bad); err != nil {
 			return RecordsReceipt{}, err
 		}

@@ -26,7 +26,7 @@ type connection struct {
 }
 
 func newConnection(d *Door, c net.Conn) *connection {
-	k := &connection{door: d, net: c, begun: time.Now()}
+	k := &connection{door: d, net: c, begun: time.Now(), exports: exports{all: &d.readings}}
 	if d.config.Users != nil {
 		k.login = &login{users: d.config.Users}
 	}
@@ -51,47 +51,62 @@ func (c *connection) serve() {
 // serveOne reads and answers one request.
 func (c *connection) serveOne() error {
 	ctx := c.door.ctx
-	size, err := c.readSize()
+	size, key, err := c.readSize()
 	if err != nil {
 		return err
 	}
 	if err := c.door.frames.take(ctx, size); err != nil {
 		return err
 	}
-	defer c.door.frames.give(size)
+	held := size
+	defer func() { c.door.frames.give(held) }()
 	frame := make([]byte, size)
+	binary.BigEndian.PutUint16(frame, uint16(key))
 	if err := c.net.SetReadDeadline(time.Now().Add(frameTimeout)); err != nil {
 		return err
 	}
-	if _, err := io.ReadFull(c.net, frame); err != nil {
+	if _, err := io.ReadFull(c.net, frame[keyBytes:]); err != nil {
 		return fmt.Errorf("read a frame of %d bytes: %w", size, err)
+	}
+	if key != produceKey {
+		// It is small, and it may wait for long: for other members, or for events.
+		c.door.frames.give(held)
+		held = 0
 	}
 	return c.answer(ctx, frame)
 }
 
-// readSize reads the length of the next frame, and refuses one that is not meant
-// for us before anything is allocated for it.
-func (c *connection) readSize() (int, error) {
+const (
+	sizeBytes = 4 // of a frame's length
+	keyBytes  = 2 // of the API's key, which stands first in it
+)
+
+// readSize reads the length of the next frame and what it is about, and refuses
+// one that is too long for that before anything is allocated.
+func (c *connection) readSize() (size int, key int16, err error) {
 	deadline := time.Now().Add(idleMax)
 	if c.login != nil {
 		deadline = c.begun.Add(loginMax)
 	}
 	if err := c.net.SetReadDeadline(deadline); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	// The API's key comes with the length: it decides how long a frame may be.
-	var b [6]byte
-	if _, err := io.ReadFull(c.net, b[:4]); err != nil {
-		return 0, err
+	var b [sizeBytes + keyBytes]byte
+	if _, err := io.ReadFull(c.net, b[:]); err != nil {
+		return 0, 0, err
 	}
-	size, most := int64(binary.BigEndian.Uint32(b[:4])), int64(frameBytesMax)
-	if c.login != nil {
+	key = int16(binary.BigEndian.Uint16(b[sizeBytes:]))
+	said, most := int64(binary.BigEndian.Uint32(b[:])), int64(smallFrameMax)
+	switch {
+	case c.login != nil:
 		most = strangerFrameMax
+	case key == produceKey:
+		most = frameBytesMax
 	}
-	if size < 8 || size > most {
-		return 0, fmt.Errorf("%w: a frame of %d bytes, more than %d", errMalformed, size, most)
+	if said < headerBytesMin || said > most {
+		return 0, 0, fmt.Errorf("%w: a frame of %d bytes, not %d to %d", errMalformed, said, headerBytesMin, most)
 	}
-	return int(size), nil
+	return int(said), key, nil
 }
 
 // answer answers the request in a frame.
@@ -100,9 +115,6 @@ func (c *connection) answer(ctx context.Context, frame []byte) error {
 	c.client = r.client
 	if errors.Is(err, errVersion) && r.key == apiVersionsKey {
 		return c.send(r.header, unknownVersions())
-	}
-	if err == nil && r.produce == nil && len(frame) > smallFrameMax {
-		err = fmt.Errorf("%w: %d bytes", errMalformed, len(frame))
 	}
 	if err != nil {
 		return fmt.Errorf("request %d of version %d: %w", r.key, r.version, err)

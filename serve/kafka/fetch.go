@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -33,6 +34,7 @@ type reading struct {
 type exports struct {
 	open    map[place]*reading
 	fetches int64
+	all     *atomic.Int64 // of all connections
 }
 
 func (x *exports) close() {
@@ -45,6 +47,7 @@ func (x *exports) drop(at place) {
 	if r := x.open[at]; r != nil {
 		_ = r.export.Close() // it was only read
 		delete(x.open, at)
+		x.all.Add(-1)
 	}
 }
 
@@ -69,6 +72,7 @@ func (x *exports) at(at place, topic *eventlog.Topic, from eventlog.Offset) (*re
 	}
 	r := &reading{export: export, topic: topic, next: from, used: x.fetches}
 	x.open[at] = r
+	x.all.Add(1)
 	return r, nil
 }
 
@@ -199,6 +203,9 @@ func (c *connection) gatherOne(table string, p kmsg.FetchRequestTopicPartition, 
 	}
 	w.finish(next)
 	r.next, one.RecordBatches = next, w.out
+	if c.exports.all.Load() > readingsMax {
+		c.exports.drop(place{table, partition})
+	}
 	return nil
 }
 

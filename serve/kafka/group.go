@@ -299,7 +299,7 @@ func (o *group) allKnow(name, but string) bool {
 // join notes what a member says, and brings the group together anew if it must.
 func (o *group) join(m *member, r joinRequest, now time.Time) (joined, chan joined) {
 	same := slices.EqualFunc(m.protocols, r.protocols, func(a, b protocol) bool { return a.name == b.name && bytes.Equal(a.metadata, b.metadata) })
-	m.protocols, m.session, m.rebalance, m.heard, m.client, m.host = r.protocols, r.session, max(r.rebalance, r.session), now, r.client, r.host
+	m.protocols, m.session, m.rebalance, m.heard, m.client, m.host = r.protocols, r.session, min(max(r.rebalance, r.session), sessionMax), now, r.client, r.host
 	o.protocolType = r.protocolType
 	// A follower that says the same again has lost an answer; the leader wants the
 	// partitions to be divided anew.

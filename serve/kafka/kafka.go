@@ -32,6 +32,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tidemark/base/telemetry"
@@ -43,9 +44,9 @@ import (
 // Limits of the door.
 const (
 	connectionsMax     = 1000
-	frameBytesMax      = 20 << 20 // of a produce request
-	smallFrameMax      = 1 << 20  // of any other
-	strangerFrameMax   = 64 << 10 // of one before the login
+	frameBytesMax      = 20 << 20  // of a produce request
+	smallFrameMax      = 512 << 10 // of any other
+	strangerFrameMax   = 64 << 10  // of one before the login
 	framesBytesMax     = 256 << 20
 	batchBytesMax      = 16 << 20 // of a batch's records, decompressed
 	decodingMax        = 8        // batches that are being taken apart
@@ -53,7 +54,8 @@ const (
 	fetchesBytesMax    = 256 << 20
 	fetchWaitMax       = 30 * time.Second
 	fetchPartitionsMax = 2000
-	exportsMax         = 256 // partitions that a connection reads from without finding its place anew
+	exportsMax         = 64  // partitions that a connection reads from without finding its place anew
+	readingsMax        = 512 // the same of all connections: each may hold a mebibyte
 	idleMax            = 10 * time.Minute
 	loginMax           = 30 * time.Second // from connecting to being logged in
 	frameTimeout       = 30 * time.Second // for the rest of a frame after its length
@@ -95,6 +97,7 @@ type Door struct {
 	frames      *budget // bytes of requests in memory
 	fetches     *budget // bytes of answers to fetches
 	decoding    chan struct{}
+	readings    atomic.Int64    // exports that are open
 	ctx         context.Context // ends with Close
 	stop        context.CancelFunc
 	all         sync.WaitGroup

@@ -140,7 +140,7 @@ func (d *Door) producePart(ctx context.Context, q *produceRequest, part produceP
 		return result
 	}
 	if b.transactional {
-		result.err = d.stage(ctx, q.transaction, part, b)
+		result.err = d.stage(ctx, intake, q.transaction, part, b)
 		return result
 	}
 	if q.transaction != "" {
@@ -159,17 +159,15 @@ func (d *Door) producePart(ctx context.Context, q *produceRequest, part produceP
 
 // stage keeps a batch for when its transaction is committed. Its offset is known
 // only then.
-func (d *Door) stage(ctx context.Context, transaction string, part producePart, b recordBatch) error {
+func (d *Door) stage(ctx context.Context, intake *native.Intake, transaction string, part producePart, b recordBatch) error {
 	if b.producer == nil {
 		return problem.New(problem.InvalidRequest, "a batch of a transaction has no producer id")
 	}
-	// What cannot be read by anybody must not come up when it is too late to refuse it.
-	block, err := eventlog.ReadRecords(b.records, b.count)
-	if err != nil {
-		return problem.New(problem.Corrupt, "the batch cannot be read: %v", err)
+	// What is wrong must not come up when it is too late to refuse it.
+	if err := intake.CheckRecords(b.records, b.count); err != nil {
+		return err
 	}
-	block.Release()
-	err = d.coordinator.Stage(ctx, coordinator.Producer{Transaction: transaction, ID: b.producer.ID, Epoch: b.producer.Epoch},
+	err := d.coordinator.Stage(ctx, coordinator.Producer{Transaction: transaction, ID: b.producer.ID, Epoch: b.producer.Epoch},
 		coordinator.Batch{Topic: part.topic, Partition: part.partition, Sequence: b.producer.Sequence, Count: b.count, Encoded: b.records})
 	if errors.Is(err, coordinator.ErrFenced) {
 		return eventlog.ErrFenced // producers know it by the code for epochs

@@ -15,6 +15,9 @@ var errMalformed = errors.New("the request is malformed")
 // errVersion is for an API, or a version of one, that is not served.
 var errVersion = errors.New("the API or its version is not served")
 
+// headerBytesMin are those of a key, a version and a correlation.
+const headerBytesMin = 8
+
 // header is what stands before every request.
 type header struct {
 	key, version int16
@@ -32,7 +35,7 @@ type request struct {
 
 // readHeader takes a request's header from a frame.
 func readHeader(frame []byte) (h header, rest []byte, err error) {
-	if len(frame) < 8 {
+	if len(frame) < headerBytesMin {
 		return h, nil, errMalformed
 	}
 	h.key, h.version = int16(binary.BigEndian.Uint16(frame)), int16(binary.BigEndian.Uint16(frame[2:]))

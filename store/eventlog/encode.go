@@ -49,6 +49,9 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+// BytesMax bounds what an append of e takes in the log, with all it has to know.
+func (e *Events) BytesMax() int { return e.encodedBytesMax() }
+
 // encodedBytesMax bounds the size of the batch that e becomes.
 func (e *Events) encodedBytesMax() int {
 	size := headerBytes + len(e.Packed) + len(e.Encoded) + recordBytesFixed
