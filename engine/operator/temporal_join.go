@@ -35,12 +35,10 @@ type TemporalJoin struct {
 	pairing  *pairing
 	inputs   [2]*joinInput
 	versions *versions
-	waiting  []waitingRow // of the left
-	rows     rowStore     // of each waiting row
-	unused   []uint32
-	queue    timeQueue // waiting rows
-	arrived  uint64    // number of the next row
-	unsaved  []uint32
+	waiting  numbered[waitingRow] // of the left
+	rows     rowStore             // of each waiting row
+	queue    timeQueue            // waiting rows
+	arrived  uint64               // number of the next row
 	deleted  []storedKey
 	now      engine.Watermark
 	saved    engine.Watermark // watermark as it was saved last
@@ -55,7 +53,6 @@ type waitingRow struct {
 	number   uint64           // in the order of arrival; no two of a key group have the same
 	keyBytes uint32
 	kind     batch.Kind
-	flags    groupFlags
 }
 
 // asOf is the time as of which the row is joined.
@@ -114,20 +111,9 @@ func (j *TemporalJoin) Process(port int, rows *batch.Batch, _ engine.Emit) error
 
 // wait keeps a row of the left.
 func (j *TemporalJoin) wait(w waitingRow, row []byte) uint32 {
-	var code uint32
-	if n := len(j.unused); n > 0 {
-		code, j.unused = j.unused[n-1], j.unused[:n-1]
-	} else {
-		code = uint32(len(j.waiting))
-		j.waiting = append(j.waiting, waitingRow{})
-	}
-	known := j.waiting[code].flags & unsaved
-	w.flags = unsaved | live
-	j.waiting[code] = w
+	code := j.waiting.take(w)
 	j.rows.put(code, row)
-	if known == 0 {
-		j.unsaved = append(j.unsaved, code)
-	}
+	j.waiting.touch(code)
 	j.queue.push(timed{due: w.asOf(), order: w.number, number: code})
 	return code
 }
@@ -168,7 +154,7 @@ func (j *TemporalJoin) showDue(w engine.Watermark, emit engine.Emit) error {
 			break
 		}
 		code := j.queue.pop().number
-		row, to, mark := &j.waiting[code], &inTime, j.now
+		row, to, mark := &j.waiting.list[code], &inTime, j.now
 		if row.mark >= row.at && row.mark != batch.NoMark {
 			to, mark = &late, row.mark
 		}
@@ -250,20 +236,16 @@ func (j *TemporalJoin) show(d *due, emit engine.Emit) error {
 
 // forget drops a row of the left that was joined.
 func (j *TemporalJoin) forget(code uint32) {
-	row := &j.waiting[code]
-	if row.flags&saved != 0 {
+	if j.waiting.isSaved(code) {
 		j.deleted = append(j.deleted, j.stored(code))
 	}
-	// The code may be given out again before the next Save: it stays in the list
-	// of what is unsaved, once.
-	*row = waitingRow{flags: row.flags & unsaved}
 	j.rows.drop(code)
-	j.unused = append(j.unused, code)
+	j.waiting.release(code)
 }
 
 // stored is the key that a row of the left is stored under.
 func (j *TemporalJoin) stored(code uint32) storedKey {
-	row := &j.waiting[code]
+	row := &j.waiting.list[code]
 	return storedKey{engine.GroupOf(j.rows.get(code)[:row.keyBytes]), blockKey('l', row.asOf(), row.number)}
 }
 
@@ -277,20 +259,12 @@ func (j *TemporalJoin) Save(to engine.Changes) error {
 	}
 	j.deleted = j.deleted[:0]
 	var val []byte
-	for _, code := range j.unsaved {
-		row := &j.waiting[code]
-		row.flags &^= unsaved
-		if row.flags&live == 0 {
-			continue // shown since
-		}
-		bytes := j.rows.get(code)
-		group := engine.GroupOf(bytes[:row.keyBytes])
-		row.flags |= saved
+	j.waiting.save(func(code uint32) {
+		row, bytes := &j.waiting.list[code], j.rows.get(code)
 		val = binary.AppendVarint(binary.AppendVarint(val[:0], row.at), row.mark)
 		val = binary.AppendUvarint(append(val, byte(row.kind)), uint64(row.keyBytes))
-		to.Put(group, j.stored(code).key, append(val, bytes...))
-	}
-	j.unsaved = j.unsaved[:0]
+		to.Put(engine.GroupOf(bytes[:row.keyBytes]), j.stored(code).key, append(val, bytes...))
+	})
 	j.versions.save(to)
 	saveWatermark(j.env, to, j.now, &j.saved)
 	return nil
@@ -337,8 +311,7 @@ func (j *TemporalJoin) loadWaiting(number uint64, val []byte) error {
 		return errWaitingRow
 	}
 	code := j.wait(waitingRow{at: at, mark: mark, number: number, keyBytes: uint32(keyBytes), kind: kind}, val[used:])
-	j.waiting[code].flags = saved | live
-	j.unsaved = j.unsaved[:0]
+	j.waiting.loaded(code)
 	j.arrived = max(j.arrived, number+1)
 	return nil
 }

@@ -78,8 +78,8 @@ func TestTemporalJoin(t *testing.T) {
 			t.Fatalf("%s", diff)
 		}
 		for _, op := range r.workers {
-			if versions := op.(*TemporalJoin).versions; len(versions.list)-len(versions.unused) > versions.keys.live() {
-				t.Fatalf("%d versions of %d keys are kept", len(versions.list)-len(versions.unused), versions.keys.live())
+			if versions := op.(*TemporalJoin).versions; len(versions.list.list)-len(versions.list.unused) > versions.keys.live() {
+				t.Fatalf("%d versions of %d keys are kept", len(versions.list.list)-len(versions.list.unused), versions.keys.live())
 			}
 		}
 		r.restart(1)

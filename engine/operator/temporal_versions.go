@@ -11,11 +11,9 @@ import (
 type versions struct {
 	keys    *table
 	first   []uint32 // of each key: 1 + its oldest version, 0 for none
-	list    []version
-	unused  []uint32
+	list    numbered[version]
 	rows    rowStore  // of each version; none of a deletion
 	aging   timeQueue // keys to look through when the watermark is at a time
-	unsaved []uint32
 	deleted []storedKey
 }
 
@@ -25,11 +23,10 @@ type version struct {
 	since int64  // who asks as of an earlier time does not see it: it came late
 	key   uint32 // code
 	next  uint32 // 1 + the next version of the key; 0 for none
-	flags groupFlags
 }
 
-// live is a flag of versions that are there.
-const live = saved << 1
+// at is a version that is there.
+func (v *versions) at(number uint32) *version { return &v.list.list[number] }
 
 func newVersions() *versions { return &versions{keys: newTable()} }
 
@@ -42,8 +39,8 @@ func (v *versions) add(key, row []byte, at, since int64) (number uint32) {
 		v.first = append(v.first, 0)
 	}
 	before := uint32(0)
-	for next := v.first[code]; next != 0; next = v.list[next-1].next {
-		e := &v.list[next-1]
+	for next := v.first[code]; next != 0; next = v.at(next - 1).next {
+		e := v.at(next - 1)
 		if e.at > at || e.at == at && e.since > since {
 			break
 		}
@@ -53,26 +50,19 @@ func (v *versions) add(key, row []byte, at, since int64) (number uint32) {
 		}
 		before = next
 	}
-	if n := len(v.unused); n > 0 {
-		number, v.unused = v.unused[n-1], v.unused[:n-1]
-	} else {
-		number = uint32(len(v.list))
-		v.list = append(v.list, version{})
-	}
-	added := &v.list[number]
-	*added = version{at: at, since: since, key: code, next: v.first[code], flags: added.flags&unsaved | live}
+	number = v.list.take(version{at: at, since: since, key: code, next: v.first[code]})
 	if before == 0 {
 		v.first[code] = number + 1
 	} else {
-		added.next, v.list[before-1].next = v.list[before-1].next, number+1
+		v.at(number).next, v.at(before-1).next = v.at(before-1).next, number+1
 	}
 	v.set(number, row)
 	// When a version is the newest one, those before it are not needed any more.
 	if before != 0 {
 		v.aging.push(timed{due: since, number: code})
 	}
-	if next := v.list[number].next; next != 0 {
-		v.aging.push(timed{due: v.list[next-1].since, number: code})
+	if next := v.at(number).next; next != 0 {
+		v.aging.push(timed{due: v.at(next - 1).since, number: code})
 	}
 	return number
 }
@@ -84,10 +74,7 @@ func (v *versions) set(number uint32, row []byte) {
 	} else {
 		v.rows.put(number, row)
 	}
-	if e := &v.list[number]; e.flags&unsaved == 0 {
-		e.flags |= unsaved
-		v.unsaved = append(v.unsaved, number)
-	}
+	v.list.touch(number)
 }
 
 // row is the row of the key that is valid at a time, as it was known as of
@@ -100,7 +87,7 @@ func (v *versions) row(key []byte, at, asOf int64) []byte {
 		return nil
 	}
 	newest := v.newest(code, asOf)
-	if newest == 0 || v.list[newest-1].at > at {
+	if newest == 0 || v.at(newest-1).at > at {
 		return nil
 	}
 	return v.rows.get(newest - 1)
@@ -110,8 +97,8 @@ func (v *versions) row(key []byte, at, asOf int64) []byte {
 // there is none.
 func (v *versions) newest(key uint32, asOf int64) uint32 {
 	newest := uint32(0)
-	for next := v.first[key]; next != 0; next = v.list[next-1].next {
-		if v.list[next-1].since <= asOf {
+	for next := v.first[key]; next != 0; next = v.at(next - 1).next {
+		if v.at(next-1).since <= asOf {
 			newest = next
 		}
 	}
@@ -126,7 +113,7 @@ func (v *versions) forget(w engine.Watermark) {
 		code := v.aging.pop().number
 		newest := v.newest(code, w)
 		for next := v.first[code]; newest != 0 && next != newest; next = v.first[code] {
-			v.first[code] = v.list[next-1].next
+			v.first[code] = v.at(next - 1).next
 			v.drop(next - 1)
 		}
 	}
@@ -134,21 +121,18 @@ func (v *versions) forget(w engine.Watermark) {
 
 // drop forgets a version that is the first of its key no more.
 func (v *versions) drop(number uint32) {
-	e := &v.list[number]
-	if e.flags&saved != 0 {
+	if v.list.isSaved(number) {
 		v.deleted = append(v.deleted, v.stored(number))
 	}
-	// The number may be given out again before the next Save: it stays in the
-	// list of what is unsaved, once.
-	*e = version{flags: e.flags & unsaved}
 	v.rows.drop(number)
-	v.unused = append(v.unused, number)
+	v.list.release(number)
 }
 
 // stored is the key that a version is stored under: 'r', length of the key, key,
 // and the two times (8 bytes each, little endian).
 func (v *versions) stored(number uint32) storedKey {
-	e, key := &v.list[number], v.keys.key(v.list[number].key)
+	e := v.at(number)
+	key := v.keys.key(e.key)
 	to := append(binary.AppendUvarint([]byte{'r'}, uint64(len(key))), key...)
 	to = binary.LittleEndian.AppendUint64(to, uint64(e.at))
 	return storedKey{engine.GroupOf(key), binary.LittleEndian.AppendUint64(to, uint64(e.since))}
@@ -162,13 +146,7 @@ func (v *versions) save(to engine.Changes) {
 	}
 	v.deleted = v.deleted[:0]
 	var val []byte
-	for _, number := range v.unsaved {
-		e := &v.list[number]
-		e.flags &^= unsaved
-		if e.flags&live == 0 {
-			continue // dropped since
-		}
-		e.flags |= saved
+	v.list.save(func(number uint32) {
 		val = append(val[:0], 0)
 		if row := v.rows.get(number); row != nil {
 			val[0] = 1
@@ -176,8 +154,7 @@ func (v *versions) save(to engine.Changes) {
 		}
 		at := v.stored(number)
 		to.Put(at.group, at.key, val)
-	}
-	v.unsaved = v.unsaved[:0]
+	})
 }
 
 var errVersion = errors.New("a version of a row is damaged")
@@ -194,53 +171,6 @@ func (v *versions) load(key, val []byte) error {
 		row = val[1:]
 	}
 	at, since := binary.LittleEndian.Uint64(key[length:]), binary.LittleEndian.Uint64(key[length+8:])
-	number := v.add(key[:length], row, int64(at), int64(since))
-	v.list[number].flags = saved | live
-	v.unsaved = v.unsaved[:0]
+	v.list.loaded(v.add(key[:length], row, int64(at), int64(since)))
 	return nil
-}
-
-// timed is a number that is due when the watermark is at a time.
-type timed struct {
-	due    int64
-	order  uint64 // among what is due at the same time
-	number uint32
-}
-
-// timeQueue gives numbers in the order in which they are due. It is a binary
-// heap.
-type timeQueue []timed
-
-func (q timeQueue) isDue(w engine.Watermark) bool { return len(q) > 0 && q[0].due <= w }
-
-func (q timeQueue) less(i, j int) bool {
-	return q[i].due < q[j].due || q[i].due == q[j].due && q[i].order < q[j].order
-}
-
-func (q *timeQueue) push(t timed) {
-	h := append(*q, t)
-	for i := len(h) - 1; i > 0 && h.less(i, (i-1)/2); i = (i - 1) / 2 {
-		h[i], h[(i-1)/2] = h[(i-1)/2], h[i]
-	}
-	*q = h
-}
-
-func (q *timeQueue) pop() timed {
-	h := *q
-	first, last := h[0], len(h)-1
-	h[0] = h[last]
-	h = h[:last]
-	for i := 0; 2*i+1 < last; {
-		least := 2*i + 1
-		if least+1 < last && h.less(least+1, least) {
-			least++
-		}
-		if !h.less(least, i) {
-			break
-		}
-		h[i], h[least] = h[least], h[i]
-		i = least
-	}
-	*q = h
-	return first
 }
