@@ -276,7 +276,8 @@ func (t *task) noteIdle() {
 
 // barrier ends an epoch: flush, save, pass the barrier on, report.
 func (t *task) barrier(ctx context.Context, epoch engine.Epoch, last bool) error {
-	flushes := t.job.spec.Store != nil || t.job.spec.FlushBatches == 0 || last
+	// Rows that wait for the clock are not shown by more batches.
+	flushes := t.job.spec.Store != nil || t.job.spec.FlushBatches == 0 || last || t.job.waiting.Load() > 0
 	if flushes {
 		if err := t.flush(); err != nil {
 			return err

@@ -115,6 +115,7 @@ type joinRunner struct {
 	keyless    bool
 	keyColumns []int
 	workers    []engine.Operator
+	contexts   []*plan.Context // of the workers
 	now        engine.Watermark
 	state      storedState
 	table      map[string]int
@@ -136,9 +137,11 @@ func newJoinRunner(t require, streaming, keyless bool, construct func(Environmen
 // start makes n workers with what was saved.
 func (r *joinRunner) start(n int) {
 	r.t.Helper()
-	r.workers = nil
+	r.workers, r.contexts = nil, nil
 	for i := range n {
-		env := Environment{Context: &plan.Context{Streaming: r.streaming, Zone: time.UTC}, Worker: engine.WorkerOf(i, n), Saves: true}
+		ctx := &plan.Context{Streaming: r.streaming, Zone: time.UTC}
+		r.contexts = append(r.contexts, ctx)
+		env := Environment{Context: ctx, Worker: engine.WorkerOf(i, n), Saves: true}
 		op, err := r.construct(env)
 		r.must(err)
 		r.must(op.Load(r.state))
@@ -163,9 +166,12 @@ func (r *joinRunner) restart(n int) {
 	r.start(n)
 }
 
-// flush has all workers show what they have held back.
+// flush has all workers show what they have held back, a minute later.
 func (r *joinRunner) flush() {
 	r.t.Helper()
+	for _, ctx := range r.contexts {
+		ctx.Now = ctx.Now.Add(time.Minute)
+	}
 	for _, op := range r.workers {
 		r.must(op.Flush(r.emit))
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"time"
 	"unsafe"
 
 	"tidemark/base/batch"
@@ -40,7 +41,9 @@ type joinSpill struct {
 	files   spilledKeys
 	spilled bool // the files have something, and if readsBack the sides have nothing between two passes
 	waiting [2]waitingRows
-	read    []uint64 // hashes of keys that have been read back, if replaces
+	settled time.Time // when rows that waited were processed last
+	delayed bool      // the task knows that rows wait for the clock
+	read    []uint64  // hashes of keys that have been read back, if replaces
 	unsaved heldChanges
 	keys    []heldKey // scratch
 	record  []byte    // scratch
@@ -62,6 +65,9 @@ const (
 	tableKeyBytes = int(unsafe.Sizeof(span{})) + 8 + 3*8
 	// waitingShare is which part of the memory rows may fill that wait.
 	waitingShare = 4
+	// settleInterval is how long rows wait at least before they are processed,
+	// unless they are many.
+	settleInterval = time.Second
 )
 
 // newJoinSpill makes what keeps the sides below the memory of the environment;
@@ -129,11 +135,33 @@ func (s *joinSpill) process(port int, rows *batch.Batch, emit engine.Emit) error
 	return s.settle(emit)
 }
 
+// flush processes the rows that wait, but not too often: the way through the files
+// is long, however few rows there are. What is to be saved must not wait.
+func (s *joinSpill) flush(emit engine.Emit) error {
+	c := s.join.env.Context
+	if s.join.env.Saves || c.Streaming && c.Now.Sub(s.settled) >= settleInterval {
+		return s.settle(emit)
+	}
+	if c.Streaming && !s.delayed && !s.isSettled() {
+		s.delayed = true
+		s.join.env.wait(1)
+	}
+	return nil
+}
+
+// isSettled reports whether no rows wait.
+func (s *joinSpill) isSettled() bool { return s.waiting[0].count() == 0 && s.waiting[1].count() == 0 }
+
 // settle processes the rows that wait.
 func (s *joinSpill) settle(emit engine.Emit) (err error) {
-	if s.waiting[0].count() == 0 && s.waiting[1].count() == 0 {
+	if s.isSettled() {
 		return nil
 	}
+	if s.delayed {
+		s.delayed = false
+		s.join.env.wait(-1)
+	}
+	s.settled = s.join.env.Context.Now
 	for port := range s.waiting {
 		s.waiting[port].sort()
 	}
