@@ -20,6 +20,10 @@
 // (joinInput), and test pairs a column at a time (pairing). A LookupJoin has one
 // input and asks a table outside.
 //
+// State by key that has a time to live is forgotten by one component (expiry),
+// which the operators tell of every write and ask before every use: joins by row,
+// the others by key. What it means for each is in its file *_expiry.go.
+//
 // Invariants:
 //  1. Whether a row is late depends on its time and its mark alone; the
 //     watermark of the operator only decides when results are shown.
