@@ -9,16 +9,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"tidemark/base/batch"
 	"tidemark/base/problem"
 	"tidemark/connect"
 	"tidemark/connect/format"
 )
-
-// codec unpacks record batches of all readers.
-var codec = kgo.DefaultDecompressor()
 
 // reader reads one partition.
 type reader struct {
@@ -27,7 +22,7 @@ type reader struct {
 	feed     *feed
 	id       partitionID
 	place    place // behind what Read has given
-	unpacker unpacker
+	unpacker *unpacker
 	begun    bool // the place where reading begins was given
 	hasMore  bool // the unpacker has an answer that was not read to its end
 	pending  []record

@@ -56,9 +56,10 @@ type record struct {
 // goroutine.
 //
 // Uncompressed batches are read where they lie in the broker's answer;
-// compressed ones are unpacked one behind the other into one block.
+// compressed ones are unpacked into a block, small ones one behind the other.
 type unpacker struct {
 	codec     kgo.Decompressor
+	room      room  // that codec unpacks into
 	reuse     bool  // nobody holds on to blocks of unpacked bytes
 	next      int64 // offset of the record that comes next
 	raw       []byte
@@ -69,6 +70,45 @@ type unpacker struct {
 	open      openBatch
 	records   []record
 	committed bool // pass aborted transactions
+}
+
+// joinedBytesMax is how long a block may be for another batch to be added to it.
+const joinedBytesMax = 64 << 10
+
+func newUnpacker(next int64, committed bool) *unpacker {
+	u := &unpacker{next: next, committed: committed}
+	u.codec = kgo.DefaultDecompressor(&u.room)
+	return u
+}
+
+// room is the end of a block that is not used yet, as a pool of the codec's.
+type room struct{ free []byte }
+
+// GetDecompressBytes gives the room.
+func (r *room) GetDecompressBytes([]byte, kgo.CompressionCodecType) []byte { return r.free }
+
+// PutDecompressBytes leaves it where it is.
+func (r *room) PutDecompressBytes([]byte) {}
+
+// unpack adds the bytes of a batch to the block.
+func (u *unpacker) unpack(packed []byte, codec kgo.CompressionCodecType) error {
+	have := len(u.unpacked)
+	u.room.free = u.unpacked[have:have:cap(u.unpacked)]
+	plain, err := u.codec.Decompress(packed, codec)
+	switch {
+	case err != nil:
+		return err
+	case have+len(plain) > unpackedBytesMax:
+		return fmt.Errorf("it has more than %d bytes", unpackedBytesMax)
+	case len(plain) == 0:
+	case have == 0:
+		u.unpacked = plain
+	case have+len(plain) <= cap(u.unpacked) && &plain[0] == &u.unpacked[:have+1][have]:
+		u.unpacked = u.unpacked[:have+len(plain)]
+	default:
+		u.unpacked = append(u.unpacked, plain...)
+	}
+	return nil
 }
 
 // openBatch is the batch under way.
@@ -115,8 +155,7 @@ func (u *unpacker) take(most int) (records []record, block []byte, err error) {
 	begun, packed := false, false
 	for len(u.records) < most {
 		if u.open.left == 0 {
-			// A batch of the other kind lies in another block.
-			if begun && len(u.rest) > crcFrom+2 && (u.rest[crcFrom+1]&codecBits != 0) != packed {
+			if begun && !u.joins(packed) {
 				break
 			}
 			found, err := u.openNext()
@@ -137,6 +176,16 @@ func (u *unpacker) take(most int) (records []record, block []byte, err error) {
 		return u.records, u.unpacked, nil
 	}
 	return u.records, u.raw, nil
+}
+
+// joins reports whether the records of the next batch may stand in the same block
+// as those that were taken.
+func (u *unpacker) joins(packed bool) bool {
+	if len(u.rest) < batchHead {
+		return true
+	}
+	nextPacked := u.rest[crcFrom+1]&codecBits != 0
+	return nextPacked == packed && (!packed || len(u.unpacked) < joinedBytesMax)
 }
 
 // openNext begins the next batch, if there is a whole one. A batch that gives no
@@ -178,15 +227,10 @@ func (u *unpacker) openNext() (bool, error) {
 		return true, nil
 	}
 	if codec := attributes & codecBits; codec != 0 {
-		plain, err := u.codec.Decompress(b[batchHead:], kgo.CompressionCodecType(codec))
-		if err != nil {
+		o.packed, o.at = true, len(u.unpacked)
+		if err := u.unpack(b[batchHead:], kgo.CompressionCodecType(codec)); err != nil {
 			return false, fmt.Errorf("unpack the batch at offset %d: %w", o.base, err)
 		}
-		if len(u.unpacked)+len(plain) > unpackedBytesMax {
-			return false, fmt.Errorf("the batch at offset %d has more than %d bytes", o.base, unpackedBytesMax)
-		}
-		o.packed, o.at = true, len(u.unpacked)
-		u.unpacked = append(u.unpacked, plain...)
 		o.end = len(u.unpacked)
 	}
 	u.open = o

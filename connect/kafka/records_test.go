@@ -61,7 +61,7 @@ func TestUnpack(t *testing.T) {
 	cut := append(bytes.Clone(raw), rawBatch(9, 0, -1, of("nine")...)[:70]...) // the broker had no more room
 	for _, from := range []int64{0, 5, 6, 8} {
 		for most := 1; most < 6; most++ {
-			u := &unpacker{codec: codec, next: from, committed: true}
+			u := newUnpacker(from, true)
 			u.begin(cut, nil)
 			got := takeAll(t, u, most)
 			want := []string{"five", "six", "seven", "eight"}[max(from-5, 0):]
@@ -76,7 +76,7 @@ func TestUnpack(t *testing.T) {
 	}
 	bad := bytes.Clone(raw)
 	bad[len(bad)-2] ^= 1
-	u := &unpacker{codec: codec, committed: true}
+	u := newUnpacker(0, true)
 	u.begin(bad, nil)
 	if _, _, err := u.take(9); err == nil {
 		t.Error("damage was not seen")
@@ -93,7 +93,7 @@ func TestUnpackTransactions(t *testing.T) {
 		rawBatch(0, transactBit, 7, of("aborted")...), rawBatch(1, transactBit, 8, of("kept")...), end(2, 7, 0),
 		rawBatch(3, transactBit, 7, of("kept too")...), end(4, 8, 1), end(5, 7, 1),
 	}, nil)
-	u := &unpacker{codec: codec, committed: true}
+	u := newUnpacker(0, true)
 	u.begin(raw, []kmsg.FetchResponseTopicPartitionAbortedTransaction{{ProducerID: 7, FirstOffset: 0}})
 	expect(t, takeAll(t, u, 10), []string{"kept", "kept too"})
 	if u.next != 6 {
@@ -129,7 +129,7 @@ func FuzzUnpack(f *testing.F) {
 				binary.BigEndian.PutUint32(raw[crcPlace:], crc32.Checksum(raw[crcFrom:length], castagnoli))
 			}
 		}
-		u := &unpacker{codec: codec, next: max(from, 0), committed: true}
+		u := newUnpacker(max(from, 0), true)
 		u.begin(raw, nil)
 		for range 100 {
 			records, block, err := u.take(batch.MaxRows)

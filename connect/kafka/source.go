@@ -257,7 +257,7 @@ func (s *source) open(ctx context.Context, split connect.SplitID, from connect.O
 			return nil, err
 		}
 	}
-	r := &reader{source: s, fetcher: f, id: id, place: at, unpacker: unpacker{codec: codec, next: at.next, committed: f.committed}}
+	r := &reader{source: s, fetcher: f, id: id, place: at, unpacker: newUnpacker(at.next, f.committed)}
 	if err := r.prepare(); err != nil {
 		return nil, err
 	}
