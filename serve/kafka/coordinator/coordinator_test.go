@@ -35,7 +35,7 @@ type bench struct {
 		sync.Mutex
 		stored map[string]string
 		order  []string // the records, as they came
-		broken error // what applying fails with
+		broken error    // what applying fails with
 	}
 }
 
