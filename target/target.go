@@ -14,6 +14,7 @@ package target
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"tidemark/base/problem"
@@ -73,6 +74,47 @@ type Status struct {
 	ExpiredKeys   int64 // asked for after their state had expired, since the last start, at least
 	StateBytes    int64
 	Parallelism   int
+	Failed        time.Time // of the last failure; zero for none since the start
+	Failure       *problem.Problem
+	Restart       RestartPlan
+}
+
+// RestartPlan is what a job would do if it started anew now.
+type RestartPlan struct {
+	Epoch  connect.Epoch // that it would go on from; 0 for the beginning
+	Age    time.Duration // of that epoch
+	Replay int64         // events that it would read again, or for the first time; negative when unknown
+	Back   []Savepoint   // that it could go back to if that epoch were damaged, newest first
+}
+
+// Savepoint is a moment of a job, kept in a file: its state and the rows of its
+// table.
+type Savepoint struct {
+	Table     string
+	Name      string
+	Automatic bool // made from time to time, to fall back to; the newest few are kept
+	Epoch     connect.Epoch
+	Taken     time.Time
+	Bytes     int64
+	Fits      bool // it belongs to the definition as it is now
+}
+
+// Saving is a Target whose jobs can be kept at a moment and go back to it. It is
+// safe for concurrent use.
+type Saving interface {
+	// Save keeps the present moment of a job under a name that is not taken.
+	Save(ctx context.Context, table, name string) (Savepoint, error)
+	// Savepoints lists what there is of a table's job, newest first.
+	Savepoints(table string) ([]Savepoint, error)
+	// Restore takes a job back to a savepoint of the same definition. What came
+	// later is read again from the event log.
+	Restore(ctx context.Context, table, name string) error
+	// Forget removes a savepoint.
+	Forget(ctx context.Context, table, name string) error
+	// Export opens a savepoint's file, which the caller closes.
+	Export(table, name string) (io.ReadCloser, error)
+	// Import keeps a file that was exported, after it has looked at all of it.
+	Import(ctx context.Context, table, name string, file io.Reader) (Savepoint, error)
 }
 
 // Connecting is a Target that knows what the events of external tables mean.

@@ -26,7 +26,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
 	"math"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -67,15 +69,15 @@ func Open(dir string) (*Store, error) { return open(dir, vfs.Default) }
 // OpenMemory makes a store that is gone when it is closed.
 func OpenMemory() (*Store, error) { return open("state", vfs.NewMem()) }
 
-func open(dir string, fs vfs.FS) (*Store, error) {
+func open(dir string, files vfs.FS) (*Store, error) {
 	cache := pebble.NewCache(cacheBytes)
 	defer cache.Unref()
 	db, err := pebble.Open(dir, &pebble.Options{
-		FS: fs, Cache: cache, MemTableSize: memtableBytes, Logger: quiet{},
+		FS: files, Cache: cache, MemTableSize: memtableBytes, Logger: quiet{},
 		FormatMajorVersion: pebble.FormatNewest,
 	})
 	if err != nil {
-		return nil, wrap("open state", err)
+		return nil, wrapOpen(err)
 	}
 	return &Store{db: db}, nil
 }
@@ -99,6 +101,15 @@ func wrap(doing string, err error) error {
 			WithHint("restore it from a backup, or start the job anew from its sources")
 	}
 	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// wrapOpen is wrap for opening, where Pebble does not mark all damage: that of its
+// list of files it only puts in words, and a file that is gone is just missing.
+func wrapOpen(err error) error {
+	if strings.Contains(err.Error(), "malformed") || errors.Is(err, fs.ErrNotExist) {
+		return damaged("the state's store", err)
+	}
+	return wrap("open state", err)
 }
 
 func damaged(what string, cause error) error {

@@ -57,6 +57,14 @@ func (s *Store) Save(ctx context.Context, tables []Table) (*Saved, error) {
 	return saved, nil
 }
 
+// Rows is how many rows a table has.
+func (s *Store) Rows(ctx context.Context, t Table) (rows int64, err error) {
+	if err := s.readers.QueryRowContext(ctx, "SELECT count(*) FROM "+quote(t.stored())).Scan(&rows); err != nil {
+		return 0, fmt.Errorf("count the rows of %s: %w", t.Name, err)
+	}
+	return rows, nil
+}
+
 // Next gives the next rows of table i, and io.EOF behind the last.
 func (s *Saved) Next(ctx context.Context, i int) (*batch.Batch, error) {
 	return s.snapshot.Next(ctx, 2*i+1)

@@ -44,6 +44,11 @@ type JobsOptions struct {
 	Board       *progress.Board
 	Parallelism int // workers per job; 0 for the number of cores
 	Logger      *slog.Logger
+	// Savepoints is the folder that savepoints are kept in; "" for one beside Dir.
+	Savepoints string
+	// FallbackInterval is the time between savepoints that are made to fall back to;
+	// 0 for the default, negative for none.
+	FallbackInterval time.Duration
 	// MemoryBudget is how many bytes of state one job may hold in
 	// memory; 0 for the engine's default.
 	MemoryBudget int64
@@ -83,12 +88,21 @@ func NewJobs(options JobsOptions) (*Jobs, error) {
 	if err := vfs.MakeDir(options.Files, options.Dir); err != nil {
 		return nil, fmt.Errorf("make folder of job state: %w", err)
 	}
+	if options.Savepoints == "" {
+		options.Savepoints = filepath.Join(filepath.Dir(options.Dir), "savepoints")
+	}
+	if options.FallbackInterval == 0 {
+		options.FallbackInterval = fallbackInterval
+	}
 	j := &Jobs{options: options}
 	j.ctx, j.cancel = context.WithCancel(context.Background())
 	j.mu.keepers = map[string]*keeper{}
 	j.mu.intakes = map[string]*native.Intake{}
 	j.mu.natives = map[string]*plan.Table{}
 	j.all.Go(j.maintain)
+	if options.FallbackInterval > 0 {
+		j.all.Go(j.saveAll)
+	}
 	return j, nil
 }
 
@@ -274,9 +288,9 @@ func (j *Jobs) Drop(ctx context.Context, name string) error {
 		j.mu.Unlock()
 		if k != nil {
 			k.stop()
-			failed = append(failed, vfs.RemoveTree(j.options.Files, k.dir))
+			failed = append(failed, k.forgetAll(), vfs.RemoveTree(j.options.Files, k.dir))
 		}
-		failed = append(failed, j.options.Store.DropTable(ctx, one))
+		failed = append(failed, vfs.RemoveTree(j.options.Files, j.savepointDir(one)), j.options.Store.DropTable(ctx, one))
 		if _, err := j.options.Log.Topic(one); !problem.Is(err, problem.NotFound) {
 			failed = append(failed, j.options.Log.DropTopic(one))
 		}
@@ -287,6 +301,15 @@ func (j *Jobs) Drop(ctx context.Context, name string) error {
 
 // Act suspends, resumes or restarts a job.
 func (j *Jobs) Act(_ context.Context, name string, action target.Action) error {
+	k, err := j.keeperOf(name)
+	if err != nil {
+		return err
+	}
+	return k.act(action)
+}
+
+// keeperOf finds the keeper of a table.
+func (j *Jobs) keeperOf(name string) (*keeper, error) {
 	j.mu.Lock()
 	k := j.mu.keepers[name]
 	names := make([]string, 0, len(j.mu.keepers))
@@ -294,14 +317,14 @@ func (j *Jobs) Act(_ context.Context, name string, action target.Action) error {
 		names = append(names, n)
 	}
 	j.mu.Unlock()
-	if k == nil {
-		p := problem.New(problem.NotFound, "no job keeps a table %s", name)
-		if near := problem.Nearest(name, names); near != "" {
-			p.WithHint("did you mean %s?", near)
-		}
-		return p
+	if k != nil {
+		return k, nil
 	}
-	return k.act(action)
+	p := problem.New(problem.NotFound, "no job keeps a table %s", name)
+	if near := problem.Nearest(name, names); near != "" {
+		p.WithHint("did you mean %s?", near)
+	}
+	return nil, p
 }
 
 // Jobs lists all jobs by table.

@@ -58,15 +58,30 @@ type keeper struct {
 	at      atomic.Int64                    // when they became visible, Unix ms
 	warned  atomic.Pointer[problem.Problem] // what was logged last
 
+	// disk is held while the state's store is opened and closed, and for reading
+	// by whoever else uses it: store, nil while no run has it open.
+	disk   sync.RWMutex
+	store  *state.Store
+	gate   sync.Mutex // held while an epoch is applied to the stored table, and while a moment is taken
+	saving sync.Mutex // one savepoint at a time is made or removed
+
 	mu struct {
 		sync.Mutex
 		run       *job.Job
-		store     *state.Store
 		state     target.State
 		suspended bool
 		stopping  bool
 		failure   *problem.Problem
+		last      *problem.Problem // failure, kept when it matters no more
+		failedAt  time.Time        // of last
+		back      *problem.Problem // that the job had to go back; nil for no
 		restarts  int
+		sources   []string // tables of the last run's sources, in the order of an epoch's record
+		task      func()   // to be done while the job does not run
+		newest    connect.Epoch
+		newestAt  time.Time          // when newest was committed, as far as this process knows
+		listed    []target.Savepoint // what savepoints gives, while it is known
+		isListed  bool
 		positions map[string]map[string]int64 // per source table and split: rows up to here are visible
 	}
 }
@@ -144,9 +159,17 @@ func (k *keeper) outside() bool { return k.job.Table.Kind == plan.External }
 // open makes the stored table and sees to it that it, the state and the
 // definition belong together.
 func (k *keeper) open(ctx context.Context) error {
+	if done, err := k.goOnRestoring(ctx); done || err != nil {
+		return err
+	}
 	rebuild, err := k.mustRebuild(ctx)
 	if err != nil {
 		return err
+	}
+	if rebuild && !k.outside() {
+		if back, err := k.fallBack(ctx); back || err != nil {
+			return err
+		}
 	}
 	stored := k.stored()
 	if k.outside() {
@@ -262,6 +285,7 @@ func (k *keeper) run() {
 	reporting.Go(k.reportAll)
 	pause := retryFirst
 	for k.ctx.Err() == nil && !k.isStopping() {
+		k.runTask()
 		if k.isSuspended() {
 			select {
 			case <-k.wake:
@@ -279,7 +303,7 @@ func (k *keeper) run() {
 			continue
 		}
 		if err == nil {
-			if k.isSuspended() || k.isStopping() {
+			if k.isSuspended() || k.isStopping() || k.hasTask() {
 				continue
 			}
 			k.setState(target.Finished, nil)
@@ -294,6 +318,9 @@ func (k *keeper) run() {
 		}
 		k.jobs.options.Logger.Error("job failed", "table", k.job.Table.Name, "error", err, "next_try_in", pause.String())
 		k.setState(target.Restarting, problem.Of(err))
+		if problem.Is(err, problem.Corrupt) {
+			k.repair()
+		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
@@ -323,17 +350,20 @@ func (k *keeper) isStopping() bool {
 func (k *keeper) setState(s target.State, failure *problem.Problem) {
 	k.mu.Lock()
 	k.mu.state, k.mu.failure = s, failure
+	if failure != nil {
+		k.mu.last, k.mu.failedAt = failure, time.Now()
+	}
 	k.mu.Unlock()
 	k.report()
 }
 
 // once runs the job until it ends.
 func (k *keeper) once() error {
-	store, err := state.Open(k.stateDir())
+	store, err := k.openState()
 	if err != nil {
 		return err
 	}
-	defer store.Close() //nolint:errcheck // every epoch was synced
+	defer k.closeState()
 	from, err := sources(k.job.Plan, k.jobs.source(k.job))
 	if err != nil {
 		return err
@@ -369,16 +399,18 @@ func (k *keeper) once() error {
 		return err
 	}
 	k.mu.Lock()
-	k.mu.run, k.mu.store = run, store
-	if k.mu.stopping || k.mu.suspended {
+	k.mu.run = run
+	if k.mu.stopping || k.mu.suspended || k.mu.task != nil {
 		run.Stop() // it was asked to when there was no run yet
 	}
 	k.mu.Unlock()
 	k.setState(target.Running, nil)
 	err = run.Run(k.ctx)
 	k.report()
+	read, end := k.sourceTables(), run.Status()
 	k.mu.Lock()
-	k.mu.run = nil
+	k.mu.newest, k.mu.newestAt = end.Epoch, end.EpochTime
+	k.mu.run, k.mu.sources = nil, read
 	k.mu.Unlock()
 	return err
 }
@@ -408,7 +440,10 @@ type reportingSink struct {
 // Apply applies, and then reports. The store's newest record is that of this
 // epoch: the job commits the next one only afterwards.
 func (s *reportingSink) Apply(ctx context.Context, c connect.Commit) error {
-	if err := s.Sink.Apply(ctx, c); err != nil {
+	s.keeper.gate.Lock()
+	err := s.Sink.Apply(ctx, c)
+	s.keeper.gate.Unlock()
+	if err != nil {
 		return err
 	}
 	record, err := s.store.Newest()
@@ -435,14 +470,7 @@ func (k *keeper) visible(c connect.Commit, record *state.Record) {
 	run := k.mu.run
 	k.mu.Unlock()
 	if record != nil && record.Epoch == c.Epoch && run != nil {
-		positions := map[string]map[string]int64{}
-		for i, source := range run.Status().Sources {
-			of := map[string]int64{}
-			for _, split := range record.Sources[i].Splits {
-				of[string(split.ID)] = int64(native.OffsetOf(split.Offset))
-			}
-			positions[source.Table] = of
-		}
+		positions := positionsOf(record, k.sourceTables())
 		k.mu.Lock()
 		k.mu.positions = positions
 		k.mu.Unlock()
@@ -583,16 +611,20 @@ func (k *keeper) awake() {
 
 // status is the job as others see it.
 func (k *keeper) status() target.Status {
+	restart := k.restartPlan()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	s := target.Status{
 		Table: k.job.Table.Name, State: k.mu.state, Error: k.mu.failure, Started: k.started, Restarts: k.mu.restarts,
 		Watermark: k.applied.Load(), LagRows: -1, Parallelism: k.jobs.options.Parallelism,
+		Failed: k.mu.failedAt, Failure: k.mu.last, Restart: restart, Warning: k.mu.back,
 	}
 	if k.mu.run != nil {
 		st := k.mu.run.Status()
 		s.RowsIn, s.RowsOut, s.RowsPerSecond, s.LagRows, s.LagAge = st.RowsIn, st.RowsOut, st.RowsPerSecond, st.LagRows, st.LagAge
-		s.Warning = st.Warning
+		if st.Warning != nil {
+			s.Warning = st.Warning
+		}
 		s.Epoch, s.EpochAt, s.EpochTook, s.LateRows, s.ExpiredKeys, s.StateBytes = st.Epoch, st.EpochTime, st.EpochDuration, st.Late, st.ExpiredKeys, st.StateBytes
 	}
 	return s

@@ -9,6 +9,7 @@ import (
 	"tidemark/connect"
 	"tidemark/connect/native"
 	"tidemark/plan"
+	"tidemark/store/olap"
 )
 
 // lateSink stores the rows that came too late for a window aggregation, in the
@@ -21,25 +22,36 @@ type lateSink struct {
 
 // newLateSink makes the sink of t$late; nil when the plan keeps no late rows.
 func (k *keeper) newLateSink() (connect.Sink, error) {
-	var keeps *plan.WindowAggregate
+	keeps := k.keepsLate()
+	if keeps == nil {
+		return nil, nil
+	}
+	writer, err := k.jobs.options.Store.Writer(k.ctx, k.lateTable())
+	if err != nil {
+		return nil, err
+	}
+	return &lateSink{Sink: native.NewSink(writer), schema: keeps.Input.Schema(), time: keeps.Spec.Time}, nil
+}
+
+// keepsLate is the aggregation whose late rows are kept; nil when the plan keeps
+// none.
+func (k *keeper) keepsLate() (keeps *plan.WindowAggregate) {
 	plan.Inspect(k.job.Plan, func(n plan.Node) bool {
 		if w, ok := n.(*plan.WindowAggregate); ok && w.Late.Action != plan.LateDrop && keeps == nil {
 			keeps = w
 		}
 		return true
 	})
-	if keeps == nil {
-		return nil, nil
-	}
+	return keeps
+}
+
+// lateTable is t$late as the hot store keeps it.
+func (k *keeper) lateTable() olap.Table {
 	t := &plan.Table{Name: k.job.Table.Name + catalog.LateSuffix}
 	for _, c := range connect.LateColumns {
 		t.Columns = append(t.Columns, plan.TableColumn{Name: c.Name, Type: c.Type})
 	}
-	writer, err := k.jobs.options.Store.Writer(k.ctx, storedTable(t, nil))
-	if err != nil {
-		return nil, err
-	}
-	return &lateSink{Sink: native.NewSink(writer), schema: keeps.Input.Schema(), time: keeps.Spec.Time}, nil
+	return storedTable(t, nil)
 }
 
 // Apply stores the rows as event time, watermark and JSON.
