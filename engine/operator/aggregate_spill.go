@@ -43,6 +43,9 @@ func (a *Aggregate) bring(key, val []byte) error {
 	if err != nil {
 		return err
 	}
+	if code, here := a.groups.table.get(key); here {
+		return a.groups.mergeState(code, state)
+	}
 	code := a.groups.table.put(key)
 	a.groups.resize()
 	a.expiry.restore(code, written)
@@ -57,6 +60,9 @@ func (a *Aggregate) bring(key, val []byte) error {
 	}
 	return a.groups.readState(code, state)
 }
+
+// merges implements merging: what is taken back of a group may be in another part.
+func (a *Aggregate) merges() bool { return !a.env.Retracts }
 
 // forget implements spillable.
 func (a *Aggregate) forget() {

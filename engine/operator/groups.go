@@ -18,6 +18,7 @@ type groups struct {
 	accumulators []plan.Accumulator // one a call
 	rows         []int64            // of each group: how many rows are in it, less those taken back
 	flags        []groupFlags
+	part         []plan.Accumulator // one group, to be merged into another one; nil until it is needed
 
 	keys  batch.Keys
 	codes []uint32
@@ -205,13 +206,38 @@ func (g *groups) readState(code uint32, from []byte) error {
 		return errors.New("read state of group: cut off")
 	}
 	g.rows[code] = rows
-	rest, err := decodeStates(g.accumulators, code, from[used:])
+	return readStates(g.accumulators, code, from[used:])
+}
+
+// readStates replaces the states of a group by their stored form.
+func readStates(accumulators []plan.Accumulator, code uint32, from []byte) error {
+	rest, err := decodeStates(accumulators, code, from)
 	if err == nil && len(rest) > 0 {
 		err = errors.New("bytes behind its end")
 	}
 	if err != nil {
 		return fmt.Errorf("read state of group: %w", err)
 	}
+	return nil
+}
+
+// mergeState adds the stored form of a later part of a group.
+func (g *groups) mergeState(code uint32, from []byte) error {
+	rows, used := binary.Varint(from)
+	if used <= 0 {
+		return errors.New("read state of group: cut off")
+	}
+	if g.part == nil {
+		g.part = g.layout.newAccumulators(g.context)
+		for _, a := range g.part {
+			a.Resize(1)
+		}
+	}
+	if err := readStates(g.part, 0, from[used:]); err != nil {
+		return err
+	}
+	g.rows[code] += rows
+	g.merge([]uint32{code}, g.part, []uint32{0})
 	return nil
 }
 

@@ -78,10 +78,11 @@ func (e Environment) broughtFlags() rowFlags {
 	return 0
 }
 
-// forget forgets all rows.
+// forget forgets all rows, but not how many there were: those that come are behind
+// them.
 func (o *orderedRows) forget() {
 	*o = orderedRows{
 		schema: o.schema, partition: o.partition, order: o.order, latestFirst: o.latestFirst, program: o.program,
-		table: newTable(), codes: o.codes,
+		table: newTable(), codes: o.codes, arrived: o.arrived,
 	}
 }

@@ -75,6 +75,9 @@ func (r *Rank) bring(key, val []byte) error {
 	return nil
 }
 
+// merges implements merging: what is taken back may be in another part.
+func (r *Rank) merges() bool { return !r.retracts }
+
 // forget implements spillable.
 func (r *Rank) forget() {
 	r.rows.forget()

@@ -44,12 +44,24 @@ type releasing interface {
 	release(w engine.Watermark, emit engine.Emit) error
 }
 
+// merging is a spillable to which a key can come back in parts: what spill gave of
+// it at several times, one after the other. It need not know what there was of a
+// key to go on with it.
+type merging interface {
+	spillable
+	merges() bool
+}
+
 // Spilling keeps the state of an operator below its share of memory. When the
 // share is full, all of it goes to files, and the operator begins anew with
 // nothing; from then on a key is brought back before a row of it is processed.
 // So memory holds the keys of late, each is written and read once per share that
 // was filled, and an operator that never fills its share pays for nothing but
 // being asked how much it holds.
+//
+// In batch mode nothing has to be known of a key before the end, or saved. There an operator
+// that merges goes on with nothing, and the parts of a key are put together when
+// it is shown, so that files are read once, from beginning to end.
 //
 // Where a key is: in the operator, and then the files may have an old copy, if
 // it is in brought; or not in the operator, and then the files have it, if
@@ -59,7 +71,8 @@ type releasing interface {
 //
 // In the files: key → when something of it is due (8 bytes, big endian, sign bit
 // turned), and what the operator wrote; and in another area the former, key →
-// nothing. An entry there is old if the key has another watermark by now.
+// nothing. An entry there is old if the key has another watermark by now. Behind a
+// key that comes back in parts is the number of the part (4 bytes, big endian).
 type Spilling struct {
 	of      spillable
 	env     Environment
@@ -69,6 +82,8 @@ type Spilling struct {
 	dues    *state.SpillArea
 	spilled bool             // the files have something
 	empty   bool             // nothing came since the operator began anew
+	inParts bool             // keys come back in parts, in the end
+	part    uint32           // number of the next part
 	brought *table           // keys that were brought back since then
 	next    engine.Watermark // when the first key in the files is due
 	unsaved heldChanges
@@ -85,6 +100,8 @@ const (
 	// spillRowBytes is about what a row adds to an operator's state beside twice
 	// its own bytes: places in tables, and accumulators.
 	spillRowBytes = 192
+	partBytes     = 4 // of the number of a part
+
 	// spillPartMin is how many rows are worth being processed by themselves: with
 	// room for fewer, everything goes to files first.
 	spillPartMin = 64
@@ -97,7 +114,11 @@ func NewSpilling(env Environment, of engine.Operator) engine.Operator {
 	if !ok || env.Memory == 0 {
 		return of
 	}
-	return &Spilling{of: able, env: env, limit: usable(env.Memory), keys: env.Spill.Area(), dues: env.Spill.Area(), empty: true, brought: newTable(), next: batch.Final}
+	merging, ok := of.(merging)
+	return &Spilling{
+		of: able, env: env, limit: usable(env.Memory), keys: env.Spill.Area(), dues: env.Spill.Area(), empty: true,
+		inParts: ok && merging.merges() && !env.Context.Streaming && !env.Saves, brought: newTable(), next: batch.Final,
+	}
 }
 
 // held is how many bytes are in memory.
@@ -131,7 +152,7 @@ func (s *Spilling) Process(port int, rows *batch.Batch, emit engine.Emit) error 
 			return err
 		}
 		part := partOf(rows, start, end)
-		if s.spilled {
+		if s.spilled && !s.inParts {
 			if part, err = s.bringRows(part, emit); err != nil {
 				return err
 			}
@@ -334,6 +355,7 @@ func (s *Spilling) evict(emit engine.Emit) error {
 		}
 	}
 	s.spilled = true
+	s.part++
 	s.forget()
 	return nil
 }
@@ -361,6 +383,10 @@ func (s *Spilling) write() error {
 			}
 		}
 		s.val = append(appendDue(s.val[:0], due), val...)
+		if s.inParts {
+			s.key = binary.BigEndian.AppendUint32(append(s.key[:0], key...), s.part)
+			key = s.key
+		}
 		return keys.Put(key, s.val)
 	})
 	if err != nil {
@@ -464,11 +490,18 @@ func (s *Spilling) showSpilled(emit engine.Emit) error {
 		s.forget()
 		return err
 	}
+	var last []byte
 	err := s.keys.Each(func(key, val []byte) error {
-		if err := s.bring(key, val); err != nil || s.left() >= 0 {
-			return err
+		if s.inParts {
+			key = key[:len(key)-partBytes]
 		}
-		return show()
+		if s.left() < 0 && !bytes.Equal(last, key) {
+			if err := show(); err != nil {
+				return err
+			}
+		}
+		last = append(last[:0], key...)
+		return s.bring(key, val)
 	})
 	if err != nil {
 		return err

@@ -307,6 +307,8 @@ func TestSpillingKeepsItsShare(t *testing.T) {
 	}{
 		{"groups", true, true, 48 << 10, func(env Environment) (engine.Operator, error) { return newCounting(env, countingPlan()) }},
 		{"groups of a batch", false, true, 48 << 10, func(env Environment) (engine.Operator, error) { return newCounting(env, countingPlan()) }},
+		{"parts of groups", false, false, 48 << 10, func(env Environment) (engine.Operator, error) { return newCounting(env, countingPlan()) }},
+		{"parts of top", false, false, 96 << 10, func(env Environment) (engine.Operator, error) { return NewRank(env, top) }},
 		{"first rows", true, false, 12 << 10, func(env Environment) (engine.Operator, error) { return NewKeepFirst(env, first) }},
 		{"top", true, true, 96 << 10, func(env Environment) (engine.Operator, error) { return NewRank(env, top) }},
 		{"top of a batch", false, true, 96 << 10, func(env Environment) (engine.Operator, error) { return NewRank(env, top) }},
