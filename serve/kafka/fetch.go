@@ -179,7 +179,7 @@ func (c *connection) gatherOne(table string, p kmsg.FetchRequestTopicPartition, 
 	if err != nil {
 		return err
 	}
-	w := batchWriter{start: -1}
+	w := batchWriter{start: -1, out: make([]byte, 0, min(max(most, batchHeaderBytes), fetchBytesFirst))}
 	for {
 		m, err := r.export.Peek()
 		if errors.Is(err, io.EOF) {

@@ -36,6 +36,7 @@ type stand struct {
 	files    vfs.FS
 	address  string
 	listener net.Listener
+	dir      string
 	log      *eventlog.Log
 	door     *Door
 	served   sync.WaitGroup
@@ -61,7 +62,7 @@ func (b *lockedBuffer) Write(p []byte) (int, error) {
 
 func newStand(t testing.TB, change func(*Config)) *stand {
 	t.Helper()
-	s := &stand{t: t, files: vfs.NewMem(), said: &lockedBuffer{}, change: change}
+	s := &stand{t: t, files: vfs.NewMem(), dir: "/data/log", said: &lockedBuffer{}, change: change}
 	s.start("127.0.0.1:0")
 	t.Cleanup(func() {
 		s.stop()
@@ -76,7 +77,7 @@ func newStand(t testing.TB, change func(*Config)) *stand {
 func (s *stand) start(address string) {
 	s.t.Helper()
 	var err error
-	if s.log, err = eventlog.Open(s.files, "/data/log", eventlog.Options{}); err != nil {
+	if s.log, err = eventlog.Open(s.files, s.dir, eventlog.Options{}); err != nil {
 		s.t.Fatal(err)
 	}
 	s.mu.intakes = map[string]*native.Intake{}

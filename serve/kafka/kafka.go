@@ -51,6 +51,7 @@ const (
 	batchBytesMax      = 16 << 20 // of a batch's records, decompressed
 	decodingMax        = 8        // batches that are being taken apart
 	fetchBytesMax      = 4 << 20  // of an answer to a fetch, but for its first batch
+	fetchBytesFirst    = 64 << 10 // of the memory for what a partition gives, which grows
 	fetchesBytesMax    = 256 << 20
 	fetchWaitMax       = 30 * time.Second
 	fetchPartitionsMax = 2000

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 
+	"tidemark/base/invariant"
 	"tidemark/base/problem"
 	"tidemark/connect/native"
 	"tidemark/store/eventlog"
@@ -74,7 +75,6 @@ type batchWriter struct {
 	base   eventlog.Offset
 	timeMS int64
 	count  int32
-	record []byte
 }
 
 // add appends a message to the batch under way, or begins one: messages of one
@@ -86,7 +86,13 @@ func (w *batchWriter) add(m *native.Message) {
 	if w.start < 0 {
 		w.begin(m.Offset, m.TimeMS)
 	}
-	r := append(w.record[:0], 0, 0) // attributes, and no difference in time
+	size := 2 + varintBytes(int64(m.Offset-w.base)) + nullableBytes(m.Key) + nullableBytes(m.Value) + varintBytes(int64(len(m.Headers)))
+	for _, h := range m.Headers {
+		size += varintBytes(int64(len(h.Name))) + len(h.Name) + nullableBytes(h.Value)
+	}
+	r := binary.AppendVarint(w.out, int64(size))
+	end := len(r) + size
+	r = append(r, 0, 0) // attributes, and no difference in time
 	r = binary.AppendVarint(r, int64(m.Offset-w.base))
 	r = appendNullable(r, m.Key)
 	r = appendNullable(r, m.Value)
@@ -96,10 +102,24 @@ func (w *batchWriter) add(m *native.Message) {
 		r = append(r, h.Name...)
 		r = appendNullable(r, h.Value)
 	}
-	w.record = r
-	w.out = binary.AppendVarint(w.out, int64(len(r)))
-	w.out = append(w.out, r...)
+	invariant.Check(len(r) == end, "a record was measured to end at %d but ends at %d", end, len(r))
+	w.out = r
 	w.count++
+}
+
+func varintBytes(n int64) int {
+	bytes := 1
+	for u := uint64(n)<<1 ^ uint64(n>>63); u >= 0x80; u >>= 7 {
+		bytes++
+	}
+	return bytes
+}
+
+func nullableBytes(b []byte) int {
+	if b == nil {
+		return 1
+	}
+	return varintBytes(int64(len(b))) + len(b)
 }
 
 func appendNullable(to, b []byte) []byte {
