@@ -57,6 +57,9 @@ else
 	$(GO) run ./test/flinkdiff -n $(or $(N),300) $(if $(SEED),-seed $(SEED)) $(BIN)
 endif
 
-test-peers: build browser crash flinkdiff ## tests with other programs: browser, killed processes, Flink
+jdbc: build ## tables of a real MariaDB and PostgreSQL, which it starts
+	TIDEMARK_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 ./test/jdbc
 
-.PHONY: help demo build ui test race conformance golden crash bench bench-flink lint browser flinkdiff test-peers
+test-peers: build browser crash jdbc flinkdiff ## tests with other programs: browser, killed processes, Flink
+
+.PHONY: help demo build ui test race conformance golden crash bench bench-flink lint browser jdbc flinkdiff test-peers
