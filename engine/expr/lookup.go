@@ -152,12 +152,12 @@ func (p *Program) dispatch(ctx *plan.Context, f *frame, st *step) (*batch.Column
 	if st.lookup.results != nil {
 		return st.lookup.results.Gather(branches), nil
 	}
-	rowsOf := make([][]uint16, len(st.args)-1)
+	taking := make([][]uint16, len(st.args)-1)
 	for row, branch := range branches {
-		rowsOf[branch] = append(rowsOf[branch], uint16(row))
+		taking[branch] = append(taking[branch], uint16(row))
 	}
 	var out *batch.Column
-	for branch, rows := range rowsOf {
+	for branch, rows := range taking {
 		switch len(rows) {
 		case 0:
 			continue
