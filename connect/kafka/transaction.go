@@ -241,7 +241,19 @@ func (t *transactions) transact(ctx context.Context, s *sink, epoch connect.Epoc
 	if err := s.producer.EndTransaction(ctx, kgo.TryCommit); err != nil {
 		return fmt.Errorf("commit the transaction: %w", err)
 	}
-	return t.stop(afterCommit)
+	if err := t.stop(afterCommit); err != nil {
+		return err
+	}
+	// The client ends a transaction of which it believes that no record was taken
+	// by aborting it, and calls that a success: only the marker is to be believed.
+	marker, _, err := t.marker(ctx, s.cluster(), true)
+	if err != nil {
+		return err
+	}
+	if marker != epoch {
+		return fmt.Errorf("the transaction was ended, and the marker says %d", marker)
+	}
+	return nil
 }
 
 // mark adds the marker to the transaction under way. The client knows offsets in
