@@ -187,7 +187,7 @@ func (s *server) serve(host string) error {
 	}
 	s.api, err = httpapi.New(httpapi.Config{
 		Catalog: s.catalog, Board: s.board, Asker: gateway.New(s.catalog, s.store, s.board), Intake: s.jobs.Intake,
-		Definer: definer{s.pipeline}, Jobs: jobsView{s.jobs}, Ingest: s.rate.now, Missing: s.missing, Pages: pages,
+		Definer: definer{s.pipeline}, Jobs: jobsView{s.jobs}, Savepoints: savepointsView{s.jobs}, Ingest: s.rate.now, Missing: s.missing, Pages: pages,
 		Telemetry: s.registry, Logger: s.logger, Version: version, Loopback: true,
 	})
 	if err != nil {
@@ -342,6 +342,7 @@ func (v jobsView) Statuses() []httpapi.JobStatus {
 			at, took := s.EpochAt, float64(s.EpochTook)/float64(time.Millisecond)
 			j.CommittedAt, j.EpochMillis = &at, &took
 		}
+		describeRestart(&j, s)
 		all = append(all, j)
 	}
 	return all

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"unicode/utf8"
 
@@ -223,18 +224,37 @@ func (o *client) define(ctx context.Context, c *console, text string) error {
 // answerBytesMax bounds what is read of an answer.
 const answerBytesMax = 256 << 20
 
-// post sends JSON and gives the answer's body; a problem document becomes a
-// problem.
+// post sends JSON and gives the answer's body.
 func (o *client) post(ctx context.Context, path string, content any) ([]byte, error) {
 	text, err := json.Marshal(content)
 	if err != nil {
 		return nil, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(o.url, "/")+path, bytes.NewReader(text))
+	return o.call(ctx, http.MethodPost, path, bytes.NewReader(text))
+}
+
+// call sends a request and gives the answer's body.
+func (o *client) call(ctx context.Context, method, path string, content io.Reader) ([]byte, error) {
+	answer, err := o.stream(ctx, method, path, content)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Close()
+	return io.ReadAll(io.LimitReader(answer, answerBytesMax))
+}
+
+// stream sends a request and gives the answer's body as it comes; the caller
+// closes it. A problem document becomes a problem. Content that is no file is JSON.
+func (o *client) stream(ctx context.Context, method, path string, content io.Reader) (io.ReadCloser, error) {
+	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(o.url, "/")+path, content)
 	if err != nil {
 		return nil, usagef("--url is %q: %v", o.url, err)
 	}
-	request.Header.Set("Content-Type", "application/json")
+	if _, isFile := content.(*os.File); isFile {
+		request.Header.Set("Content-Type", "application/octet-stream")
+	} else if content != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		if errors.Is(err, context.Canceled) {
@@ -242,10 +262,13 @@ func (o *client) post(ctx context.Context, path string, content any) ([]byte, er
 		}
 		return nil, problem.New(problem.NotFound, "no server answers at %s: %v", o.url, err).WithHint("start one with tidemark run, or name another with --url")
 	}
+	if response.StatusCode/100 == 2 {
+		return response.Body, nil
+	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, answerBytesMax))
-	if err != nil || response.StatusCode == http.StatusOK {
-		return body, err
+	if err != nil {
+		return nil, err
 	}
 	var p struct {
 		Detail   string           `json:"detail"`

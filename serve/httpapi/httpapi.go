@@ -79,20 +79,21 @@ type Ingest struct {
 
 // Config is what a Server is made of. Fields without "may be nil" are required.
 type Config struct {
-	Catalog   *catalog.Catalog
-	Board     *progress.Board
-	Asker     Asker
-	Intake    func(table string) (*native.Intake, bool) // of a native table
-	Definer   Definer                                   // may be nil: definitions are refused
-	Jobs      Jobs                                      // may be nil: there are none
-	Ingest    func() Ingest                             // may be nil: zeros
-	Missing   func() []string                           // what keeps the server from being ready; may be nil: nothing does
-	Pages     http.Handler                              // answers what is not the API's; may be nil: 404
-	Telemetry *telemetry.Registry
-	Logger    *slog.Logger
-	Version   string           // of the program, for /openapi.json
-	Loopback  bool             // it listens on loopback only: Host must be a name of this machine
-	Now       func() time.Time // may be nil: the clock
+	Catalog    *catalog.Catalog
+	Board      *progress.Board
+	Asker      Asker
+	Intake     func(table string) (*native.Intake, bool) // of a native table
+	Definer    Definer                                   // may be nil: definitions are refused
+	Jobs       Jobs                                      // may be nil: there are none
+	Savepoints Savepoints                                // may be nil: there are none
+	Ingest     func() Ingest                             // may be nil: zeros
+	Missing    func() []string                           // what keeps the server from being ready; may be nil: nothing does
+	Pages      http.Handler                              // answers what is not the API's; may be nil: 404
+	Telemetry  *telemetry.Registry
+	Logger     *slog.Logger
+	Version    string           // of the program, for /openapi.json
+	Loopback   bool             // it listens on loopback only: Host must be a name of this machine
+	Now        func() time.Time // may be nil: the clock
 }
 
 // Server is the API as an http.Handler. It is safe for concurrent use.

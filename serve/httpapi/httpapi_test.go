@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -142,6 +143,47 @@ func (j *fakeJobs) Act(_ context.Context, job string, action JobAction) error {
 	return nil
 }
 
+// fakeSavepoints has one savepoint of every job.
+type fakeSavepoints struct{}
+
+func (fakeSavepoints) one(job, name string) (Savepoint, error) {
+	if name == "missing" {
+		return Savepoint{}, problem.New(problem.NotFound, "%s has no savepoint %s", job, name)
+	}
+	return Savepoint{Name: name, Job: job, Epoch: 9, TakenAt: noon, Bytes: 7, Fits: true}, nil
+}
+
+func (f fakeSavepoints) Save(_ context.Context, job, name string) (Savepoint, error) {
+	return f.one(job, name)
+}
+
+func (f fakeSavepoints) List(job string) ([]Savepoint, error) {
+	one, err := f.one(job, "first")
+	return []Savepoint{one}, err
+}
+
+func (f fakeSavepoints) Restore(_ context.Context, job, name string) error {
+	_, err := f.one(job, name)
+	return err
+}
+
+func (f fakeSavepoints) Forget(_ context.Context, job, name string) error {
+	_, err := f.one(job, name)
+	return err
+}
+
+func (f fakeSavepoints) Export(job, name string) (io.ReadCloser, error) {
+	_, err := f.one(job, name)
+	return io.NopCloser(strings.NewReader("content")), err
+}
+
+func (f fakeSavepoints) Import(_ context.Context, job, name string, file io.Reader) (Savepoint, error) {
+	if _, err := io.Copy(io.Discard, file); err != nil {
+		return Savepoint{}, err
+	}
+	return f.one(job, name)
+}
+
 // fakeDefiner answers for one statement.
 type fakeDefiner struct{}
 
@@ -206,7 +248,7 @@ func newWorld(t testing.TB, change func(*Config)) *world {
 	}
 	w.asker = &stagedAsker{Gateway: gateway.New(c, w.store, w.board)}
 	w.config = Config{
-		Catalog: c, Board: w.board, Asker: w.asker, Definer: fakeDefiner{}, Jobs: w.jobs,
+		Catalog: c, Board: w.board, Asker: w.asker, Definer: fakeDefiner{}, Jobs: w.jobs, Savepoints: fakeSavepoints{},
 		Intake:    func(name string) (*native.Intake, bool) { return intake, name == "clicks" },
 		Ingest:    func() Ingest { return Ingest{EventsPerSecond: 12.5, Freshness: 250 * time.Millisecond, Fresh: true} },
 		Telemetry: telemetry.New(),

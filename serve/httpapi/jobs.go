@@ -25,31 +25,39 @@ const (
 	Suspend JobAction = "suspend" // stop after the current epoch
 	Resume  JobAction = "resume"  // go on where it was suspended
 	Restart JobAction = "restart" // stop and go on from the last epoch
+	// MakeSavepoint keeps the present moment under a name, and RestoreSavepoint
+	// goes back to one: see Savepoints.
+	MakeSavepoint    JobAction = "savepoint"
+	RestoreSavepoint JobAction = "restore"
 )
 
 // JobStatus is how a job does. What is null has not been measured.
 type JobStatus struct {
-	Name          string     `json:"name"`
-	State         string     `json:"state" doc:"starting, running, suspended, failed or finished"`
-	Tables        []string   `json:"tables" doc:"What it keeps up to date"`
-	Error         *Problem   `json:"error,omitempty" doc:"Why it failed, or last restarted"`
-	Started       *time.Time `json:"started_at"`
-	RowsIn        int64      `json:"rows_in" doc:"Since it started"`
-	RowsOut       int64      `json:"rows_out" doc:"Since it started"`
-	RowsPerSecond float64    `json:"rows_per_second" doc:"Read, averaged over the last few seconds"`
-	LateRows      int64      `json:"late_rows" doc:"Came after their window was final"`
-	ExpiredKeys   int64      `json:"expired_keys" doc:"Keys that were asked for after their state had expired, since it started, at least: for them the time to live was too short"`
-	Waiting       *int64     `json:"waiting_rows" doc:"In its sources, not read yet"`
-	LagMillis     *int64     `json:"lag_ms" doc:"From now back to the watermark"`
-	Watermark     *time.Time `json:"watermark"`
-	BackPressure  *float64   `json:"back_pressure" doc:"Part of the time, 0 to 1, that its sources wait for what is behind them"`
-	Epoch         uint64     `json:"epoch" doc:"The last that was committed"`
-	EpochMillis   *float64   `json:"epoch_ms" doc:"How long its commit took"`
-	CommittedAt   *time.Time `json:"committed_at"`
-	Restarts      int64      `json:"restarts"`
-	StateBytes    *int64     `json:"state_bytes"`
-	CPUSeconds    *float64   `json:"cpu_seconds"`
-	MemoryBytes   *int64     `json:"memory_bytes"`
+	Name          string       `json:"name"`
+	State         string       `json:"state" doc:"starting, running, suspended, failed or finished"`
+	Tables        []string     `json:"tables" doc:"What it keeps up to date"`
+	Error         *Problem     `json:"error,omitempty" doc:"Why it failed, or last restarted"`
+	Started       *time.Time   `json:"started_at"`
+	RowsIn        int64        `json:"rows_in" doc:"Since it started"`
+	RowsOut       int64        `json:"rows_out" doc:"Since it started"`
+	RowsPerSecond float64      `json:"rows_per_second" doc:"Read, averaged over the last few seconds"`
+	LateRows      int64        `json:"late_rows" doc:"Came after their window was final"`
+	ExpiredKeys   int64        `json:"expired_keys" doc:"Keys that were asked for after their state had expired, since it started, at least: for them the time to live was too short"`
+	Waiting       *int64       `json:"waiting_rows" doc:"In its sources, not read yet"`
+	LagMillis     *int64       `json:"lag_ms" doc:"From now back to the watermark"`
+	Watermark     *time.Time   `json:"watermark"`
+	BackPressure  *float64     `json:"back_pressure" doc:"Part of the time, 0 to 1, that its sources wait for what is behind them"`
+	Epoch         uint64       `json:"epoch" doc:"The last that was committed"`
+	EpochMillis   *float64     `json:"epoch_ms" doc:"How long its commit took"`
+	CommittedAt   *time.Time   `json:"committed_at"`
+	Restarts      int64        `json:"restarts"`
+	LastFailure   *Problem     `json:"last_failure,omitempty" doc:"Since the server started, also when it matters no more"`
+	FailedAt      *time.Time   `json:"failed_at,omitempty"`
+	Warning       *Problem     `json:"warning,omitempty" doc:"What is not right and does not stop it"`
+	Restart       *RestartPlan `json:"restart,omitempty" doc:"What it would do if it started anew now"`
+	StateBytes    *int64       `json:"state_bytes"`
+	CPUSeconds    *float64     `json:"cpu_seconds"`
+	MemoryBytes   *int64       `json:"memory_bytes"`
 }
 
 // JobList is all jobs.
@@ -59,7 +67,8 @@ type JobList struct {
 
 // JobActionRequest asks for an action.
 type JobActionRequest struct {
-	Action JobAction `json:"action" enum:"suspend,resume,restart"`
+	Action JobAction `json:"action" enum:"suspend,resume,restart,savepoint,restore"`
+	Name   string    `json:"name,omitempty" doc:"Of the savepoint, for savepoint and restore"`
 }
 
 func (s *Server) statuses() []JobStatus {
@@ -105,15 +114,21 @@ func (s *Server) actOnJob(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	switch request.Action {
-	case Suspend, Resume, Restart:
+	case Suspend, Resume, Restart, MakeSavepoint, RestoreSavepoint:
 	default:
-		return problem.New(problem.InvalidRequest, "action cannot be %q", request.Action).About("action").WithHint("allowed: suspend, resume, restart")
+		return problem.New(problem.InvalidRequest, "action cannot be %q", request.Action).About("action").WithHint("allowed: suspend, resume, restart, savepoint, restore")
 	}
 	name := r.PathValue("id")
 	if _, err := s.job(name); err != nil {
 		return err
 	}
-	if err := s.config.Jobs.Act(r.Context(), name, request.Action); err != nil {
+	var err error
+	if request.Action == MakeSavepoint || request.Action == RestoreSavepoint {
+		err = s.actOnSavepoint(r.Context(), name, request)
+	} else {
+		err = s.config.Jobs.Act(r.Context(), name, request.Action)
+	}
+	if err != nil {
 		return err
 	}
 	return s.getJob(w, r)

@@ -49,6 +49,7 @@ func (s *Server) routes() []route {
 	)
 	tableName := path("table", "Name of a table")
 	jobName := path("id", "Name of a job")
+	savepointName := path("name", "Of a savepoint")
 	return []route{
 		{
 			method: http.MethodPost, path: "/api/v1/events/{table}", id: "send-events", tag: events, handle: s.takeEvents,
@@ -123,7 +124,25 @@ func (s *Server) routes() []route {
 		},
 		{
 			method: http.MethodPost, path: "/api/v1/jobs/{id}/actions", id: "act-on-job", tag: operating, handle: s.actOnJob,
-			summary: "Suspend, resume or restart a job", params: []param{jobName}, body: of[JobActionRequest](), answer: of[JobStatus](), refuses: []int{404, 409, 422},
+			summary: "Suspend, resume or restart a job, keep its present moment, or take it back to one", params: []param{jobName}, body: of[JobActionRequest](), answer: of[JobStatus](), refuses: []int{404, 409, 422},
+		},
+		{
+			method: http.MethodGet, path: "/api/v1/jobs/{id}/savepoints", id: "list-savepoints", tag: operating, handle: s.listSavepoints,
+			summary: "List the savepoints of a job", params: []param{jobName}, answer: of[SavepointList](), refuses: []int{404},
+		},
+		{
+			method: http.MethodGet, path: "/api/v1/jobs/{id}/savepoints/{name}", id: "export-savepoint", tag: operating, handle: s.exportSavepoint,
+			summary: "Export a savepoint as a file", params: []param{jobName, savepointName}, answers: []string{savepointType}, refuses: []int{404},
+		},
+		{
+			method: http.MethodPost, path: "/api/v1/jobs/{id}/savepoints/{name}", id: "import-savepoint", tag: operating, handle: s.importSavepoint,
+			summary: "Import a savepoint that was exported",
+			detail:  "It is kept only when all of it is right, its definition is the job's, and the event log has what came behind it.",
+			params:  []param{jobName, savepointName}, bodies: []string{savepointType}, answer: of[Savepoint](), refuses: []int{404, 409, 413, 422, 507},
+		},
+		{
+			method: http.MethodDelete, path: "/api/v1/jobs/{id}/savepoints/{name}", id: "delete-savepoint", tag: operating, handle: s.forgetSavepoint,
+			summary: "Delete a savepoint", params: []param{jobName, savepointName}, status: http.StatusNoContent, refuses: []int{404},
 		},
 		{
 			method: http.MethodGet, path: "/healthz", id: "health", tag: operating, handle: s.health,
