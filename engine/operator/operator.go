@@ -99,6 +99,10 @@ func (e Environment) accumulating() *plan.Context {
 	return &ctx
 }
 
+// StateVersion is the version of all operators' stored forms together. State of
+// another version is not read: its job is built anew from its sources.
+const StateVersion = 2
+
 // Limits of the package.
 const (
 	// partialGroupsMax is how many groups are summed up before an exchange

@@ -19,6 +19,7 @@ import (
 	"tidemark/connect"
 	"tidemark/connect/native"
 	"tidemark/engine/job"
+	"tidemark/engine/operator"
 	"tidemark/engine/state"
 	"tidemark/plan"
 	"tidemark/progress"
@@ -97,7 +98,7 @@ func newKeeper(j *Jobs, work target.Job) (*keeper, error) {
 		}
 	}
 	k.window = windowing(work.Plan)
-	sum := sha256.Sum256([]byte(plan.PrintTable(work.Table) + plan.Print(work.Plan) + fmt.Sprint(k.key, work.Zone)))
+	sum := sha256.Sum256([]byte(plan.PrintTable(work.Table) + plan.Print(work.Plan) + fmt.Sprint(operator.StateVersion, k.key, work.Zone)))
 	k.fingerprint = hex.EncodeToString(sum[:])
 	k.ctx, k.quit = context.WithCancel(j.ctx)
 	k.applied.Store(batch.NoMark)
