@@ -5,7 +5,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 func TestKcat(t *testing.T) {
@@ -60,9 +62,19 @@ func TestJavaConsole(t *testing.T) {
 	}
 }
 
-// A Flink job reads events from the door and writes copies to it, in transactions
-// that belong to its checkpoints.
-func TestFlink(t *testing.T) {
+func TestJavaTransactions(t *testing.T) {
+	home := installed(t, "kafka/lib")
+	s := newServer(t)
+	payload := filepath.Join(t.TempDir(), "payload")
+	write(t, payload, lines(0, 10, "java"))
+	peer(t, "", "java", "-Xmx256m", "-cp", filepath.Join(home, "kafka", "lib", "*"), "org.apache.kafka.tools.ProducerPerformance", "--bootstrap-server", s.kafka, "--topic", "events",
+		"--num-records", "20000", "--throughput", "-1", "--payload-file", payload, "--transaction-duration-ms", "50", "--transactional-id", "java")
+	s.ask("SELECT COUNT(*), COUNT(DISTINCT id) FROM events", "20000 10")
+}
+
+// flinkExec brings up a Flink, unless one runs, and gives what runs a script on it.
+func flinkExec(t *testing.T) func(t *testing.T, script string) {
+	t.Helper()
 	home := installed(t, "flink/lib")
 	if _, err := exec.LookPath("java"); err != nil {
 		t.Skip("java is not here")
@@ -79,18 +91,54 @@ func TestFlink(t *testing.T) {
 			t.Fatalf("start Flink: %v\n%s", err, out)
 		}
 	}
+	return func(t *testing.T, text string) {
+		statements := filepath.Join(t.TempDir(), "script.sql")
+		write(t, statements, text)
+		peer(t, "", "python3", filepath.Join(script, "flink-exec"), "exec", "-f", statements, "--mode", "streaming")
+	}
+}
+
+// copies is a sink of the door that is written to in transactions, which belong to
+// Flink's checkpoints.
+const copies = `
+SET 'execution.checkpointing.interval' = '500 ms';
+CREATE TABLE copies (id BIGINT, source STRING) WITH ('connector' = 'kafka', 'topic' = 'copies', 'properties.bootstrap.servers' = '%[1]s',
+  'format' = 'json', 'sink.delivery-guarantee' = 'exactly-once', 'sink.transactional-id-prefix' = 'flink-copy', 'properties.transaction.timeout.ms' = '600000');
+`
+
+// A Flink job reads events from the door and writes copies to it. Another one goes
+// on writing while the program is killed: each row is there once.
+func TestFlink(t *testing.T) {
+	run := flinkExec(t)
 	s := newServer(t)
 	peer(t, lines(0, 1000, "http"), "curl", "-fsS", "http://"+s.http+"/api/v1/events/events", "--data-binary", "@-")
 	peer(t, lines(1000, 1200, "kcat"), "kcat", "-P", "-b", s.kafka, "-t", "events")
-	statements := filepath.Join(t.TempDir(), "copy.sql")
-	write(t, statements, fmt.Sprintf(`
-SET 'execution.checkpointing.interval' = '500 ms';
+	run(t, fmt.Sprintf(copies+`
 CREATE TABLE events (id BIGINT, source STRING) WITH ('connector' = 'kafka', 'topic' = 'events', 'properties.bootstrap.servers' = '%[1]s', 'properties.group.id' = 'flink',
   'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset', 'format' = 'json', 'properties.isolation.level' = 'read_committed');
-CREATE TABLE copies (id BIGINT, source STRING) WITH ('connector' = 'kafka', 'topic' = 'copies', 'properties.bootstrap.servers' = '%[1]s',
-  'format' = 'json', 'sink.delivery-guarantee' = 'exactly-once', 'sink.transactional-id-prefix' = 'flink-copy', 'properties.transaction.timeout.ms' = '600000');
 INSERT INTO copies SELECT id, 'flink ' || source FROM events;
 `, s.kafka))
-	peer(t, "", "python3", filepath.Join(script, "flink-exec"), "exec", "-f", statements, "--mode", "streaming")
 	s.ask("SELECT COUNT(*), COUNT(DISTINCT id), COUNT(DISTINCT source) FROM copies", "1200 1200 2")
+
+	const rows, kills = 20_000, 4
+	ended := make(chan struct{})
+	var killing sync.WaitGroup
+	killing.Go(func() {
+		for range kills {
+			select {
+			case <-ended:
+				return
+			case <-time.After(2 * time.Second):
+				s.kill()
+				s.start()
+			}
+		}
+	})
+	run(t, fmt.Sprintf(copies+`
+CREATE TABLE numbers (id BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '2000', 'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '%[2]d');
+INSERT INTO copies SELECT id, 'killed' FROM numbers;
+`, s.kafka, rows))
+	close(ended)
+	killing.Wait()
+	s.ask("SELECT COUNT(*), COUNT(DISTINCT id) FROM copies WHERE source = 'killed'", fmt.Sprint(rows, " ", rows))
 }
