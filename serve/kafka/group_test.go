@@ -154,3 +154,49 @@ func TestSilentMember(t *testing.T) {
 		t.Errorf("%+v", g.mu.groups["g"])
 	}
 }
+
+// A member with a name of its own takes its place again when it is started anew,
+// and the one before is told so.
+func TestStaticMember(t *testing.T) {
+	g := &groups{now: func() time.Time { return time.Unix(1000, 0) }}
+	g.mu.groups = map[string]*group{}
+	join := func(member, instance string) (joined, chan joined) {
+		return g.enter(joinRequest{group: "g", member: member, instance: instance, client: "c", needsID: true, session: time.Minute, rebalance: time.Minute, protocolType: "consumer", protocols: []protocol{{"range", nil}}})
+	}
+	_, wait := join("", "left")
+	first := <-wait
+	if _, answer := g.enterSync("g", first.member, "left", first.generation, nil); answer.code != 0 {
+		t.Fatalf("%+v", answer)
+	}
+	_, wait = join("", "left")
+	again := <-wait
+	if again.code != 0 || again.member == first.member || again.generation != first.generation+1 {
+		t.Errorf("%+v after %+v", again, first)
+	}
+	if code := g.heartbeat("g", first.member, "left", first.generation); code != fencedInstanceID {
+		t.Errorf("the one before is told %d", code)
+	}
+	if answer, _ := join(first.member, "left"); answer.code != fencedInstanceID {
+		t.Errorf("the one before joins: %+v", answer)
+	}
+	// One without a name gets an id first, and comes in with it.
+	invited, _ := join("", "")
+	if invited.code != memberIDRequired || invited.member == "" {
+		t.Fatalf("%+v", invited)
+	}
+	if answer, _ := join("made up", ""); answer.code != unknownMemberID {
+		t.Errorf("%+v", answer)
+	}
+	if _, wait := join(invited.member, ""); wait == nil {
+		t.Error("the invited one is not let in")
+	}
+	if code := g.leave("g", "", "left"); code != 0 {
+		t.Errorf("leave: %d", code)
+	}
+	if v, known := g.view("g"); !known || len(v.members) != 1 || v.state != groupSyncing {
+		t.Errorf("%+v", v)
+	}
+	if code := g.check("g", "", "", -1); code != unknownMemberID {
+		t.Errorf("a stranger commits: %d", code)
+	}
+}
