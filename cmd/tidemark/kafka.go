@@ -112,7 +112,13 @@ func (k *kafkaDoor) open(s *server) (err error) {
 		}
 		return names
 	}
-	if k.door, err = kafka.New(k.config); err != nil {
+	k.door, err = kafka.New(k.config)
+	if problem.Is(err, problem.Corrupt) {
+		// What the door keeps is damaged; the tables are not.
+		s.logger.Error("the Kafka door stays closed", "error", err)
+		return k.listener.Close()
+	}
+	if err != nil {
 		return err
 	}
 	k.serving.Go(func() {
