@@ -116,7 +116,9 @@ func (k *kafkaDoor) open(s *server) (err error) {
 	if problem.Is(err, problem.Corrupt) {
 		// What the door keeps is damaged; the tables are not.
 		s.logger.Error("the Kafka door stays closed", "error", err)
-		return k.listener.Close()
+		err = k.listener.Close()
+		k.listener = nil
+		return err
 	}
 	if err != nil {
 		return err
