@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -109,6 +110,7 @@ func (f *fetcher) taken(d *feed) {
 	d.ahead.Store(false)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	d.silent = time.Now() // nobody was asked meanwhile
 	f.assign(d)
 }
 
@@ -173,6 +175,7 @@ func (f *fetcher) request(p *pump) (map[partitionID]*feed, *kmsg.FetchRequest) {
 	topics := map[string]int{}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	share := int32(min(max(fetchBytesMax/max(len(f.mu.feeds), 1), partitionBytesMin), partitionBytesMax))
 	for id, d := range f.mu.feeds {
 		if d.leader.broker != p.broker {
 			continue
@@ -190,7 +193,7 @@ func (f *fetcher) request(p *pump) (map[partitionID]*feed, *kmsg.FetchRequest) {
 			request.Topics = append(request.Topics, topic)
 		}
 		partition := kmsg.NewFetchRequestTopicPartition()
-		partition.Partition, partition.FetchOffset, partition.PartitionMaxBytes = id.number, d.next, partitionFetchBytesMax
+		partition.Partition, partition.FetchOffset, partition.PartitionMaxBytes = id.number, d.next, share
 		partition.CurrentLeaderEpoch, partition.LastFetchedEpoch, partition.LogStartOffset = d.leader.brokerEpoch, -1, -1
 		request.Topics[at].Partitions = append(request.Topics[at].Partitions, partition)
 		asked[id] = d
@@ -216,6 +219,12 @@ func (f *fetcher) ask(p *pump, asked map[partitionID]*feed, request *kmsg.FetchR
 		names[d.leader.topicID] = id.topic
 	}
 	well := true
+	size := 0
+	for _, topic := range reply.(*kmsg.FetchResponse).Topics {
+		for i := range topic.Partitions {
+			size += len(topic.Partitions[i].RecordBatches)
+		}
+	}
 	for _, topic := range reply.(*kmsg.FetchResponse).Topics {
 		name := topic.Topic
 		if name == "" {
@@ -223,6 +232,10 @@ func (f *fetcher) ask(p *pump, asked map[partitionID]*feed, request *kmsg.FetchR
 		}
 		for i := range topic.Partitions {
 			given := &topic.Partitions[i]
+			if len(given.RecordBatches) < size/4 {
+				// A reader that takes its time must not keep the whole answer in memory.
+				given.RecordBatches = bytes.Clone(given.RecordBatches)
+			}
 			if d := asked[partitionID{name, given.Partition}]; d != nil && !f.hand(d, given) {
 				well = false
 			}

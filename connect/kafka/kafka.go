@@ -36,10 +36,11 @@ import (
 
 // Limits.
 const (
-	fetchBytesMax          = 32 << 20 // one answer of a broker
-	partitionFetchBytesMax = 4 << 20  // of one partition in it
-	unpackedBytesMax       = 1 << 30  // one record batch without its compression
-	partitionsMax          = 10_000   // of one table
+	fetchBytesMax     = 32 << 20  // one answer of a broker
+	partitionBytesMax = 4 << 20   // of one partition in it
+	partitionBytesMin = 256 << 10 // the same when there are many of them
+	unpackedBytesMax  = 1 << 30   // one record batch without its compression
+	partitionsMax     = 10_000    // of one table
 	// fetchWait is how long a broker may wait for records. A partition that joins
 	// meanwhile waits as well.
 	fetchWait = 100 * time.Millisecond
