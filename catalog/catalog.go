@@ -152,7 +152,7 @@ func (c *Catalog) Create(ctx context.Context, t *plan.Table, taken Conflict) (ch
 		return false, problem.New(problem.TooLarge, "there are %d tables already", tablesMax).WithHint("drop some that are not used")
 	case exists && taken == Refuse:
 		return false, problem.New(problem.AlreadyExists, "%s %s exists already", Noun(old.Kind), t.Name).WithHint("use another name, DROP it first, or write IF NOT EXISTS")
-	case exists && (taken == Keep || old.Definition == t.Definition && old.Zone == t.Zone && t.Kind != plan.System):
+	case exists && (taken == Keep || old.Definition == t.Definition && old.Zone == t.Zone && old.StoredAs == t.StoredAs && t.Kind != plan.System):
 		return false, nil
 	case exists && Noun(old.Kind) != Noun(t.Kind):
 		return false, problem.New(problem.Conflict, "%s is a %s, and cannot become a %s", t.Name, Noun(old.Kind), Noun(t.Kind)).WithHint("DROP %s %s first", strings.ToUpper(Noun(old.Kind)), t.Name)

@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 
 	"tidemark/base/problem"
@@ -79,6 +81,39 @@ func (c *Catalog) Apply(ctx context.Context, session bind.Session, statement sql
 	return Change{}, problem.New(problem.InvalidRequest, "this statement defines nothing").At(statement.Pos())
 }
 
+// Redefinition binds a CREATE OR REPLACE of a materialized table that is there,
+// and changes nothing: Create puts it in the place of what there is, when it is
+// built. Created tells whether it differs from what there is.
+func (c *Catalog) Redefinition(session bind.Session, s *sql.CreateMaterializedTable) (Change, error) {
+	s = bind.Settled(session, s)
+	m, err := bind.MaterializedTable(c, session, s, dialect.Tidemark(s.Query))
+	if err != nil {
+		return Change{}, err
+	}
+	t := m.Table
+	t.Definition, t.Zone = dialect.Tidemark(plain(s)), session.Config[ZoneSetting]
+	before, ok := c.Table(t.Name)
+	if !ok {
+		return Change{}, at(Unknown(t.Name, c.Names()), s)
+	}
+	t.StoredAs = before.StoredAs
+	changed := before.Definition != t.Definition || before.Zone != t.Zone
+	return Change{Name: t.Name, What: Noun(t.Kind), Created: changed, Before: before, Table: t, Job: m}, at(checkTable(t), s)
+}
+
+// With is a copy of the catalog in which t is in the place of what has its name.
+// Nobody keeps what changes in it.
+func (c *Catalog) With(t *plan.Table) *Catalog {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	with := New(nil)
+	maps.Copy(with.mu.tables, c.mu.tables)
+	maps.Copy(with.mu.functions, c.mu.functions)
+	with.mu.order = slices.Clone(c.mu.order)
+	with.mu.tables[t.Name] = t
+	return with
+}
+
 func taken(keep, replace bool) Conflict {
 	switch {
 	case keep:
@@ -92,6 +127,9 @@ func taken(keep, replace bool) Conflict {
 func (c *Catalog) create(ctx context.Context, t *plan.Table, session bind.Session, s sql.Statement, conflict Conflict) (Change, error) {
 	t.Definition, t.Zone = dialect.Tidemark(plain(s)), session.Config[ZoneSetting]
 	before, _ := c.Table(t.Name)
+	if t.StoredAs = session.Config[StoredSetting]; before != nil {
+		t.StoredAs = before.StoredAs
+	}
 	created, err := c.Create(ctx, t, conflict)
 	if err != nil {
 		return Change{}, at(err, s)

@@ -16,31 +16,41 @@ import (
 // what they meant when it was made.
 const ZoneSetting = "table.local-time-zone"
 
-// kept is how a Keeper stores a definition: the setting, if the session that
-// made it said one, and the statement.
-func kept(t *plan.Table) string {
-	if t.Zone == "" {
-		return t.Definition
-	}
-	return "SET '" + ZoneSetting + "' = '" + strings.ReplaceAll(t.Zone, "'", "''") + "';\n" + t.Definition
-}
+// StoredSetting is the setting that says under which name the rows of a definition
+// that is kept are stored. It is no setting of a session.
+const StoredSetting = "tidemark.stored-as"
 
-// Kept reads what a Keeper stored: the statement, and the zone it was made
-// under, "" when none was said.
-func Kept(body string) (statement sql.Statement, zone string, err error) {
-	statements, wrong := parse.Script("", body)
-	if err := wrong.Err(); err != nil {
-		return nil, "", err
-	}
-	if len(statements) == 2 {
-		if set, ok := statements[0].(*sql.Set); ok && set.Key != nil && set.Key.Text == ZoneSetting {
-			return statements[1], set.Value.Text, nil
+// kept is how a Keeper stores a definition: the settings that go with it, and the
+// statement.
+func kept(t *plan.Table) string {
+	body := t.Definition
+	for key, text := range map[string]string{ZoneSetting: t.Zone, StoredSetting: t.StoredAs} {
+		if text != "" {
+			body = "SET '" + key + "' = '" + strings.ReplaceAll(text, "'", "''") + "';\n" + body
 		}
 	}
-	if len(statements) != 1 {
-		return nil, "", problem.New(problem.Corrupt, "a definition is one statement, not %d", len(statements))
+	return body
+}
+
+// Kept reads what a Keeper stored: the statement, and the settings that it was kept
+// with, ZoneSetting and StoredSetting.
+func Kept(body string) (statement sql.Statement, settings map[string]string, err error) {
+	statements, wrong := parse.Script("", body)
+	if err := wrong.Err(); err != nil {
+		return nil, nil, err
 	}
-	return statements[0], "", nil
+	settings = map[string]string{}
+	for len(statements) > 1 {
+		set, ok := statements[0].(*sql.Set)
+		if !ok || set.Key == nil || set.Key.Text != ZoneSetting && set.Key.Text != StoredSetting {
+			break
+		}
+		settings[set.Key.Text], statements = set.Value.Text, statements[1:]
+	}
+	if len(statements) != 1 {
+		return nil, nil, problem.New(problem.Corrupt, "a definition is one statement, not %d", len(statements))
+	}
+	return statements[0], settings, nil
 }
 
 // InZone is the session in the zone that a definition was made under; itself
@@ -78,7 +88,7 @@ func (c *Catalog) Rebind(session bind.Session, t *plan.Table) (*bind.Materialize
 	if err != nil {
 		return nil, err
 	}
-	m.Table.Definition, m.Table.Zone = t.Definition, t.Zone
+	m.Table.Definition, m.Table.Zone, m.Table.StoredAs = t.Definition, t.Zone, t.StoredAs
 	return m, nil
 }
 

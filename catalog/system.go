@@ -20,7 +20,7 @@ func SystemTables(t *plan.Table) []*plan.Table {
 		all = append(all, &plan.Table{Name: t.Name + QuarantineSuffix, Kind: plan.System, Columns: columns(connect.QuarantineColumns), Comment: "events for " + t.Name + " that could not be read"})
 	}
 	if t.Kind == plan.Materialized {
-		all = append(all, &plan.Table{Name: t.Name + LateSuffix, Kind: plan.System, Columns: columns(connect.LateColumns), Comment: "rows that came too late for " + t.Name})
+		all = append(all, &plan.Table{Name: t.Name + LateSuffix, StoredAs: t.StoredName() + LateSuffix, Kind: plan.System, Columns: columns(connect.LateColumns), Comment: "rows that came too late for " + t.Name})
 	}
 	return all
 }

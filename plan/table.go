@@ -28,6 +28,17 @@ type Table struct {
 	Query      string // of views and materialized tables, the SELECT in canonical print
 	Zone       string // 'table.local-time-zone' that it was defined under; "" when the session said none
 	Temporary  bool
+	// StoredAs is the name that its rows are stored under when that is not Name:
+	// a table whose query was changed is built beside what it was.
+	StoredAs string
+}
+
+// StoredName is the name that the table's rows are stored under.
+func (t *Table) StoredName() string {
+	if t.StoredAs != "" {
+		return t.StoredAs
+	}
+	return t.Name
 }
 
 // TableColumn is a column of a table.

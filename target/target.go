@@ -77,6 +77,46 @@ type Status struct {
 	Failed        time.Time // of the last failure; zero for none since the start
 	Failure       *problem.Problem
 	Restart       RestartPlan
+	Upgrade       *Upgrade // that is under way, or was last; nil for none
+}
+
+// Upgrade is the building of a table's next version beside what it is.
+type Upgrade struct {
+	Phase    UpgradePhase
+	Began    time.Time
+	Replayed int64 // events read
+	Total    int64 // events that there are to read
+	Compared *Comparison
+	Error    *problem.Problem // of Failed
+}
+
+// UpgradePhase is how far an upgrade is.
+type UpgradePhase string
+
+// The phases.
+const (
+	Replaying UpgradePhase = "replaying" // from the event log
+	Catching  UpgradePhase = "catching"  // up with the old version, which stands still
+	Swapped   UpgradePhase = "swapped"
+	Failed    UpgradePhase = "failed" // the table is what it was
+)
+
+// Comparison is the rows of both versions at the same moment, by the columns that
+// both have. Without a key in common rows do not differ, they are on one side only.
+type Comparison struct {
+	Equal, Differing, OnlyOld, OnlyNew int64
+}
+
+// Upgrading is a Target that builds a changed table beside what it is. It is safe
+// for concurrent use.
+type Upgrading interface {
+	// Upgrade builds job beside the table's job. When it has caught up, swap is
+	// called, by which the table becomes what was built: if that fails, everything
+	// stays as it was. The channel gives what became of it. It is nil when the plan
+	// is what runs already. An earlier upgrade that is under way is abandoned.
+	Upgrade(ctx context.Context, job Job, swap func(context.Context) error) (<-chan error, error)
+	// Abandon ends an upgrade that is under way; none is no error.
+	Abandon(ctx context.Context, table string) error
 }
 
 // RestartPlan is what a job would do if it started anew now.

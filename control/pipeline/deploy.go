@@ -87,7 +87,11 @@ func (p *Pipeline) Deploy(ctx context.Context, project *Project) error {
 			continue
 		}
 		defined[d.name] = true
-		_, anew, err := p.apply(ctx, replacing(d.statement), session, later)
+		result, anew, err := p.apply(ctx, replacing(d.statement), session, later)
+		if err == nil {
+			// What comes later in the project may read what this is going to be.
+			err = p.wait(ctx, result)
+		}
 		if err != nil {
 			return d.placed(err)
 		}

@@ -53,6 +53,11 @@ type Result struct {
 	Kind    string // what the statement is about: "table", "view", …
 	Name    string
 	Changed bool // false when everything was as asked already
+	// Building tells that the table still is what it was, and will be as asked when
+	// what is built beside it has caught up.
+	Building bool
+
+	upgrade <-chan error // of Building: what became of it
 }
 
 // Load reads what a keeper has into the catalog and keeps its jobs. Definitions
@@ -62,14 +67,14 @@ func (p *Pipeline) Load(ctx context.Context, tables, functions []meta.Document) 
 	defer p.mu.Unlock()
 	var all []definition
 	var wrong problem.List
-	zones := map[sql.Statement]string{}
+	settings := map[sql.Statement]map[string]string{}
 	for _, d := range append(functions, tables...) {
-		statement, zone, err := catalog.Kept(d.Body)
+		statement, with, err := catalog.Kept(d.Body)
 		if err != nil {
 			wrong = append(wrong, problem.New(problem.Corrupt, "the definition of %s cannot be read: %v", d.Name, err))
 			continue
 		}
-		zones[statement] = zone
+		settings[statement] = with
 		described, err := describe(statement)
 		if err != nil {
 			wrong = append(wrong, problem.Of(err))
@@ -80,8 +85,9 @@ func (p *Pipeline) Load(ctx context.Context, tables, functions []meta.Document) 
 	ordered, circles := order(all)
 	wrong = append(wrong, circles...)
 	for _, d := range ordered {
-		session, err := catalog.InZone(p.session(), zones[d.statement])
+		session, err := catalog.InZone(p.session(), settings[d.statement][catalog.ZoneSetting])
 		if err == nil {
+			session.Config[catalog.StoredSetting] = settings[d.statement][catalog.StoredSetting]
 			_, err = p.define(ctx, d.statement, session)
 		}
 		if err != nil {
@@ -115,6 +121,9 @@ func (p *Pipeline) Execute(ctx context.Context, text string) ([]Result, error) {
 		if err != nil {
 			return results, err
 		}
+		if result, err = p.settle(ctx, result); err != nil {
+			return results, err
+		}
 		results = append(results, result)
 	}
 	return results, nil
@@ -137,6 +146,9 @@ func (p *Pipeline) execute(ctx context.Context, s sql.Statement, session *bind.S
 func set(session *bind.Session, s *sql.Set) error {
 	if s.Key == nil {
 		return nil
+	}
+	if s.Key.Text == catalog.StoredSetting {
+		return problem.New(problem.UnknownOption, "there is no setting %q", s.Key.Text).At(s.Key.Pos())
 	}
 	if s.Key.Text == catalog.ZoneSetting {
 		zone, err := time.LoadLocation(s.Value.Text)
@@ -162,6 +174,11 @@ func (p *Pipeline) define(ctx context.Context, s sql.Statement, session bind.Ses
 func (p *Pipeline) apply(ctx context.Context, s sql.Statement, session bind.Session, readers func(catalog.Change) ([]rebound, error)) (result Result, replaced bool, err error) {
 	if err := p.droppable(s); err != nil {
 		return Result{}, false, err
+	}
+	if create, ok := s.(*sql.CreateMaterializedTable); ok && create.OrReplace {
+		if result, done, err := p.upgrade(ctx, create, session); done || err != nil {
+			return result, false, err
+		}
 	}
 	change, err := p.catalog.Apply(ctx, session, s)
 	if err != nil {

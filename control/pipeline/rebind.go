@@ -22,9 +22,14 @@ type rebound struct {
 // one another, in the order of their creation. One that could not be read any
 // more is a problem.
 func (p *Pipeline) readers(name string, at sql.Statement) ([]rebound, error) {
+	return p.readersIn(p.catalog, name, at)
+}
+
+// readersIn is readers in a catalog that may not be ours yet.
+func (p *Pipeline) readersIn(c *catalog.Catalog, name string, at sql.Statement) ([]rebound, error) {
 	changed := map[string]bool{name: true}
 	var all []rebound
-	for _, t := range p.catalog.Tables() {
+	for _, t := range c.Tables() {
 		if t.Query == "" || t.Name == name || !readsAny(t, changed) {
 			continue
 		}
@@ -36,7 +41,7 @@ func (p *Pipeline) readers(name string, at sql.Statement) ([]rebound, error) {
 		if err != nil {
 			return nil, err
 		}
-		m, err := p.catalog.Rebind(in, t)
+		m, err := c.Rebind(in, t)
 		if err != nil {
 			return nil, problem.New(problem.Conflict, "%s reads %s, and could not any more: %s", t.Name, name, problem.Of(err).Message).
 				At(at.Pos()).WithHint("change or drop %s first", t.Name)
@@ -56,6 +61,12 @@ func readsAny(t *plan.Table, names map[string]bool) bool {
 // plan is what it was goes on where it is.
 func (p *Pipeline) rebind(ctx context.Context, all []rebound) error {
 	for _, r := range all {
+		if done, err := p.upgradeReader(ctx, r); done || err != nil {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		p.catalog.Rebound(r.change.Table)
 		if err := p.keep(ctx, r.change, r.session); err != nil {
 			return err

@@ -104,7 +104,7 @@ func (p *printing) stored(t *plan.Table) (string, error) {
 	if p.finality == Settled {
 		return p.settled(t), nil
 	}
-	return quote(t.Name), nil
+	return quote(t.StoredName()), nil
 }
 
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
@@ -132,16 +132,16 @@ func (p *printing) view(t *plan.Table) (string, bool) {
 func (p *printing) settled(t *plan.Table) string {
 	until, tracked := p.gateway.board.FinalUntil([]string{t.Name}, p.session.Now)
 	if !tracked || until == batch.Final {
-		return quote(t.Name)
+		return quote(t.StoredName())
 	}
 	column, last := p.timeColumn(t, until)
 	switch {
 	case column == "":
-		return quote(t.Name)
+		return quote(t.StoredName())
 	case until == batch.NoMark:
-		return "(SELECT * FROM " + quote(t.Name) + " WHERE FALSE)"
+		return "(SELECT * FROM " + quote(t.StoredName()) + " WHERE FALSE)"
 	}
-	return "(SELECT * FROM " + quote(t.Name) + " WHERE " + quote(column) + " <= " + moment(last, value.TimestampOf(3)) + ")"
+	return "(SELECT * FROM " + quote(t.StoredName()) + " WHERE " + quote(column) + " <= " + moment(last, value.TimestampOf(3)) + ")"
 }
 
 // timeColumn is the column that tells whether a row is settled, and the greatest

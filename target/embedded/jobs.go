@@ -62,9 +62,10 @@ type Jobs struct {
 	all     sync.WaitGroup
 	mu      struct {
 		sync.Mutex
-		keepers map[string]*keeper
-		intakes map[string]*native.Intake
-		natives map[string]*plan.Table // that have a topic, stored or not
+		keepers  map[string]*keeper
+		upgrades map[string]*upgrade // under way, or the last
+		intakes  map[string]*native.Intake
+		natives  map[string]*plan.Table // that have a topic, stored or not
 	}
 }
 
@@ -97,6 +98,7 @@ func NewJobs(options JobsOptions) (*Jobs, error) {
 	j := &Jobs{options: options}
 	j.ctx, j.cancel = context.WithCancel(context.Background())
 	j.mu.keepers = map[string]*keeper{}
+	j.mu.upgrades = map[string]*upgrade{}
 	j.mu.intakes = map[string]*native.Intake{}
 	j.mu.natives = map[string]*plan.Table{}
 	j.all.Go(j.maintain)
@@ -151,6 +153,11 @@ func (j *Jobs) Keep(ctx context.Context, job target.Job) error {
 	}
 	if !catalog.Stored(t) {
 		return nil
+	}
+	if t.Kind == plan.Materialized {
+		if err := j.dropLeftovers(ctx, t); err != nil {
+			return err
+		}
 	}
 	return j.keep(ctx, job)
 }
@@ -278,7 +285,7 @@ func (j *Jobs) keep(ctx context.Context, job target.Job) error {
 
 // Drop ends the table's jobs and forgets its rows, state and events.
 func (j *Jobs) Drop(ctx context.Context, name string) error {
-	var failed []error
+	failed := []error{j.Abandon(ctx, name)}
 	for _, one := range []string{name, name + catalog.QuarantineSuffix, name + catalog.LateSuffix} {
 		j.mu.Lock()
 		k := j.mu.keepers[one]
@@ -288,7 +295,7 @@ func (j *Jobs) Drop(ctx context.Context, name string) error {
 		j.mu.Unlock()
 		if k != nil {
 			k.stop()
-			failed = append(failed, k.forgetAll(), vfs.RemoveTree(j.options.Files, k.dir))
+			failed = append(failed, k.forgetAll(), j.dropVersion(ctx, k.name))
 		}
 		failed = append(failed, vfs.RemoveTree(j.options.Files, j.savepointDir(one)), j.options.Store.DropTable(ctx, one))
 		if _, err := j.options.Log.Topic(one); !problem.Is(err, problem.NotFound) {
@@ -296,7 +303,10 @@ func (j *Jobs) Drop(ctx context.Context, name string) error {
 		}
 		j.options.Board.Forget(one)
 	}
-	return errors.Join(failed...)
+	j.mu.Lock()
+	delete(j.mu.upgrades, name)
+	j.mu.Unlock()
+	return errors.Join(append(failed, j.dropOtherVersions(ctx, name))...)
 }
 
 // Act suspends, resumes or restarts a job.
@@ -338,6 +348,7 @@ func (j *Jobs) Jobs() []target.Status {
 	all := make([]target.Status, len(keepers))
 	for i, k := range keepers {
 		all[i] = k.status()
+		all[i].Upgrade = j.upgradeOf(k.job.Table.Name)
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].Table < all[j].Table })
 	return all
@@ -402,7 +413,7 @@ func (j *Jobs) sink(job target.Job) (connect.Sink, error) {
 // storedTable is a table as the hot store keeps it: with computed columns, which
 // are stored as values, and without virtual ones.
 func storedTable(t *plan.Table, key []int) olap.Table {
-	stored := olap.Table{Name: t.Name, Key: key}
+	stored := olap.Table{Name: t.StoredName(), Key: key}
 	for _, c := range t.Columns {
 		stored.Columns = append(stored.Columns, value.Field{Name: c.Name, Type: c.Type})
 	}

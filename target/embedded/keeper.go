@@ -43,6 +43,7 @@ const (
 // keeper keeps one table up to date, or writes to an external one: it runs its
 // job, and again when it fails.
 type keeper struct {
+	name        string // that the table's rows are stored under
 	jobs        *Jobs
 	job         target.Job
 	key         []int
@@ -56,6 +57,7 @@ type keeper struct {
 	done    chan struct{}
 	wake    chan struct{}                   // something was asked: look again
 	applied atomic.Int64                    // watermark of the newest visible rows
+	beside  atomic.Bool                     // it builds what is not the table yet, and is not spoken of
 	at      atomic.Int64                    // when they became visible, Unix ms
 	warned  atomic.Pointer[problem.Problem] // what was logged last
 
@@ -91,7 +93,7 @@ func newKeeper(j *Jobs, work target.Job) (*keeper, error) {
 	if _, err := retention(work.Table); err != nil {
 		return nil, err
 	}
-	k := &keeper{jobs: j, job: work, key: work.Table.PrimaryKey, dir: j.folder(work.Table.Name), started: time.Now(), done: make(chan struct{}), wake: make(chan struct{}, 1)}
+	k := &keeper{name: work.Table.StoredName(), jobs: j, job: work, key: work.Table.PrimaryKey, dir: j.folder(work.Table.StoredName()), started: time.Now(), done: make(chan struct{}), wake: make(chan struct{}, 1)}
 	if k.key == nil && work.Table.Kind == plan.Materialized {
 		if key, ok := plan.UniqueKey(work.Plan); ok {
 			k.key = append([]int{}, key...) // not nil: a table of one row has a key of no columns
@@ -167,7 +169,7 @@ func (k *keeper) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if rebuild && !k.outside() {
+	if rebuild && !k.outside() && !k.beside.Load() {
 		if back, err := k.fallBack(ctx); back || err != nil {
 			return err
 		}
@@ -385,7 +387,7 @@ func (k *keeper) once() error {
 		return err
 	}
 	spec := job.Spec{
-		Name: k.job.Table.Name, Plan: k.job.Plan, Sources: from, Updating: updating(from), Lookups: asked, Expired: expired, Parallelism: k.jobs.options.Parallelism, Store: store,
+		Name: k.name, Plan: k.job.Plan, Sources: from, Updating: updating(from), Lookups: asked, Expired: expired, Parallelism: k.jobs.options.Parallelism, Store: store,
 		MemoryBudget: k.jobs.options.MemoryBudget, SpillDir: k.spillDir(),
 		Sink:    &reportingSink{Sink: sink, keeper: k, store: store},
 		Context: plan.Context{Zone: k.job.Zone, Start: time.Now(), Streaming: true}, Log: k.jobs.options.Logger,
@@ -495,6 +497,9 @@ func (k *keeper) reportAll() {
 
 // report puts the evidence of this table on the board.
 func (k *keeper) report() {
+	if k.beside.Load() {
+		return
+	}
 	k.mu.Lock()
 	run, e := k.mu.run, progress.Evidence{
 		Table: k.job.Table.Name, Upstream: k.job.Upstream, Window: k.window, Job: k.job.Table.Name, Started: k.started,
@@ -646,7 +651,7 @@ func (k *keeper) retain(ctx context.Context) error {
 	}
 	if w := k.job.Table.Watermark; w != nil {
 		column := k.job.Table.Columns[w.Column]
-		_, err = k.jobs.options.Store.DeleteBefore(ctx, k.job.Table.Name, value.Field{Name: column.Name, Type: column.Type}, time.Now().Add(-age))
+		_, err = k.jobs.options.Store.DeleteBefore(ctx, k.name, value.Field{Name: column.Name, Type: column.Type}, time.Now().Add(-age))
 	}
 	return err
 }
@@ -668,10 +673,12 @@ func (k *keeper) hold(positions map[string]map[string]int64) error {
 			id := eventlog.Partition(p)
 			at, known := positions[scan.Table.Name][string(native.SplitOf(id))]
 			if start, err := topic.StartOffset(id); err == nil && known && eventlog.Offset(at) >= start {
-				failed = errors.Join(failed, topic.Hold(id, "job "+k.job.Table.Name, eventlog.Offset(at)))
+				failed = errors.Join(failed, topic.Hold(id, k.holdName(), eventlog.Offset(at)))
 			}
 		}
 		return false
 	})
 	return failed
 }
+
+func (k *keeper) holdName() string { return "job " + k.name }

@@ -47,7 +47,7 @@ func (k *keeper) keepsLate() (keeps *plan.WindowAggregate) {
 
 // lateTable is t$late as the hot store keeps it.
 func (k *keeper) lateTable() olap.Table {
-	t := &plan.Table{Name: k.job.Table.Name + catalog.LateSuffix}
+	t := &plan.Table{Name: k.name + catalog.LateSuffix}
 	for _, c := range connect.LateColumns {
 		t.Columns = append(t.Columns, plan.TableColumn{Name: c.Name, Type: c.Type})
 	}

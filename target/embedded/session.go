@@ -149,6 +149,10 @@ func (s *Session) set(st *sql.Set, results Results) error {
 		if _, err := bind.TTL(key, text); err != nil {
 			return placed(err, st.Value)
 		}
+	case bind.LateRowsSetting:
+		if _, err := bind.DropsLateRows(text); err != nil {
+			return placed(err, st.Value)
+		}
 	case memorySetting:
 		memory, err := ParseMemory(text)
 		if err != nil {
@@ -224,12 +228,26 @@ func placed(err error, n sql.Node) error {
 	return err
 }
 
+// optimized is the plan that runs, with what the settings say of joins, and the
+// rules that improved it.
+func (s *Session) optimized(n plan.Node) (optimized plan.Node, fired []string, err error) {
+	optimized, fired = rewrite.Optimize(n)
+	drops, err := bind.DropsLateRows(s.config[bind.LateRowsSetting])
+	if err == nil && drops && s.options.Streaming {
+		optimized = rewrite.DropLate(optimized)
+	}
+	return optimized, fired, err
+}
+
 func (s *Session) query(ctx context.Context, q *sql.Query, results Results) error {
 	bound, err := bind.Query(s.catalog, s.binding(), q)
 	if err != nil {
 		return err
 	}
-	optimized, _ := rewrite.Optimize(bound.Plan)
+	optimized, _, err := s.optimized(bound.Plan)
+	if err != nil {
+		return placed(err, q)
+	}
 	if err := results.Start(optimized.Schema()); err != nil {
 		return err
 	}
@@ -241,7 +259,10 @@ func (s *Session) insert(ctx context.Context, st *sql.Insert) error {
 	if err != nil {
 		return err
 	}
-	optimized, _ := rewrite.Optimize(node)
+	optimized, _, err := s.optimized(node)
+	if err != nil {
+		return placed(err, st)
+	}
 	if s.options.Streaming {
 		if err := checkChanges(t, optimized); err != nil {
 			return placed(err, st)
@@ -273,7 +294,10 @@ func (s *Session) explain(st *sql.Explain, results Results) error {
 	default:
 		return problem.New(problem.Unsupported, "this statement cannot be explained").At(st.Statement.Pos()).WithHint("EXPLAIN a query or an INSERT")
 	}
-	optimized, fired := rewrite.Optimize(node)
+	optimized, fired, err := s.optimized(node)
+	if err != nil {
+		return placed(err, st)
+	}
 	var text string
 	switch st.Mode {
 	case sql.ExplainTree:

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// upgradeRounds is how many random upgrades TestUpgrades does.
+var upgradeRounds = flag.Int("upgrades", 5, "random upgrades under load; acceptance wants 50")
+
+// upgradedQuery is a random query over t with a mark of its own in column v.
+func upgradedQuery(r *rand.Rand, mark int) string {
+	measure := []string{"", ", SUM(id) AS total", ", MAX(id) AS largest", ", SUM(id) AS total, MIN(id) AS least"}[r.IntN(4)]
+	from := []string{"t", "t JOIN n ON t.name = n.name"}[r.IntN(2)]
+	filter := []string{"", " WHERE MOD(id, 3) <> 0", " WHERE id > 40", " WHERE t.name <> 'b'"}[r.IntN(4)]
+	return fmt.Sprintf("SELECT t.name, COUNT(*) AS n, MAX(%d) AS v%s FROM %s%s GROUP BY t.name", mark, strings.ReplaceAll(measure, "id", "t.id"), from, strings.ReplaceAll(filter, "id", "t.id"))
+}
+
+// TestUpgrades changes a table again and again while events come and questions are
+// asked; now and then the server is killed in the middle. No question ever sees rows
+// of two versions, or none, and at the end the table is what a table made from scratch is.
+func TestUpgrades(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 1))
+	data := t.TempDir()
+	c := start(t, data)
+	c.define(`CREATE TABLE t (id BIGINT, name STRING);
+CREATE TABLE n (name STRING, PRIMARY KEY (name) NOT ENFORCED);
+CREATE MATERIALIZED TABLE m FRESHNESS = INTERVAL '1' SECOND AS SELECT name, COUNT(*) AS n, MAX(0) AS v FROM t GROUP BY name`)
+	c.call(200, "POST", "/api/v1/events/n?wait=applied", "{\"name\":\"a\"}\n{\"name\":\"b\"}\n")
+	next := atomic.Int64{}
+	send := func() error {
+		var b strings.Builder
+		for range 50 {
+			id := next.Add(1)
+			fmt.Fprintf(&b, "{\"id\":%d,\"name\":%q}\n", id, string(rune('a'+id%3)))
+		}
+		_, _, err := c.try(200, "POST", "/api/v1/events/t", b.String())
+		return err
+	}
+	if err := send(); err != nil {
+		t.Fatal(err)
+	}
+	c.settles("SELECT COUNT(*) FROM m", [][]string{{"3"}})
+
+	for round := 1; round <= *upgradeRounds; round++ {
+		query := upgradedQuery(r, round)
+		stop, running := make(chan struct{}), c
+		var load sync.WaitGroup
+		kill := r.IntN(3) == 0
+		watch := func(once func() error) {
+			load.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					if err := once(); err != nil && !kill { // one that is killed breaks off what is under way
+						t.Errorf("round %d: %v", round, err)
+						return
+					}
+				}
+			})
+		}
+		watch(send)
+		watch(func() error { return unmixed(running) })
+		if kill {
+			go running.try(200, "POST", "/api/v1/statements", asked("ALTER MATERIALIZED TABLE m AS "+query)) //nolint:errcheck // it is killed
+			time.Sleep(time.Duration(r.IntN(400)) * time.Millisecond)
+			running.kill()
+		} else {
+			running.define("ALTER MATERIALIZED TABLE m AS " + query)
+		}
+		close(stop)
+		load.Wait()
+		if kill {
+			c = start(t, data)
+			if err := unmixed(c); err != nil {
+				t.Errorf("round %d, after the kill: %v", round, err)
+			}
+			c.define("ALTER MATERIALIZED TABLE m AS " + query)
+		}
+		c.settles("SELECT COUNT(DISTINCT v), MAX(v) FROM m", [][]string{{"1", fmt.Sprint(round)}})
+		c.define("CREATE MATERIALIZED TABLE scratch FRESHNESS = INTERVAL '1' SECOND AS " + query)
+		c.call(200, "POST", "/api/v1/events/n?wait=applied", "{\"name\":\"a\"}\n")
+		want := ""
+		for deadline := time.Now().Add(settleMax); time.Now().Before(deadline); time.Sleep(askInterval) {
+			has, scratch := c.rows("SELECT * FROM m ORDER BY name"), c.rows("SELECT * FROM scratch ORDER BY name")
+			if want = cmp.Diff(scratch, has); want == "" && caughtUp(c) {
+				break
+			}
+		}
+		if want != "" {
+			t.Fatalf("round %d: %s differs from scratch:\n%s", round, query, want)
+		}
+		c.define("DROP MATERIALIZED TABLE scratch")
+	}
+}
+
+// unmixed demands that a question sees rows of one version.
+func unmixed(c *child) error {
+	_, body, err := c.try(200, "POST", "/api/v1/query", asked("SELECT COUNT(DISTINCT v), COUNT(*) FROM m"))
+	if err != nil {
+		return err
+	}
+	var answer struct{ Rows [][]any }
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return err
+	}
+	if got := fmt.Sprint(answer.Rows[0][0]); got != "1" {
+		return fmt.Errorf("a question sees %s versions in %v rows", got, answer.Rows[0][1])
+	}
+	return nil
+}
+
+// caughtUp reports whether no job has anything to read.
+func caughtUp(c *child) bool {
+	_, body := c.call(200, "GET", "/api/v1/jobs", "")
+	var list struct {
+		Jobs []struct {
+			Restart struct {
+				Replay *int64 `json:"replay_events"`
+			}
+		}
+	}
+	decode(c.t, body, &list)
+	for _, j := range list.Jobs {
+		if j.Restart.Replay == nil || *j.Restart.Replay != 0 {
+			return false
+		}
+	}
+	return true
+}
