@@ -1,19 +1,23 @@
 // Package native makes our own event log and hot store an ordinary source and
 // an ordinary sink, and is the one way of events into the log.
 //
-// It does not listen to anybody: doors (serve/httpapi) hand bodies to an Intake.
+// It does not listen to anybody: doors hand bodies (serve/httpapi) or records
+// (serve/kafka) to an Intake.
 //
 // Flow in: Intake.Accept cuts a body into events → reads each as its table's
 // columns → events that do not fit go to the quarantine topic with the reason →
 // the others to the table's topic, synced, and a receipt is returned. The
 // events of a large body are stored as columns (pack.go), others as they came.
+// Records are stored as they came, each in its place: one that does not fit, or
+// that deletes a row, has no value there (records.go).
 // Flow through: Source reads the topic's partitions as splits and takes, or
 // decodes, the columns that a plan needs.
-// Flow out: Sink applies a job's epochs to a table of the hot store.
+// Flow out: Sink applies a job's epochs to a table of the hot store; Export gives
+// events to others as messages.
 //
 // Invariants:
 //  1. Every event in a table's topic can be read as the columns the table had
-//     when the event came.
+//     when the event came. A record without a value is a deletion, or no event.
 //  2. A receipt is given only after the events are synced; the same key gives
 //     the same receipt and adds nothing.
 package native

@@ -25,7 +25,6 @@ const (
 	unknownMemberID         int16 = 25
 	invalidSessionTimeout   int16 = 26
 	rebalanceInProgress     int16 = 27
-	topicAuthorization      int16 = 29
 	unsupportedMechanism    int16 = 33
 	illegalLoginState       int16 = 34
 	unsupportedVersion      int16 = 35
