@@ -140,7 +140,7 @@ func (j *Join) showAll(emit engine.Emit) error {
 // what has expired. The changes of other rows were shown at once.
 func (j *Join) Flush(emit engine.Emit) error {
 	if j.spill != nil {
-		if err := j.spill.settle(emit); err != nil {
+		if err := j.spill.flush(emit); err != nil {
 			return err
 		}
 	}
