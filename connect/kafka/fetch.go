@@ -14,7 +14,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"tidemark/base/problem"
-	"tidemark/connect"
 )
 
 // fetcher reads partitions for the readers of a source. Each broker is asked by a
@@ -383,5 +382,3 @@ func (f *fetcher) commitNow(ctx context.Context) {
 		}
 	}
 }
-
-var _ connect.Lagger = (*reader)(nil)

@@ -167,7 +167,6 @@ type reading struct {
 	parts        []part
 	keyColumns   []format.Column
 	valueColumns []format.Column
-	headers      bool // are wanted
 }
 
 // newReading finds where the columns of a request come from. A column that
@@ -188,7 +187,6 @@ func newReading(r connect.Request, l layout) (*reading, error) {
 			if err := checkMetadata(c); err != nil {
 				return nil, err
 			}
-			plan.headers = plan.headers || c.Metadata == "headers"
 		case inKey >= 0 && (inValue < 0 || l.upsert):
 			p.origin, p.index = fromKey, add(&plan.keyColumns, l.key, inKey, c)
 		case inValue >= 0:

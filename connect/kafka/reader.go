@@ -36,6 +36,11 @@ type reader struct {
 	newest   atomic.Int64 // time of the last record that was given, ms
 }
 
+var (
+	_ connect.Lagger   = (*reader)(nil)
+	_ connect.Follower = (*reader)(nil)
+)
+
 // prepare makes the decoders.
 func (r *reader) prepare() (err error) {
 	r.closed = make(chan struct{})

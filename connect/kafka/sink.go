@@ -26,6 +26,11 @@ type sink struct {
 	closed      bool
 }
 
+var (
+	_ connect.Resumer = (*sink)(nil)
+	_ connect.Warner  = (*sink)(nil)
+)
+
 func newSink(r connect.Request, upsert bool) (*sink, error) {
 	s := &sink{request: r}
 	var err error

@@ -29,6 +29,11 @@ type source struct {
 	}
 }
 
+var (
+	_ connect.Discoverer   = (*source)(nil)
+	_ connect.FieldSkipper = (*source)(nil)
+)
+
 func newSource(r connect.Request, upsert bool) (*source, error) {
 	s := &source{request: r}
 	var err error

@@ -37,7 +37,7 @@ func readBorder(r connect.Request, kind, otherwise string, topics int) (border, 
 			return b, invalid(option("specific-offsets"), "specific offsets are those of one topic, and %s reads several", r.Table)
 		}
 		var err error
-		if b.offsets, err = parseOffsets(r.Options[option("specific-offsets")]); err != nil {
+		if b.offsets, err = parseOffsets(option("specific-offsets"), r.Options[option("specific-offsets")]); err != nil {
 			return b, err
 		}
 	case "group-offsets":
@@ -49,8 +49,8 @@ func readBorder(r connect.Request, kind, otherwise string, topics int) (border, 
 }
 
 // parseOffsets reads partition:0,offset:42;partition:1,offset:300.
-func parseOffsets(text string) (map[int32]int64, error) {
-	wrong := invalid(optStartOffsets, "specific offsets are %q", text).WithHint("write partition:0,offset:42;partition:1,offset:300")
+func parseOffsets(option, text string) (map[int32]int64, error) {
+	wrong := invalid(option, "specific offsets are %q", text).WithHint("write partition:0,offset:42;partition:1,offset:300")
 	offsets := map[int32]int64{}
 	for pair := range strings.SplitSeq(strings.TrimSuffix(text, ";"), ";") {
 		first, second, _ := strings.Cut(strings.TrimSpace(pair), ",")
