@@ -26,7 +26,6 @@ import (
 // expire, and the row, both in key form. Rows that are
 // more than Environment.Memory go to files (Spilling).
 type Normalize struct {
-	stateless
 	env     Environment
 	columns []int
 	types   []value.Type

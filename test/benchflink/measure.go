@@ -68,7 +68,7 @@ func (b *bench) measure(ctx context.Context, w workload) (*result, error) {
 		return nil, err
 	}
 	if _, err := b.onFlink(ctx, script, w.files); err != nil {
-		return nil, fmt.Errorf("Flink, warming up: %w", err)
+		return nil, fmt.Errorf("warm up on Flink: %w", err)
 	}
 	r := &result{name: w.name, events: b.events}
 	for range b.runs {
@@ -78,7 +78,7 @@ func (b *bench) measure(ctx context.Context, w workload) (*result, error) {
 		}
 		flink, err := b.onFlink(ctx, script, w.files)
 		if err != nil {
-			return nil, fmt.Errorf("Flink: %w", err)
+			return nil, fmt.Errorf("on Flink: %w", err)
 		}
 		r.here, r.flink = append(r.here, here), append(r.flink, flink)
 	}
