@@ -54,6 +54,13 @@ type Join struct {
 	Interval    *JoinInterval
 	Window      *JoinWindow
 
+	// Bounds say how long a row of the left, and of the right, can find a partner
+	// that is not late; nil where that is not known. Where one is set, rows of the
+	// other side that are late by its Time are no partners of anything: they are
+	// dropped, so that rows can be forgotten. Both inputs are append-only then,
+	// and batch mode takes no notice. There are none beside Interval or Window.
+	Bounds [2]*JoinBound
+
 	// TTL is how long a row of the left, and of the right, is kept that is not
 	// written again; 0 for ever. It means nothing beside Interval or Window.
 	TTL [2]time.Duration
@@ -65,6 +72,28 @@ type Join struct {
 type JoinInterval struct {
 	Left, Right  int // the time column of each input
 	Lower, Upper int64
+}
+
+// JoinBound bounds the times of the partners of a row by what stands in the row:
+// they are not after Until + Plus, and with NULL there are none.
+type JoinBound struct {
+	Until int   // timestamp column of the row's side
+	Plus  int64 // milliseconds
+	Time  int   // event time of the other side: a rowtime, or the end of its windows
+	IsEnd bool  // Time is the end of windows, whose rowtime is a millisecond before
+}
+
+// Deadline is the last event time of partners of a row with the time until in its
+// column, in milliseconds.
+func (b *JoinBound) Deadline(until int64) int64 { return b.EventTime(until + b.Plus) }
+
+// EventTime is that of a row of the other side with the time at in its column, in
+// milliseconds.
+func (b *JoinBound) EventTime(at int64) int64 {
+	if b.IsEnd {
+		return at - 1
+	}
+	return at
 }
 
 // JoinWindow says that both inputs have windows of the same kind, and that pairs

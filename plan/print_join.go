@@ -18,9 +18,25 @@ func printJoin(n *Join, line, property linePrinter) {
 		property("window: until %s and %s", columnName(left, w.Left), columnName(right, w.Right))
 	}
 	printCondition(property, n.Condition, append(append(Schema(nil), left...), right...))
+	printJoinBound(property, "left", "right", n.Bounds[0], left, right)
+	printJoinBound(property, "right", "left", n.Bounds[1], right, left)
 	if n.Interval == nil && n.Window == nil {
 		printJoinTTL(property, n.TTL)
 	}
+}
+
+func printJoinBound(property linePrinter, side, other string, b *JoinBound, own, others Schema) {
+	if b == nil {
+		return
+	}
+	until := columnName(own, b.Until)
+	switch {
+	case b.Plus > 0:
+		until += " + " + milliseconds(b.Plus).String()
+	case b.Plus < 0:
+		until += " - " + milliseconds(-b.Plus).String()
+	}
+	property("forgets %s: at %s, and drops late rows of %s by %s", side, until, other, columnName(others, b.Time))
 }
 
 func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }

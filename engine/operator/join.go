@@ -29,6 +29,9 @@ import (
 // What is taken back after it has expired still takes back its pairs with the rows
 // that are there.
 //
+// Rows of a side with a bound are forgotten when the watermark has passed what they
+// can be paired with (deadlines); late rows of the other side are dropped then.
+//
 // State, in the worker's key groups (all in group 0 without keys): 'l' or 'r'
 // and the row, its key first, and if rows of the side are never taken back the
 // row's number in the order of arrival (8 bytes, big endian) → length of the key,
@@ -47,8 +50,9 @@ type Join struct {
 	spill   *joinSpill // nil when everything is in memory
 	timed   bool       // results have an event time, so that they must not be late
 	now     engine.Watermark
-	expires bool // rows of a side have a time to live
-	counts  bool // partners are counted by row
+	past    engine.Watermark // rows whose deadline it has reached are of no use
+	expires bool             // rows of a side have a time to live
+	counts  bool             // partners are counted by row
 
 	encoded joinRows
 	run     joinRun
@@ -62,15 +66,18 @@ func NewJoin(env Environment, n *plan.Join) (*Join, error) {
 		return nil, err
 	}
 	inputs := joinInputs(left, right, n.Keys)
-	j := &Join{env: env, node: n, pairing: p, now: batch.NoMark}
+	j := &Join{env: env, node: n, pairing: p, now: batch.NoMark, past: batch.NoMark}
 	j.timed = slices.ContainsFunc(n.Schema(), func(c plan.OutputColumn) bool { return c.Time == plan.Rowtime })
 	j.seed = rand.Uint64()
 	for port, name := range []byte{'l', 'r'} {
 		j.sides[port] = newJoinSide(name, inputs[port], env.Appends[port], env.Saves, j.seed)
 		j.sides[port].expiry = newExpiry(env, n.TTL[port])
 		j.expires = j.expires || j.sides[port].expiry != nil
+		if env.Context.Streaming && env.Appends == [2]bool{true, true} {
+			j.sides[port].deadlines = newDeadlines(n.Bounds[port])
+		}
 	}
-	j.counts = p.filter != nil || j.expires
+	j.counts = p.filter != nil || j.expires || j.bounded()
 	j.spill = newJoinSpill(j)
 	j.run.join = j
 	return j, nil
@@ -81,7 +88,9 @@ func (j *Join) Process(port int, rows *batch.Batch, emit engine.Emit) error {
 	if j.sides[port].appends && retractions(rows) != nil {
 		return fmt.Errorf("join: input %d takes rows back", port)
 	}
-	rows = rows.Compact()
+	if rows = j.inTime(port, rows); rows.Rows == 0 {
+		return nil
+	}
 	j.sides[port].input.encode(&j.encoded, rows)
 	j.encoded.hash(j.seed)
 	if j.spill == nil {
@@ -122,7 +131,7 @@ func (j *Join) Advance(w engine.Watermark, emit engine.Emit) error {
 		}
 	}
 	j.now = w
-	return nil
+	return j.forget()
 }
 
 // showAll shows the result of batch mode.
@@ -137,7 +146,7 @@ func (j *Join) showAll(emit engine.Emit) error {
 }
 
 // Flush shows what rows change that wait for others to be read back, and forgets
-// what has expired. The changes of other rows were shown at once.
+// what has expired or is past its deadline. The changes of other rows were shown at once.
 func (j *Join) Flush(emit engine.Emit) error {
 	if j.spill != nil {
 		if err := j.spill.flush(emit); err != nil {
@@ -147,7 +156,7 @@ func (j *Join) Flush(emit engine.Emit) error {
 	for _, s := range j.sides {
 		s.expiry.sweep(s.expire)
 	}
-	return nil
+	return j.forget()
 }
 
 // Save writes the rows that came and went.
@@ -174,15 +183,16 @@ func (j *Join) Load(from engine.Saved) error {
 // over columns; then they are walked through row by row. Of the other side only
 // the numbers of partners change meanwhile.
 type joinRun struct {
-	join   *Join
-	port   int
-	final  bool // batch mode: every row is shown for good
-	rows   *batch.Batch
-	null   []bool   // rows that have NULL in the key and so no partner; nil for none
-	copies []int64  // of each row; nil for one
-	chains [2]chain // rows of each side
-	chain  *chain   // of the other side
-	output joinOutput
+	join      *Join
+	port      int
+	final     bool // batch mode: every row is shown for good
+	rows      *batch.Batch
+	deadlines []int64  // of each row, if the side's rows have deadlines
+	null      []bool   // rows that have NULL in the key and so no partner; nil for none
+	copies    []int64  // of each row; nil for one
+	chains    [2]chain // rows of each side
+	chain     *chain   // of the other side
+	output    joinOutput
 
 	pairs   [2][]uint32 // candidates: rows of the batch, and of the chain, left and right
 	ends    []int       // of each row from next on whose candidates are complete: where they end
@@ -196,6 +206,10 @@ func (r *joinRun) batch(port int, rows *batch.Batch, emit engine.Emit) error {
 	own, other := r.join.sides[port], r.join.sides[1-port]
 	r.port, r.rows, r.next, r.matched = port, rows, 0, 0
 	r.expire()
+	if err := r.join.forget(); err != nil {
+		return err
+	}
+	r.date()
 	r.chain = &r.chains[1-port]
 	r.chain.side = other
 	r.chain.clear()
@@ -394,7 +408,7 @@ func (r *joinRun) finish(i int) error {
 	own := r.join.sides[r.port]
 	switch row := r.join.encoded.row(i); {
 	case rowKind != batch.Delete:
-		own.arrive(r.join.encoded.hashes[i], r.join.encoded.key(i), row, r.matched)
+		r.keep(i)
 	case own.expiry == nil || own.has(row):
 		own.remove(row)
 	default:

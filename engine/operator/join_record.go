@@ -112,6 +112,7 @@ func (s *joinSpill) takeRecord(hash uint64, record []byte) error {
 			}
 			code := side.add(hash, row[:key], row, count, partners)
 			side.expiry.restore(code, written)
+			side.deadlines.restore(code)
 			e := &side.entries[code]
 			e.flags |= inFile
 			if s.join.env.Saves {

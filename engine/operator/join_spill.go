@@ -78,7 +78,7 @@ func newJoinSpill(j *Join) *joinSpill {
 		return nil
 	}
 	counts := j.pairing.filter != nil && (j.node.Kind.KeepsLeft() || j.node.Kind.KeepsRight() || j.node.Kind == plan.SemiJoin)
-	replaces := !j.env.Appends[0] || !j.env.Appends[1] || counts && j.env.Context.Streaming || j.expires
+	replaces := !j.env.Appends[0] || !j.env.Appends[1] || counts && j.env.Context.Streaming || j.expires || j.bounded()
 	return &joinSpill{
 		join: j, sides: &j.sides, replaces: replaces, readsBack: replaces || j.env.Context.Streaming, files: spilledKeys{area: j.env.Spill.Area()},
 		// The rest is for tables and slices that grow, by a quarter or more at a
@@ -110,7 +110,7 @@ func (a *arena) room() int64 {
 // held is how many bytes the side takes, beside what it remembers until the next
 // Save of rows that are gone.
 func (s *joinSide) held() int64 {
-	return s.keys.held() + s.rows.held() + 4*int64(cap(s.first)+cap(s.unsaved)) + 8*int64(cap(s.totals)) + int64(cap(s.entries))*int64(unsafe.Sizeof(joinEntry{})) + s.expiry.held()
+	return s.keys.held() + s.rows.held() + 4*int64(cap(s.first)+cap(s.unsaved)) + 8*int64(cap(s.totals)) + int64(cap(s.entries))*int64(unsafe.Sizeof(joinEntry{})) + s.expiry.held() + s.deadlines.held()
 }
 
 // process joins rows of the port, whose stored form is in the join's encoded, now

@@ -34,10 +34,11 @@ type joinSide struct {
 	unsaved []uint32
 	deleted []storedKey
 
-	expiry   *expiry  // of rows, by their codes
-	examined []bool   // of each key: its rows were asked whether they are over, in the batch under way
-	marked   []uint32 // the keys examined
-	over     []uint32 // scratch
+	deadlines *deadlines // of rows, by their codes; nil for none
+	expiry    *expiry    // of rows, by their codes
+	examined  []bool     // of each key: its rows were asked whether they are over, in the batch under way
+	marked    []uint32   // the keys examined
+	over      []uint32   // scratch
 }
 
 // joinEntry is what is known of a row beside its bytes.
@@ -71,6 +72,7 @@ func (s *joinSide) clear(seed uint64) {
 	}
 	s.first, s.totals, s.entries, s.unsaved, s.deleted = nil, nil, nil, nil, nil
 	s.expiry.reset()
+	s.deadlines.reset()
 }
 
 // paired is a flag of joinEntry: in batch mode, the row has had a partner.
@@ -88,13 +90,15 @@ func (s *joinSide) total(hash uint64, key []byte) int64 {
 const numberBytes = 8
 
 // arrive takes a row that comes from the input.
-func (s *joinSide) arrive(hash uint64, key, row []byte, partners int64) {
+func (s *joinSide) arrive(hash uint64, key, row []byte, partners int64) (code uint32) {
 	if s.appends && s.saves {
 		s.numbered = binary.BigEndian.AppendUint64(append(s.numbered[:0], row...), s.arrivals)
 		s.arrivals++
 		row = s.numbered
 	}
-	s.touch(s.add(hash, key, row, 1, partners))
+	code = s.add(hash, key, row, 1, partners)
+	s.touch(code)
+	return code
 }
 
 // add takes count rows more, as they are stored.
@@ -170,6 +174,7 @@ func (s *joinSide) drop(code uint32) {
 	e.flags &= unsaved
 	s.rows.remove(code)
 	s.expiry.forget(code)
+	s.deadlines.remove(code)
 }
 
 func (s *joinSide) unlink(code uint32) {
@@ -254,6 +259,7 @@ func (s *joinSide) load(row, val []byte) error {
 	code := s.add(batch.Hash(s.keys.seed, key), key, row, count, partners)
 	s.entries[code].flags = saved
 	s.expiry.restore(code, written)
+	s.deadlines.restore(code)
 	return nil
 }
 

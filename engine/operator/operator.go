@@ -22,7 +22,8 @@
 //
 // State by key that has a time to live is forgotten by one component (expiry),
 // which the operators tell of every write and ask before every use: joins by row,
-// the others by key. What it means for each is in its file *_expiry.go.
+// the others by key. What it means for each is in its file *_expiry.go. Rows of a
+// Join that only late rows could find are forgotten by another one (deadlines).
 //
 // Invariants:
 //  1. Whether a row is late depends on its time and its mark alone; the

@@ -36,6 +36,7 @@ type State struct {
 	RowBytes int           // of one row or group, about
 	Rate     float64       // rows or groups that come to it in a second, at most
 	Span     time.Duration // how long each is kept; 0 where there is only one, Unbounded for ever
+	Until    string        // column that says of each how long it is kept; "" for none
 	Advice   string        // what would need less, "" when there is nothing to say
 }
 
@@ -76,10 +77,12 @@ func (r Report) String() string {
 	b.WriteByte('\n')
 	for _, s := range r.States {
 		fmt.Fprintf(&b, "  %s: %s\n", s.Operator, s.Keeps)
-		switch s.Span {
-		case 0:
+		switch {
+		case s.Span == 0:
 			fmt.Fprintf(&b, "    about %s\n", size(s.Bytes()))
-		case Unbounded:
+		case s.Until != "":
+			fmt.Fprintf(&b, "    until %s is over, about %d bytes each: %s if that takes a day\n", s.Until, s.RowBytes, size(s.Bytes()))
+		case s.Span == Unbounded:
 			fmt.Fprintf(&b, "    for ever, about %d bytes each: %s after a day\n", s.RowBytes, size(s.Bytes()))
 		default:
 			fmt.Fprintf(&b, "    for %s, about %d bytes each: %s\n", duration(s.Span), s.RowBytes, size(s.Bytes()))

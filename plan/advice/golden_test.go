@@ -23,7 +23,8 @@ func (t tables) Table(name string) (*plan.Table, bool) {
 func (t tables) Function(string) (*bind.Function, bool) { return nil, false }
 func (t tables) Names() []string                        { return nil }
 
-// TestReports prints the report of each query, or the problem with it.
+// TestReports prints the report of each query, or the problem with it; with the
+// argument drop-late of plans whose joins drop late rows.
 func TestReports(t *testing.T) {
 	datadriven.RunTest(t, "testdata/reports", func(t *testing.T, d *datadriven.TestData) string {
 		catalog := tables{}
@@ -47,6 +48,9 @@ func TestReports(t *testing.T) {
 					return err.Error()
 				}
 				n, _ := rewrite.Optimize(bound.Plan)
+				if d.HasArg("drop-late") {
+					n = rewrite.DropLate(n)
+				}
 				out += advice.Of(n, func(t *plan.Table) (float64, bool) { return 50, t.Name == "clicks" }).String()
 			default:
 				t.Fatalf("%T is no case of this test", s)

@@ -7,6 +7,7 @@ import (
 
 	"tidemark/base/value"
 	"tidemark/plan"
+	"tidemark/plan/bind"
 )
 
 // walker goes through a plan, inputs first.
@@ -65,7 +66,7 @@ func (s State) expiring(ttl time.Duration) State {
 	if ttl == 0 || ttl >= s.Span || s.Span == 0 {
 		return s
 	}
-	s.Span, s.Advice = ttl, ""
+	s.Span, s.Until, s.Advice = ttl, "", ""
 	s.Keeps += ", as long as it is written"
 	return s
 }
@@ -166,11 +167,17 @@ func (w *walker) join(n *plan.Join) float64 {
 		}
 		w.keep(s)
 	default:
+		if n.Bounds[0] != nil || n.Bounds[1] != nil {
+			w.boundedJoin(n, operator, [2]float64{left, right})
+			break
+		}
 		s := State{Operator: operator, Keeps: "every row of both inputs", RowBytes: bytes, Rate: left + right, Span: Unbounded}
 		l, r := timeColumn(in), timeColumn(n.Right.Schema())
 		switch {
 		case left == 0 || right == 0:
 			s.Keeps, s.Rate = "every row of the input that goes on", max(left, right)
+		case bind.JoinBounds(n) != [2]*plan.JoinBound{}:
+			s.Advice = "columns bound event time here: without late rows, others could be forgotten: SET '" + bind.LateRowsSetting + "' = 'drop', or of a materialized table 'late-policy' = 'drop'" + ttlAdvice
 		case l != "" && r != "":
 			s.Advice = fmt.Sprintf("both inputs have event time: a bound such as AND %s BETWEEN %s AND %s + INTERVAL '1' HOUR lets rows be forgotten", r, l, l) + ttlAdvice
 		default:
@@ -182,6 +189,28 @@ func (w *walker) join(n *plan.Join) float64 {
 		w.keep(s)
 	}
 	return max(left, right)
+}
+
+// boundedJoin notes what each side of a join keeps that drops late rows. How long
+// that is cannot be told where it stands in the rows.
+func (w *walker) boundedJoin(n *plan.Join, operator string, rates [2]float64) {
+	sides := [2]plan.Node{n.Left, n.Right}
+	for side, name := range [2]string{"left", "right"} {
+		schema, bound := sides[side].Schema(), n.Bounds[side]
+		s := State{Operator: operator + ", " + name, Keeps: "every row", RowBytes: rowBytes(schema), Rate: rates[side], Span: Unbounded}
+		if bound == nil {
+			s.Advice = "nothing in the rows bounds event time of the other input" + ttlAdvice
+		} else {
+			until := schema[bound.Until]
+			s.Keeps = "every row for as long as it can find a partner"
+			if until.Time == plan.Rowtime {
+				s.Span = time.Duration(max(bound.Plus, 1)) * time.Millisecond
+			} else {
+				s.Until = plan.Quote(until.Name)
+			}
+		}
+		w.keep(s.expiring(n.TTL[side]))
+	}
 }
 
 func (w *walker) rank(n *plan.Rank) float64 {

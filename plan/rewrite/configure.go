@@ -7,14 +7,19 @@ import (
 
 // Configure is the optimized plan of a materialized table with the emit and
 // late policies of its options, which were checked when the table was defined
-// (see bind.Emission).
+// (see bind.Emission). Where late rows are dropped, joins drop them, too, if that
+// lets them forget rows; otherwise late rows join what is there.
 func Configure(n plan.Node, options map[string]string) plan.Node {
 	n, _ = Optimize(n)
 	emit, late, err := bind.Emission(options)
 	if err != nil {
 		return n
 	}
-	return emitting(n, emit, late)
+	n = emitting(n, emit, late)
+	if late.Action == plan.LateDrop {
+		n = DropLate(n)
+	}
+	return n
 }
 
 // emitting sets the policies of all window aggregates. Only the topmost ones
