@@ -49,17 +49,36 @@ lint: ## vet, formatting and linters
 browser: ## the page in a real browser (needs Chromium)
 	cd test/browser && npm ci --no-audit --no-fund && TIDEMARK_BIN=$(CURDIR)/$(BIN) npm test
 
+jdbc: build ## tables of a real MariaDB and PostgreSQL, which it starts
+	TIDEMARK_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 ./test/jdbc
+
+kafkadoor: build ## the Kafka door, killed (N=10 times) and with kcat, Java and Flink
+	TIDEMARK_BIN=$(CURDIR)/$(BIN) KILLS=$(or $(N),10) $(GO) test -count=1 -timeout 15m ./test/kafkadoor
+
+# What follows needs a Flink and a Kafka that test/cluster/fetch.sh has fetched.
+# CLUSTER_ABSENT says why there is none.
+kafka: ## sources and sinks on a real Kafka broker, which it brings up
+ifdef CLUSTER_ABSENT
+	@echo "SKIPPED: sources and sinks on a real Kafka broker: $(CLUSTER_ABSENT)"
+else
+	test/kafka/run $(GO) test -count=1 ./connect/kafka ./test/kafka
+endif
+
+crash-kafka: build ## kill -9 Tidemark and a real broker N times, let instances sleep (N=20)
+ifdef CLUSTER_ABSENT
+	@echo "SKIPPED: kills beside a real Kafka broker: $(CLUSTER_ABSENT)"
+else
+	$(GO) run ./test/crashkafka -n $(or $(N),20) $(BIN)
+endif
+
 flinkdiff: build ## random statements here and on a real Flink, which it brings up (N=300 SEED=…)
 	test/conformance/run --cases test/flinkdiff/found $(BIN)
-ifdef FLINK_ABSENT
-	@echo "SKIPPED: random statements on a real Flink: $(FLINK_ABSENT)"
+ifdef CLUSTER_ABSENT
+	@echo "SKIPPED: random statements on a real Flink: $(CLUSTER_ABSENT)"
 else
 	$(GO) run ./test/flinkdiff -n $(or $(N),300) $(if $(SEED),-seed $(SEED)) $(BIN)
 endif
 
-jdbc: build ## tables of a real MariaDB and PostgreSQL, which it starts
-	TIDEMARK_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 ./test/jdbc
+test-peers: build browser crash jdbc kafkadoor kafka crash-kafka flinkdiff ## tests with other programs: browser, databases, Kafka, Flink, and kills
 
-test-peers: build browser crash jdbc flinkdiff ## tests with other programs: browser, killed processes, Flink
-
-.PHONY: help demo build ui test race conformance golden crash bench bench-flink lint browser jdbc flinkdiff test-peers
+.PHONY: help demo build ui test race conformance golden crash bench bench-flink lint browser jdbc kafkadoor kafka crash-kafka flinkdiff test-peers
