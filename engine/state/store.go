@@ -28,6 +28,7 @@ import (
 	"hash/crc32"
 	"io/fs"
 	"math"
+	"runtime"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -60,7 +61,8 @@ type Operator uint16
 // Store keeps the epochs of one job. Commit and Trim are called by one
 // goroutine, Size by any.
 type Store struct {
-	db *pebble.DB
+	db     *pebble.DB
+	failed error // of the write that ended all writing; nil while none has failed
 }
 
 // Open opens or makes the store in a folder of its own.
@@ -69,12 +71,18 @@ func Open(dir string) (*Store, error) { return open(dir, vfs.Default) }
 // OpenMemory makes a store that is gone when it is closed.
 func OpenMemory() (*Store, error) { return open("state", vfs.NewMem()) }
 
-func open(dir string, files vfs.FS) (*Store, error) {
+func open(dir string, files vfs.FS) (*Store, error) { return openLogging(dir, files, quiet{}) }
+
+func openLogging(dir string, files vfs.FS, logger pebble.Logger) (s *Store, err error) {
 	cache := pebble.NewCache(cacheBytes)
 	defer cache.Unref()
+	defer survive(&err, "open state")
 	db, err := pebble.Open(dir, &pebble.Options{
-		FS: files, Cache: cache, MemTableSize: memtableBytes, Logger: quiet{},
+		FS: files, Cache: cache, MemTableSize: memtableBytes, Logger: logger,
 		FormatMajorVersion: pebble.FormatNewest,
+		// Whoever reads damaged bytes gets an error. Without this, Pebble would
+		// stop the process, and with it the jobs whose state is whole.
+		EventListener: &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) {}},
 	})
 	if err != nil {
 		return nil, wrapOpen(err)
@@ -88,15 +96,59 @@ type quiet struct{}
 func (quiet) Infof(string, ...any)  {}
 func (quiet) Errorf(string, ...any) {}
 
-// Fatalf is how Pebble stops when it cannot go on; it must not return.
-func (quiet) Fatalf(format string, args ...any) { panic("state: " + fmt.Sprintf(format, args...)) }
+// Fatalf is how Pebble stops when it cannot go on; it must not return. Where one
+// of our calls is under way, survive makes an error of it. In Pebble's background
+// work (its list of files cannot be written) it ends the process: there Pebble
+// holds locks that nobody would release, and the next start finds all epochs.
+func (quiet) Fatalf(format string, args ...any) {
+	stop := fatal{fmt.Errorf(format, args...)}
+	for _, arg := range args {
+		if cause, ok := arg.(error); ok {
+			stop.cause = cause
+		}
+	}
+	panic(stop)
+}
+
+// fatal is what quiet.Fatalf panics with.
+type fatal struct{ cause error }
+
+func (f fatal) String() string { return "state: " + f.cause.Error() }
+
+// survive turns a panic of quiet.Fatalf into an error, and one of Pebble with the
+// error of a file operation, which is how it takes a directory that cannot be
+// synced. It is deferred.
+func survive(err *error, doing string) {
+	stop := recover()
+	if f, ok := stop.(fatal); ok {
+		stop = f.cause
+	}
+	cause, isError := stop.(error)
+	if mistake := runtime.Error(nil); stop != nil && (!isError || errors.As(cause, &mistake)) {
+		panic(stop)
+	}
+	if stop != nil {
+		*err = wrap(doing, cause)
+	}
+}
+
+// apply writes a batch. When that fails, Pebble takes no more: neither does the
+// store, which has to be closed and opened again.
+func (s *Store) apply(b *pebble.Batch, doing string, how *pebble.WriteOptions) (err error) {
+	if s.failed != nil {
+		return fmt.Errorf("%s: the state was closed by an earlier failure: %w", doing, s.failed)
+	}
+	defer func() { s.failed = err }()
+	defer survive(&err, doing)
+	return wrap(doing, b.Commit(how))
+}
 
 // wrap says what was being done, and marks damage as such.
 func wrap(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, pebble.ErrCorruption) {
+	if pebble.IsCorruptionError(err) { // which errors.Is would not see
 		return problem.New(problem.Corrupt, "%s: the stored state is damaged: %v", doing, err).
 			WithHint("restore it from a backup, or start the job anew from its sources")
 	}
@@ -104,9 +156,10 @@ func wrap(doing string, err error) error {
 }
 
 // wrapOpen is wrap for opening, where Pebble does not mark all damage: that of its
-// list of files it only puts in words, and a file that is gone is just missing.
+// list of files and of its settings it only puts in words, and a file that is gone
+// is just missing.
 func wrapOpen(err error) error {
-	if strings.Contains(err.Error(), "malformed") || errors.Is(err, fs.ErrNotExist) {
+	if strings.Contains(err.Error(), "malformed") || strings.Contains(err.Error(), "!= ") || errors.Is(err, fs.ErrNotExist) {
 		return damaged("the state's store", err)
 	}
 	return wrap("open state", err)
@@ -198,7 +251,7 @@ func (s *Store) Commit(r *Record, changes []*Changes, outputs []Output) error {
 			return wrap("commit epoch", err)
 		}
 	}
-	return wrap("commit epoch", b.Commit(pebble.Sync))
+	return s.apply(b, "commit epoch", pebble.Sync)
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -247,7 +300,12 @@ func (s *Store) Trim(e engine.Epoch) error {
 	if e < math.MaxUint64 {
 		end = outboxKey(e+1, 0, 0)
 	}
-	return wrap("trim outbox", s.db.DeleteRange(outboxKey(0, 0, 0), end, pebble.NoSync))
+	b := s.db.NewBatch()
+	defer b.Close()
+	if err := b.DeleteRange(outboxKey(0, 0, 0), end, nil); err != nil {
+		return wrap("trim outbox", err)
+	}
+	return s.apply(b, "trim outbox", pebble.NoSync)
 }
 
 // Load gives the state of an operator.
