@@ -29,6 +29,8 @@ type Job struct {
 	Plan     plan.Node // what the table holds
 	Upstream []string  // tables the plan reads, by lineage
 	Zone     *time.Location
+	// Anew has an upgrade read everything again, also when the plan is what runs.
+	Anew bool
 }
 
 // State is what a job is doing.
@@ -168,7 +170,8 @@ type Connecting interface {
 // Target runs jobs. It is safe for concurrent use.
 type Target interface {
 	// Keep starts a job for the table, or leaves the one that runs when its
-	// definition is the same. One with another definition is built anew.
+	// definition is the same. One with another definition is built anew, in the place
+	// of what there was; Upgrading builds it beside.
 	Keep(ctx context.Context, job Job) error
 	// Drop ends the table's job and forgets its rows and state.
 	Drop(ctx context.Context, table string) error

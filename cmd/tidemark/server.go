@@ -187,7 +187,7 @@ func (s *server) serve(host string) error {
 	}
 	s.api, err = httpapi.New(httpapi.Config{
 		Catalog: s.catalog, Board: s.board, Asker: gateway.New(s.catalog, s.store, s.board), Intake: s.jobs.Intake,
-		Definer: definer{s.pipeline}, Jobs: jobsView{s.jobs}, Savepoints: savepointsView{s.jobs}, Ingest: s.rate.now, Missing: s.missing, Pages: pages,
+		Definer: definer{s.pipeline}, Jobs: jobsView{s.jobs, s.pipeline}, Savepoints: savepointsView{s.jobs}, Ingest: s.rate.now, Missing: s.missing, Pages: pages,
 		Telemetry: s.registry, Logger: s.logger, Version: version, Loopback: true,
 	})
 	if err != nil {
@@ -303,15 +303,30 @@ func sentence(r pipeline.Result) string {
 	if !r.Changed {
 		return strings.TrimSpace("nothing had to change for " + r.Kind + " " + r.Name)
 	}
+	if r.Building {
+		return r.Kind + " " + r.Name + " is what it was until its new version has caught up; tidemark status shows how far that is"
+	}
 	return r.Kind + " " + r.Name + " is as asked now"
 }
 
 // jobsView shows the jobs to the HTTP door.
-type jobsView struct{ jobs *embedded.Jobs }
+type jobsView struct {
+	jobs     *embedded.Jobs
+	pipeline *pipeline.Pipeline
+}
 
 // Act passes an action on.
 func (v jobsView) Act(ctx context.Context, job string, action httpapi.JobAction) error {
-	return v.jobs.Act(ctx, job, target.Action(action))
+	var err error
+	switch action {
+	case httpapi.RollBack:
+		_, err = v.pipeline.RollBack(ctx, job)
+	case httpapi.Replay:
+		_, err = v.pipeline.Replay(ctx, job)
+	default:
+		err = v.jobs.Act(ctx, job, target.Action(action))
+	}
+	return err
 }
 
 // Statuses describes all jobs.
@@ -343,6 +358,7 @@ func (v jobsView) Statuses() []httpapi.JobStatus {
 			j.CommittedAt, j.EpochMillis = &at, &took
 		}
 		describeRestart(&j, s)
+		describeUpgrade(&j, s.Upgrade)
 		all = append(all, j)
 	}
 	return all

@@ -90,6 +90,15 @@ func printJobs(out io.Writer, jobs []httpapi.JobStatus) error {
 		if j.Restart != nil {
 			fmt.Fprintf(out, "\n%s, started anew, %s.\n", j.Name, j.Restart.Does)
 		}
+		if u := j.Upgrade; u != nil {
+			fmt.Fprintf(out, "  Its new version of %s is %s: %d of %d events read.\n", u.Began.Format(time.RFC3339), u.Phase, u.Replayed, u.Total)
+			if c := u.Compared; c != nil {
+				fmt.Fprintf(out, "  Rows of both versions: %d equal, %d differ, %d only in the old, %d only in the new.\n", c.Equal, c.Differing, c.OnlyOld, c.OnlyNew)
+			}
+			if u.Error != nil {
+				fmt.Fprintf(out, "  %s [%s]\n", u.Error.Detail, u.Error.Code)
+			}
+		}
 		if j.Warning != nil {
 			fmt.Fprintf(out, "  Warning: %s [%s]\n", j.Warning.Detail, j.Warning.Code)
 		}

@@ -58,6 +58,21 @@ func (v savepointsView) Import(ctx context.Context, job, name string, file io.Re
 	return savepointOf(s), err
 }
 
+// describeUpgrade fills in how the building of a table's next version goes.
+func describeUpgrade(j *httpapi.JobStatus, u *target.Upgrade) {
+	if u == nil {
+		return
+	}
+	j.Upgrade = &httpapi.Upgrade{Phase: string(u.Phase), Began: u.Began, Replayed: u.Replayed, Total: u.Total}
+	if u.Compared != nil {
+		c := httpapi.Comparison(*u.Compared)
+		j.Upgrade.Compared = &c
+	}
+	if u.Error != nil {
+		j.Upgrade.Error = httpapi.ProblemOf(u.Error)
+	}
+}
+
 // describeRestart fills in what a job would do if it started anew, and what went
 // wrong last.
 func describeRestart(j *httpapi.JobStatus, s target.Status) {

@@ -11,7 +11,8 @@
 //  1. A project is applied whole or not at all: Check finds everything that is
 //     wrong before anything is changed.
 //  2. A definition that is there already, word by word, changes nothing; one
-//     that differs is built anew from the event log.
+//     that differs is built anew from the event log. A materialized table is what
+//     it was until then, if the target can build it beside: target.Upgrading.
 package pipeline
 
 import (
@@ -41,11 +42,14 @@ type Pipeline struct {
 	target  target.Target
 	zone    *time.Location
 	mu      sync.Mutex // serializes changes, so that catalog and target agree; held while jobs start
+	// previous is what tables were before the last change, while the target has it.
+	// Guarded by mu.
+	previous map[string]*plan.Table
 }
 
 // New makes a pipeline. zone is the session's for statements that do not say.
 func New(c *catalog.Catalog, t target.Target, zone *time.Location) *Pipeline {
-	return &Pipeline{catalog: c, target: t, zone: zone}
+	return &Pipeline{catalog: c, target: t, zone: zone, previous: map[string]*plan.Table{}}
 }
 
 // Result is what became of one statement.

@@ -12,6 +12,7 @@ import (
 	"tidemark/plan"
 	"tidemark/plan/bind"
 	"tidemark/sql"
+	"tidemark/sql/parse"
 	"tidemark/target"
 )
 
@@ -41,7 +42,7 @@ func (p *Pipeline) upgrade(ctx context.Context, s *sql.CreateMaterializedTable, 
 	if _, err := p.readersIn(p.catalog.With(change.Table), change.Name, s); err != nil {
 		return Result{}, false, err
 	}
-	result.upgrade, err = p.beside(ctx, upgrading, change, session, s)
+	result.upgrade, err = p.beside(ctx, upgrading, change, session, nextStored(change.Before), s)
 	if problem.Is(err, problem.NotFound) {
 		return Result{}, false, nil // there is no job that it could be built beside
 	}
@@ -62,19 +63,21 @@ func (p *Pipeline) upgradeReader(ctx context.Context, r rebound) (done bool, err
 	if !ok {
 		return false, nil
 	}
-	building, err := p.beside(ctx, upgrading, r.change, r.session, nil)
+	building, err := p.beside(ctx, upgrading, r.change, r.session, nextStored(r.change.Before), nil)
 	return building != nil, err
 }
 
-// beside starts the building of a changed table. The channel is nil when the
-// table's plan is what it was.
-func (p *Pipeline) beside(ctx context.Context, upgrading target.Upgrading, change catalog.Change, session bind.Session, at sql.Statement) (<-chan error, error) {
+// beside starts the building of a changed table under a name. The channel is nil
+// when the table's plan is what it was. at is nil for a table that is built because
+// of what it reads.
+func (p *Pipeline) beside(ctx context.Context, upgrading target.Upgrading, change catalog.Change, session bind.Session, stored string, at sql.Statement) (<-chan error, error) {
 	was := change.Table.StoredAs
-	change.Table.StoredAs = nextStored(change.Before)
+	change.Table.StoredAs = stored
 	job, err := p.jobOf(change, session)
 	if err != nil {
 		return nil, err
 	}
+	job.Anew = at != nil && change.Before.Definition == change.Table.Definition
 	building, err := upgrading.Upgrade(ctx, job, func(ctx context.Context) error { return p.swap(ctx, change, at) })
 	if building == nil {
 		change.Table.StoredAs = was
@@ -127,7 +130,69 @@ func (p *Pipeline) swap(ctx context.Context, change catalog.Change, at sql.State
 	if err != nil {
 		return errors.Join(err, p.undo(ctx, change))
 	}
+	p.previous[change.Name] = change.Before
 	return nil
+}
+
+// RollBack makes a materialized table what it was before its last change. That
+// version has stood still since, and catches up first. It is there until the table
+// is changed again, or the program is started again.
+func (p *Pipeline) RollBack(ctx context.Context, name string) (Result, error) {
+	return p.rebuild(ctx, name, func(now *plan.Table) (*plan.Table, string, error) {
+		was := p.previous[name]
+		if was == nil {
+			return nil, "", problem.New(problem.NotFound, "no earlier version of %s is kept", name).WithHint("change it with ALTER MATERIALIZED TABLE %s AS …, which reads its events again", name)
+		}
+		if stored := was.StoredName(); stored != name {
+			return was, stored, nil
+		}
+		return was, "", nil
+	})
+}
+
+// Replay builds a materialized table again, from all events that the log has.
+func (p *Pipeline) Replay(ctx context.Context, name string) (Result, error) {
+	return p.rebuild(ctx, name, func(now *plan.Table) (*plan.Table, string, error) { return now, nextStored(now), nil })
+}
+
+// rebuild builds a version of a table beside what it is; version gives its
+// definition and the name that it is stored under, "" for the table's own.
+func (p *Pipeline) rebuild(ctx context.Context, name string, version func(now *plan.Table) (*plan.Table, string, error)) (Result, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	upgrading, ok := p.target.(target.Upgrading)
+	now, exists := p.catalog.Table(name)
+	switch {
+	case !exists:
+		return Result{}, catalog.Unknown(name, p.catalog.Names())
+	case !ok || now.Kind != plan.Materialized:
+		return Result{}, problem.New(problem.InvalidRequest, "%s is a %s", name, catalog.Noun(now.Kind)).WithHint("only materialized tables are built again like this")
+	}
+	definition, stored, err := version(now)
+	if err != nil {
+		return Result{}, err
+	}
+	session, err := catalog.InZone(p.session(), definition.Zone)
+	if err != nil {
+		return Result{}, err
+	}
+	at, err := parse.Statement(definition.Definition)
+	if err != nil {
+		return Result{}, err
+	}
+	m, err := p.catalog.Rebind(session, definition)
+	if err != nil {
+		return Result{}, err
+	}
+	change := catalog.Change{Name: name, What: catalog.Noun(now.Kind), Created: true, Before: now, Table: m.Table, Job: m}
+	if _, err := p.readersIn(p.catalog.With(change.Table), name, at); err != nil {
+		return Result{}, err
+	}
+	result := Result{Kind: change.What, Name: name, Changed: true, Building: true}
+	if result.upgrade, err = p.beside(ctx, upgrading, change, session, stored, at); err != nil {
+		return Result{}, err
+	}
+	return p.settle(ctx, result)
 }
 
 // settle waits a little for what a statement changes. The caller holds mu, which is

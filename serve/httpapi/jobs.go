@@ -29,6 +29,10 @@ const (
 	// goes back to one: see Savepoints.
 	MakeSavepoint    JobAction = "savepoint"
 	RestoreSavepoint JobAction = "restore"
+	// RollBack makes a table what it was before its last change, and Replay builds
+	// it again from all its events.
+	RollBack JobAction = "rollback"
+	Replay   JobAction = "replay"
 )
 
 // JobStatus is how a job does. What is null has not been measured.
@@ -55,9 +59,28 @@ type JobStatus struct {
 	FailedAt      *time.Time   `json:"failed_at,omitempty"`
 	Warning       *Problem     `json:"warning,omitempty" doc:"What is not right and does not stop it"`
 	Restart       *RestartPlan `json:"restart,omitempty" doc:"What it would do if it started anew now"`
+	Upgrade       *Upgrade     `json:"upgrade,omitempty" doc:"Its next version, which is built beside it, or the last that was"`
 	StateBytes    *int64       `json:"state_bytes"`
 	CPUSeconds    *float64     `json:"cpu_seconds"`
 	MemoryBytes   *int64       `json:"memory_bytes"`
+}
+
+// Upgrade is the building of a table's next version beside what it is.
+type Upgrade struct {
+	Phase    string      `json:"phase" doc:"replaying, catching, swapped or failed"`
+	Began    time.Time   `json:"began_at"`
+	Replayed int64       `json:"replayed_events"`
+	Total    int64       `json:"total_events"`
+	Compared *Comparison `json:"compared,omitempty" doc:"The rows of both versions at the same moment"`
+	Error    *Problem    `json:"error,omitempty"`
+}
+
+// Comparison counts rows of two versions of a table, by the columns that both have.
+type Comparison struct {
+	Equal     int64 `json:"equal"`
+	Differing int64 `json:"differing" doc:"Of the same key"`
+	OnlyOld   int64 `json:"only_old"`
+	OnlyNew   int64 `json:"only_new"`
 }
 
 // JobList is all jobs.
@@ -67,7 +90,7 @@ type JobList struct {
 
 // JobActionRequest asks for an action.
 type JobActionRequest struct {
-	Action JobAction `json:"action" enum:"suspend,resume,restart,savepoint,restore"`
+	Action JobAction `json:"action" enum:"suspend,resume,restart,savepoint,restore,rollback,replay"`
 	Name   string    `json:"name,omitempty" doc:"Of the savepoint, for savepoint and restore"`
 }
 
@@ -114,9 +137,9 @@ func (s *Server) actOnJob(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	switch request.Action {
-	case Suspend, Resume, Restart, MakeSavepoint, RestoreSavepoint:
+	case Suspend, Resume, Restart, MakeSavepoint, RestoreSavepoint, RollBack, Replay:
 	default:
-		return problem.New(problem.InvalidRequest, "action cannot be %q", request.Action).About("action").WithHint("allowed: suspend, resume, restart, savepoint, restore")
+		return problem.New(problem.InvalidRequest, "action cannot be %q", request.Action).About("action").WithHint("allowed: suspend, resume, restart, savepoint, restore, rollback, replay")
 	}
 	name := r.PathValue("id")
 	if _, err := s.job(name); err != nil {

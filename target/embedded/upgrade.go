@@ -70,10 +70,10 @@ func (j *Jobs) Upgrade(ctx context.Context, job target.Job, swap func(context.Co
 	if err := next.check(); err != nil {
 		return nil, err
 	}
-	if err := j.Abandon(ctx, name); err != nil || next.fingerprint == old.fingerprint {
+	if err := j.Abandon(ctx, name); err != nil || next.fingerprint == old.fingerprint && !job.Anew {
 		return nil, err
 	}
-	if !next.isKept() {
+	if job.Anew || !next.isKept() {
 		if err := j.dropVersion(ctx, next.name); err != nil {
 			return nil, err
 		}
