@@ -4,12 +4,15 @@
 // It is not the catalog (it does not know what a definition means) and not for
 // histories, which are rows in tables.
 //
-// Flow: Open → Put and Delete make new versions → All and History read them.
+// Flow: Open makes or checks the database (check.go) → Put and Delete make new
+// versions → All and History read them.
 //
 // Invariants:
 //  1. A Put that returned nil survives a power loss (synchronous=FULL).
 //  2. Versions of one document count 1, 2, 3 … without gaps, deletions included;
 //     no version is ever changed.
+//  3. Open reads everything. What is damaged is a problem.Corrupt that names the
+//     file and, where it can be told, the document; never a wrong definition.
 package meta
 
 import (
@@ -48,18 +51,20 @@ func Open(ctx context.Context, files vfs.FS, dir string) (*Store, error) {
 		return nil, fmt.Errorf("make folder of the metadata: %w", err)
 	}
 	path := filepath.Join(dir, "meta.sqlite")
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_txlock=immediate")
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(1)&_txlock=immediate")
 	if err != nil {
 		return nil, fmt.Errorf("open metadata: %w", err)
 	}
-	_, err = db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS document (
-		kind TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL, deleted INTEGER NOT NULL, at INTEGER NOT NULL,
-		PRIMARY KEY (kind, name, version)) WITHOUT ROWID`)
-	if err != nil {
+	s := &Store{db}
+	if err := s.prepare(ctx); err != nil {
 		_ = db.Close()
-		return nil, fmt.Errorf("open metadata: %w", problem.New(problem.Corrupt, "%s cannot be read: %v", path, err).WithHint("move the file away to start without definitions, or restore a copy"))
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("open metadata: %w", err)
+		}
+		return nil, fmt.Errorf("open metadata: %w", problem.New(problem.Corrupt, "%s, which holds the definitions, cannot be read: %v", path, err).
+			WithHint("restore a copy of the file, or move it away to start without definitions"))
 	}
-	return &Store{db}, nil
+	return s, nil
 }
 
 // Close closes the database.
@@ -99,14 +104,17 @@ func (s *Store) add(ctx context.Context, d Document) (int, error) {
 	case last.Deleted == d.Deleted && last.Body == d.Body:
 		return last.Version, nil
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO document VALUES (?, ?, ?, ?, ?, ?)`, d.Kind, d.Name, last.Version+1, d.Body, d.Deleted, time.Now().UnixMilli())
+	d.Version = last.Version + 1
+	at := time.Now().UnixMilli()
+	_, err = tx.ExecContext(ctx, `INSERT INTO document (kind, name, version, body, deleted, at, checksum) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		d.Kind, d.Name, d.Version, d.Body, d.Deleted, at, checksum(d, at))
 	if err == nil {
 		err = tx.Commit()
 	}
 	if err != nil {
 		return 0, fmt.Errorf("store %s %s: %w", d.Kind, d.Name, err)
 	}
-	return last.Version + 1, nil
+	return d.Version, nil
 }
 
 // All gives the newest version of every document of a kind that is not deleted,
