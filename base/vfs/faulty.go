@@ -45,9 +45,10 @@ type Faulty struct {
 	under FS
 	mu    struct {
 		sync.Mutex
-		rules   []*rule
-		crashed bool
-		changes int
+		rules      []*rule
+		crashed    bool
+		changes    int
+		operations int
 	}
 }
 
@@ -96,6 +97,13 @@ func (f *Faulty) Changes() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.mu.changes
+}
+
+// Operations counts all operations so far, done or failed.
+func (f *Faulty) Operations() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.mu.operations
 }
 
 // changing are the operations that `change` stands for.
@@ -168,6 +176,7 @@ func (f *Faulty) before(operation, name string, size int) (allowed int, err erro
 	if f.mu.crashed {
 		return 0, pathError(operation, name, ErrCrashed)
 	}
+	f.mu.operations++
 	if changing[operation] {
 		f.mu.changes++
 	}
