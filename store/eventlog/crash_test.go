@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -298,6 +299,40 @@ func TestErrorAtEveryOperation(t *testing.T) {
 		if failed < 20 {
 			t.Errorf("%s: only %d appends failed", effect, failed)
 		}
+	}
+}
+
+// TestErrorAtEveryOperationOfALife lets each operation fail once, reading and
+// opening among them, over a whole life of a log: what was told until something
+// failed is there at the next start, without a word of damage.
+func TestErrorAtEveryOperationOfALife(t *testing.T) {
+	failed, position := 0, 1
+	for ; ; position++ {
+		disk, c, told := vfs.NewMem(), newClock(), newLedger()
+		faulty := vfs.NewFaulty(disk, fmt.Sprintf("* * #%d eio", position))
+		err := told.workload(faulty, c)
+		if err != nil {
+			failed++
+			if !strings.Contains(err.Error(), syscall.EIO.Error()) {
+				t.Errorf("operation %d: %v", position, err)
+			}
+		}
+		struck := faulty.Operations() >= position
+		for _, survival := range []vfs.Survival{vfs.LoseAll, vfs.KeepAll, vfs.KeepRandom(rand.New(rand.NewPCG(uint64(position), 1)))} {
+			if err := told.verify(disk.CrashClone(survival), c); err != nil {
+				t.Errorf("operation %d, then a crash: %v", position, err)
+			}
+		}
+		if t.Failed() {
+			t.FailNow()
+		}
+		if !struck {
+			break
+		}
+	}
+	t.Logf("%d operations, %d made the log fail", position-1, failed)
+	if position <= 200 || failed < 100 {
+		t.Errorf("only %d operations, %d failures", position-1, failed)
 	}
 }
 
