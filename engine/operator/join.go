@@ -146,7 +146,8 @@ func (j *Join) showAll(emit engine.Emit) error {
 }
 
 // Flush shows what rows change that wait for others to be read back, and forgets
-// what has expired or is past its deadline. The changes of other rows were shown at once.
+// what has expired or is past its deadline. The changes of other rows were shown
+// at once.
 func (j *Join) Flush(emit engine.Emit) error {
 	if j.spill != nil {
 		if err := j.spill.flush(emit); err != nil {

@@ -213,7 +213,7 @@ func (j *Join) forget() error {
 	return nil
 }
 
-// deadlines are those of the rows of the batch under way, nil where there are none.
+// date computes the deadlines of the rows of the batch under way, if they have any.
 func (r *joinRun) date() {
 	r.deadlines = r.deadlines[:0]
 	if d := r.join.sides[r.port].deadlines; d != nil {

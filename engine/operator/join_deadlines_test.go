@@ -13,16 +13,27 @@ import (
 )
 
 // boundedJoin is a join where the times of partners of the left are at most its
-// own and plus[0], if that is bounded, and of the right in the same way.
+// own and plus[0], if that is bounded, and of the right in the same way; or where
+// they are equal.
 type boundedJoin struct {
 	node    *plan.Join
 	bounded [2]bool
 	plus    [2]int64
+	equal   bool // the times are equal: they are a key, and there is no condition
 }
 
 func drawBoundedJoin(t *rapid.T) boundedJoin {
 	b := boundedJoin{node: &plan.Join{Kind: rapid.SampledFrom(joinKinds).Draw(t, "kind"), Left: joinScan("l"), Right: joinScan("r")}}
 	b.bounded = rapid.SampledFrom([][2]bool{{true, false}, {false, true}, {true, true}}).Draw(t, "bounded")
+	if b.equal = rapid.Bool().Draw(t, "equal times"); b.equal {
+		b.node.Keys = []plan.JoinKey{{Left: joinTimeColumn, Right: joinTimeColumn}}
+		for side, bounded := range b.bounded {
+			if bounded {
+				b.node.Bounds[side] = &plan.JoinBound{Until: joinTimeColumn, Time: joinTimeColumn}
+			}
+		}
+		return b
+	}
 	for side, bounded := range b.bounded {
 		if !bounded {
 			continue
@@ -61,7 +72,7 @@ func (b *boundedJoin) inTime(side int, rows relation) relation {
 
 // partners is the condition.
 func (b *boundedJoin) partners(l, r joinRow) bool {
-	return (!b.bounded[0] || r.at <= l.at+b.plus[0]) && (!b.bounded[1] || l.at <= r.at+b.plus[1])
+	return (!b.equal || l.at == r.at) && (!b.bounded[0] || r.at <= l.at+b.plus[0]) && (!b.bounded[1] || l.at <= r.at+b.plus[1])
 }
 
 // TestBoundedJoin compares joins that forget rows with the definition: the join
@@ -74,9 +85,9 @@ func TestBoundedJoin(t *testing.T) {
 		b := drawBoundedJoin(rt)
 		keyed := rapid.Bool().Draw(rt, "keyed")
 		if keyed {
-			b.node.Keys = []plan.JoinKey{{}}
+			b.node.Keys = append(b.node.Keys, plan.JoinKey{})
 		}
-		spill := keyed && rapid.Bool().Draw(rt, "spill")
+		spill := (keyed || b.equal) && rapid.Bool().Draw(rt, "spill")
 		appends := [2]bool{true, true}
 		made := []*Join{}
 		dropped := 0
@@ -90,7 +101,10 @@ func TestBoundedJoin(t *testing.T) {
 		if spill {
 			construct, spilled = spilling(t, b.node, 1<<20, true, appends)
 		}
-		r := newJoinRunner(rt, true, !keyed, construct)
+		r := newJoinRunner(rt, true, !keyed && !b.equal, construct)
+		if b.equal {
+			r.keyColumns = []int{joinTimeColumn, joinKeyColumn}[:len(b.node.Keys)]
+		}
 		r.start(rapid.IntRange(1, 3).Draw(rt, "workers"))
 		f := newJoinFeed(r, rapid.Int64Range(0, 20).Draw(rt, "delay"))
 		f.random(rt, func(_ int, at int64) joinRow {
@@ -101,6 +115,9 @@ func TestBoundedJoin(t *testing.T) {
 						r.must(j.spill.evict(true))
 					}
 				}
+			}
+			if b.equal {
+				at -= at % 10
 			}
 			return joinRow{key: drawKey(rt), at: at}
 		})
