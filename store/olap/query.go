@@ -209,6 +209,8 @@ func (s *Store) explain(ctx context.Context, err error) error {
 			WithHint("ask for it in a materialized table, which the engine computes")
 	case duckdb.ErrorTypeCatalog:
 		return problem.New(problem.Conflict, "%s", text).WithHint("the table may have just been dropped; ask again").Retryable()
+	case duckdb.ErrorTypeIO:
+		return diskProblem(err)
 	}
 	return fmt.Errorf("DuckDB refused %q: %s", "the printed question", failed.Msg)
 }

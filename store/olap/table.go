@@ -186,7 +186,7 @@ func (s *Store) DeleteBefore(ctx context.Context, table string, column value.Fie
 	}
 	result, err := s.readers.ExecContext(ctx, text, before.UTC())
 	if err != nil {
-		return 0, fmt.Errorf("remove old rows of %s: %w", table, diskFull(err))
+		return 0, fmt.Errorf("remove old rows of %s: %w", table, diskProblem(err))
 	}
 	return result.RowsAffected()
 }

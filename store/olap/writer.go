@@ -142,17 +142,9 @@ func (w *Writer) transact(ctx context.Context, doing string, work func() error) 
 		if rollback != nil && strings.Contains(rollback.Error(), "no transaction is active") {
 			rollback = nil // a failed COMMIT has ended it
 		}
-		return errors.Join(fmt.Errorf("%s: %w", doing, diskFull(err)), rollback)
+		return errors.Join(fmt.Errorf("%s: %w", doing, diskProblem(err)), rollback)
 	}
 	return nil
-}
-
-// diskFull recognizes DuckDB's words for a full disk.
-func diskFull(err error) error {
-	if text := err.Error(); strings.Contains(text, "No space left") || strings.Contains(text, "Could not write") && strings.Contains(text, "space") {
-		return problem.New(problem.DiskFull, "the hot store's disk is full").WithHint("free some space; writing goes on by itself").Retryable()
-	}
-	return err
 }
 
 func (w *Writer) write(batches []*batch.Batch) error {
