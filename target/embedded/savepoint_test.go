@@ -38,6 +38,7 @@ type place struct {
 	log   *eventlog.Log
 	store *olap.Store
 	jobs  *Jobs
+	files vfs.FS // that the jobs use; the operating system's when nil
 }
 
 const sumsQuery = "SELECT name, COUNT(*) AS n, SUM(v) AS total FROM events GROUP BY name"
@@ -52,6 +53,14 @@ func newPlace(t *testing.T) *place {
 // open starts the jobs, the second with this query.
 func (p *place) open(query string) {
 	p.t.Helper()
+	if err := p.tryOpen(query); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// tryOpen is open, where the jobs' files may fail.
+func (p *place) tryOpen(query string) error {
+	p.t.Helper()
 	ctx, files := context.Background(), vfs.OS()
 	var err error
 	if p.log, err = eventlog.Open(files, filepath.Join(p.dir, "log"), eventlog.Options{}); err != nil {
@@ -60,12 +69,15 @@ func (p *place) open(query string) {
 	if p.store, err = olap.Open(ctx, files, filepath.Join(p.dir, "olap"), olap.Options{MemoryMax: "256MB"}); err != nil {
 		p.t.Fatal(err)
 	}
+	if p.files == nil {
+		p.files = files
+	}
 	p.jobs, err = NewJobs(JobsOptions{
-		Files: files, Dir: filepath.Join(p.dir, "state"), Log: p.log, Store: p.store, Board: progress.NewBoard(), Parallelism: 2,
+		Files: p.files, Dir: filepath.Join(p.dir, "state"), Log: p.log, Store: p.store, Board: progress.NewBoard(), Parallelism: 2,
 		Logger: slog.New(slog.DiscardHandler), FallbackInterval: -1,
 	})
 	if err != nil {
-		p.t.Fatal(err)
+		return errors.Join(err, p.store.Close(), p.log.Close())
 	}
 	c, session := catalog.New(nil), bind.Session{Zone: time.UTC, Streaming: true, Expand: true, Now: time.Now(), Config: map[string]string{}}
 	for _, text := range []string{"CREATE TABLE events (name STRING, v BIGINT)", "CREATE MATERIALIZED TABLE sums FRESHNESS = INTERVAL '1' SECOND AS " + query} {
@@ -93,9 +105,10 @@ func (p *place) open(query string) {
 			job.Plan = bound.Plan
 		}
 		if err := p.jobs.Keep(ctx, job); err != nil {
-			p.t.Fatal(err)
+			return err
 		}
 	}
+	return nil
 }
 
 func (p *place) close() {
@@ -278,10 +291,18 @@ func TestFallBack(t *testing.T) {
 		p.jobs.mu.Lock()
 		k := p.jobs.mu.keepers["sums"]
 		p.jobs.mu.Unlock()
-		if err := k.saveFallback(t.Context()); err != nil {
-			t.Fatal(err)
+		// Rows are seen a moment before the job has noted their epoch.
+		before := k.savepoints()
+		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+			if err := k.saveFallback(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if now := k.savepoints(); len(now) > len(before) {
+				return now[0]
+			}
 		}
-		return k.savepoints()[0]
+		t.Fatal("no savepoint was made")
+		return target.Savepoint{}
 	}
 	first := fallBack()
 	p.send(10, "a")
