@@ -135,8 +135,9 @@ func (p *Pipeline) swap(ctx context.Context, change catalog.Change, at sql.State
 }
 
 // RollBack makes a materialized table what it was before its last change. That
-// version has stood still since, and catches up first. It is there until the table
-// is changed again, or the program is started again.
+// version has stood still since, and catches up first; when the target has removed
+// it, it is built from all events again. It is known until the program is started
+// again.
 func (p *Pipeline) RollBack(ctx context.Context, name string) (Result, error) {
 	return p.rebuild(ctx, name, func(now *plan.Table) (*plan.Table, string, error) {
 		was := p.previous[name]

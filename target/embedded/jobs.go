@@ -442,6 +442,9 @@ func (j *Jobs) maintain() {
 			if err := k.retain(j.ctx); err != nil && j.ctx.Err() == nil {
 				j.options.Logger.Error("retention of rows", "table", k.job.Table.Name, "error", err)
 			}
+			if err := j.dropOld(j.ctx, k.job.Table.Name); err != nil && j.ctx.Err() == nil {
+				j.options.Logger.Error("remove an old version", "table", k.job.Table.Name, "error", err)
+			}
 		}
 		for _, t := range natives {
 			if err := j.trim(t); err != nil {

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -187,18 +188,19 @@ func (r *savepointReader) next() error {
 	if size > frameBytesMax {
 		return r.damaged(fmt.Errorf("a part of %d bytes", size))
 	}
-	body := make([]byte, size) // its own: what is decoded may point into it
-	if _, err := io.ReadFull(r.in, body); err != nil {
+	// Its own bytes, as what is decoded may point into them; no more than come.
+	var body bytes.Buffer
+	if _, err := io.CopyN(&body, r.in, int64(size)); err != nil {
 		return r.broken(err)
 	}
 	var sum [4]byte
 	if _, err := io.ReadFull(r.in, sum[:]); err != nil {
 		return r.broken(err)
 	}
-	if crc32.Update(crc32.Checksum(head[:], castagnoli), castagnoli, body) != binary.BigEndian.Uint32(sum[:]) {
+	if crc32.Update(crc32.Checksum(head[:], castagnoli), castagnoli, body.Bytes()) != binary.BigEndian.Uint32(sum[:]) {
 		return r.damaged(errors.New("wrong checksum"))
 	}
-	r.kind, r.body = head[0], body
+	r.kind, r.body = head[0], body.Bytes()
 	return nil
 }
 

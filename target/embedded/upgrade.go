@@ -30,6 +30,9 @@ const (
 	upgradeStillMax = 10 * time.Second
 	// upgradeTries is how often the new version may fail until it is given up.
 	upgradeTries = 5
+	// oldVersionKept is how long the version before is kept after an upgrade: it
+	// holds the events that it would have to read when it is gone back to.
+	oldVersionKept = 24 * time.Hour
 )
 
 // upgrade builds the next version of a table beside what it is.
@@ -59,10 +62,6 @@ var _ target.Upgrading = (*Jobs)(nil)
 // Upgrade builds job beside the table's job.
 func (j *Jobs) Upgrade(ctx context.Context, job target.Job, swap func(context.Context) error) (<-chan error, error) {
 	name := job.Table.Name
-	old, err := j.keeperOf(name)
-	if err != nil {
-		return nil, err
-	}
 	next, err := newKeeper(j, job)
 	if err != nil {
 		return nil, err
@@ -70,7 +69,12 @@ func (j *Jobs) Upgrade(ctx context.Context, job target.Job, swap func(context.Co
 	if err := next.check(); err != nil {
 		return nil, err
 	}
-	if err := j.Abandon(ctx, name); err != nil || next.fingerprint == old.fingerprint && !job.Anew {
+	// An upgrade that ends only now may make another keeper the table's.
+	if err := j.Abandon(ctx, name); err != nil {
+		return nil, err
+	}
+	old, err := j.keeperOf(name)
+	if err != nil || next.fingerprint == old.fingerprint && !job.Anew {
 		return nil, err
 	}
 	if job.Anew || !next.isKept() {
@@ -283,6 +287,24 @@ func (k *keeper) isPast(other *keeper) bool {
 		}
 	}
 	return true
+}
+
+// dropOld removes the version before a table's last upgrade when it was kept long
+// enough. Going back is possible afterwards too, and reads all events again.
+func (j *Jobs) dropOld(ctx context.Context, table string) error {
+	j.mu.Lock()
+	u, k := j.mu.upgrades[table], j.mu.keepers[table]
+	j.mu.Unlock()
+	if u == nil || k == nil {
+		return nil
+	}
+	u.mu.Lock()
+	due := u.mu.status.Phase == target.Swapped && time.Since(u.mu.status.Began) > oldVersionKept
+	u.mu.Unlock()
+	if !due {
+		return nil
+	}
+	return j.dropOtherVersions(ctx, table, k.name)
 }
 
 // dropVersion forgets rows, state and holds of what is stored under a name.
