@@ -243,6 +243,7 @@ func TestCrashAtEveryChange(t *testing.T) {
 // TestErrorAtEveryOperation lets each operation fail once, with the program
 // going on: what is acknowledged is there, what was reported as failed may be.
 func TestErrorAtEveryOperation(t *testing.T) {
+	injected := 0
 	for _, effect := range []string{"eio", "enospc", "short"} {
 		failed := 0
 		for position := 1; ; position++ {
@@ -295,11 +296,13 @@ func TestErrorAtEveryOperation(t *testing.T) {
 			if done {
 				break
 			}
+			injected++
 		}
 		if failed < 20 {
 			t.Errorf("%s: only %d appends failed", effect, failed)
 		}
 	}
+	t.Logf("%d faults", injected)
 }
 
 // TestErrorAtEveryOperationOfALife lets each operation fail once, reading and
