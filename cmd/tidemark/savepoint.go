@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"text/tabwriter"
 	"time"
 
@@ -138,7 +137,7 @@ func (o *client) exportSavepoint(ctx context.Context, c *console, path, to strin
 }
 
 func (o *client) importSavepoint(ctx context.Context, c *console, path, from string) error {
-	f, err := os.Open(from)
+	f, err := vfs.OS().Open(from)
 	if err != nil {
 		return problem.New(problem.NotFound, "%s cannot be read: %v", from, err)
 	}

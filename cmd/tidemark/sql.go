@@ -10,11 +10,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"unicode/utf8"
 
 	"tidemark/base/problem"
+	"tidemark/base/vfs"
 	"tidemark/sql"
 	"tidemark/sql/parse"
 )
@@ -250,7 +250,7 @@ func (o *client) stream(ctx context.Context, method, path string, content io.Rea
 	if err != nil {
 		return nil, usagef("--url is %q: %v", o.url, err)
 	}
-	if _, isFile := content.(*os.File); isFile {
+	if _, isFile := content.(vfs.File); isFile {
 		request.Header.Set("Content-Type", "application/octet-stream")
 	} else if content != nil {
 		request.Header.Set("Content-Type", "application/json")
