@@ -73,20 +73,27 @@ func NewInbox(limits []int) *Inbox {
 // Put adds a message, and waits for room until ctx ends.
 func (b *Inbox) Put(ctx context.Context, sender int, m Message) error {
 	for {
-		b.mu.Lock()
-		if len(b.mu.queues[sender]) < b.limits[sender] {
-			b.mu.queues[sender] = append(b.mu.queues[sender], m)
-			b.mu.Unlock()
-			b.Poke()
+		if b.Offer(sender, m) {
 			return nil
 		}
-		b.mu.Unlock()
 		select {
 		case <-b.room[sender]:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// Offer adds a message if there is room for it at once.
+func (b *Inbox) Offer(sender int, m Message) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.mu.queues[sender]) >= b.limits[sender] {
+		return false
+	}
+	b.mu.queues[sender] = append(b.mu.queues[sender], m)
+	b.Poke()
+	return true
 }
 
 // Poke wakes the receiver as if something had arrived.

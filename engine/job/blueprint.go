@@ -49,8 +49,12 @@ type element struct {
 	source *sourcePlan
 	edge   *edge
 	single bool // all rows are in the first task
-	spills bool // it takes no more memory than it is given
-	pooled bool // and what others leave
+	// node is what the element does of the plan; of the elements of one node the
+	// first ones enter and the last one leaves.
+	node           plan.Node
+	enters, leaves bool
+	spills         bool // it takes no more memory than it is given
+	pooled         bool // and what others leave
 }
 
 // sourcePlan is a scan with what happens to its rows before anything else: the
@@ -149,9 +153,38 @@ func leading(n int) []int {
 	return columns
 }
 
-// element compiles a node. Operators are numbered in the order of the plan, so
-// that the numbers in stored state do not depend on the number of workers.
+// element compiles a node.
 func (c *compiler) element(n plan.Node) (*element, error) {
+	e, err := c.compiled(n)
+	if err == nil {
+		e.leaves = true
+		e.assign(n)
+	}
+	return e, err
+}
+
+// assign says of the element and of what was made with it below that they do what
+// the node says. What is further below belongs to the node's inputs already.
+func (e *element) assign(n plan.Node) {
+	e.node = n
+	e.enters = e.source != nil
+	for _, in := range e.inputs {
+		below := in
+		if in.edge != nil && in.node == nil {
+			in.node, below = n, in.edge.from.root
+		}
+		switch {
+		case below.node == nil:
+			below.assign(n)
+		case below.node != n:
+			e.enters = true
+		}
+	}
+}
+
+// compiled makes the elements of a node. Operators are numbered in the order of the
+// plan, so that the numbers in stored state do not depend on the number of workers.
+func (c *compiler) compiled(n plan.Node) (*element, error) {
 	c.next++
 	number := c.next
 	switch n := n.(type) {

@@ -48,7 +48,20 @@ func (j *Job) build(ctx context.Context, record *state.Record) error {
 			}
 		}
 	}
+	j.sink = &cost{enters: true, leaves: true}
+	costs := []*cost{j.sink}
+	for _, t := range j.tasks {
+		costs = append(costs, t.meter.costs...)
+	}
+	j.status.setCosts(costs)
 	return nil
+}
+
+// newCost is where an operator of the task is charged.
+func (t *task) newCost(e *element) *cost {
+	c := newCost(e, t.index)
+	t.meter.costs = append(t.meter.costs, c)
+	return c
 }
 
 // openInbox deals out the splits of the stage's sources and makes the inbox of
@@ -105,7 +118,7 @@ func (j *Job) outputOf(ctx context.Context, t *task, s *stage, byStage map[*stag
 }
 
 func (j *Job) edgeOutputOf(ctx context.Context, t *task, out *edge, byStage map[*stage][]*task, firsts map[*edge]int) *edgeOutput {
-	o := &edgeOutput{ctx: ctx, sender: firsts[out] + t.index, last: batch.NoMark}
+	o := &edgeOutput{ctx: ctx, meter: &t.meter, sender: firsts[out] + t.index, last: batch.NoMark}
 	for consumer, tasks := range byStage {
 		for _, in := range consumer.inputs {
 			if in == out {
@@ -136,7 +149,8 @@ func (t *task) addElement(e *element, to *link, port int, firsts map[*edge]int, 
 	if err != nil {
 		return err
 	}
-	l := &link{operator: op, state: e.state, watermarks: exchange.NewWatermarks(len(e.inputs)), to: to, port: port, out: t.out}
+	l := &link{operator: op, cost: t.newCost(e), meter: &t.meter, state: e.state, watermarks: exchange.NewWatermarks(len(e.inputs)), to: to, port: port, out: t.out}
+	l.cost.counts = operator.HeldBytes(op) >= 0
 	for i, in := range e.inputs {
 		if err := t.addElement(in, l, i, firsts, restore); err != nil {
 			return err
@@ -157,7 +171,12 @@ func (t *task) addLeaf(e *element, env operator.Environment, to *link, port int,
 		l.first = firsts[e.edge]
 		l.inputs = exchange.NewWatermarks(t.job.spec.Parallelism)
 	} else {
-		l.source = t.job.sourceOf(e.source)
+		l.source, l.cost = t.job.sourceOf(e.source), t.newCost(e)
+		for _, s := range t.splits {
+			if s.source == l.source {
+				s.cost = l.cost
+			}
+		}
 		var err error
 		if l.intake, err = newIntake(env, e.source); err != nil {
 			return err

@@ -139,6 +139,21 @@ func (j *Job) commitAll(ctx context.Context, commits <-chan *epochParts, committ
 
 // commit makes an epoch durable and then visible.
 func (j *Job) commit(ctx context.Context, parts *epochParts) error {
+	work := startStopwatch()
+	err := j.store(ctx, parts)
+	j.sink.worked(work.stop())
+	if err != nil {
+		return err
+	}
+	j.measureSpilled()
+	j.tellApplied(parts.record)
+	j.status.setEpoch(parts.record.Epoch, parts.record.Watermark)
+	j.status.epochTook(time.Since(parts.started))
+	return nil
+}
+
+// store makes an epoch durable and gives it to the sinks.
+func (j *Job) store(ctx context.Context, parts *epochParts) error {
 	var changes []*state.Changes
 	outputs := make([]state.Output, j.sinkNumbers())
 	var rows, shown int64
@@ -151,6 +166,7 @@ func (j *Job) commit(ctx context.Context, parts *epochParts) error {
 	}
 	for _, b := range outputs[mainSink] {
 		shown += int64(b.Live())
+		j.sink.took(b)
 	}
 	if j.spec.Store != nil {
 		if err := j.spec.Store.Commit(parts.record, changes, outputs); err != nil {
@@ -170,11 +186,8 @@ func (j *Job) commit(ctx context.Context, parts *epochParts) error {
 		}
 		j.status.stateBytes.Store(j.spec.Store.Size())
 	}
-	j.tellApplied(parts.record)
 	j.pending.Add(-rows)
 	j.status.rowsOut.Add(shown)
-	j.status.setEpoch(parts.record.Epoch, parts.record.Watermark)
-	j.status.epochTook(time.Since(parts.started))
 	return nil
 }
 

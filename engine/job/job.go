@@ -110,6 +110,7 @@ type Job struct {
 	share     int64 // bytes of memory, of each operator that can spill
 	pool      *operator.Pool
 	spill     *state.Spill // of a run
+	sink      *cost        // of storing epochs and of applying them
 
 	reports chan report
 	hurry   chan struct{} // a token: an epoch is wanted now

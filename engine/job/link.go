@@ -11,6 +11,8 @@ import (
 // of the task.
 type link struct {
 	operator   engine.Operator
+	cost       *cost
+	meter      *meter // of the task
 	state      state.Operator
 	watermarks *exchange.Watermarks // of its inputs
 	idle       bool
@@ -29,13 +31,33 @@ type output interface {
 
 // emit passes a batch of the link's operator on.
 func (l *link) emit(rows *batch.Batch) error {
-	switch {
-	case rows.Live() == 0:
+	if rows.Live() == 0 {
 		return nil
-	case l.to == nil:
+	}
+	l.cost.gave(rows)
+	if l.to == nil {
 		return l.out.rows(rows)
 	}
-	return l.to.operator.Process(l.port, rows, l.to.emit)
+	return l.to.take(l.port, rows)
+}
+
+// take gives the operator a batch.
+func (l *link) take(port int, rows *batch.Batch) error {
+	before := l.meter.enter(l.cost)
+	l.cost.took(rows)
+	err := l.operator.Process(port, rows, l.emit)
+	l.measureState()
+	l.meter.enter(before)
+	return err
+}
+
+// flush has the operator show what it held back.
+func (l *link) flush() error {
+	before := l.meter.enter(l.cost)
+	err := l.operator.Flush(l.emit)
+	l.measureState()
+	l.meter.enter(before)
+	return err
 }
 
 // advance notes the watermark of an input, tells the operator if the combined
@@ -48,7 +70,11 @@ func (l *link) advance(port int, w engine.Watermark, idle bool) error {
 	}
 	l.idle = allIdle
 	if now > before {
-		if err := l.operator.Advance(now, l.emit); err != nil {
+		working := l.meter.enter(l.cost)
+		err := l.operator.Advance(now, l.emit)
+		l.measureState()
+		l.meter.enter(working)
+		if err != nil {
 			return err
 		}
 	}
@@ -73,6 +99,7 @@ type leaf struct {
 	out  output
 
 	source *source // nil for an edge
+	cost   *cost   // of the source; nil for an edge
 	intake *intake
 	edge   *edge
 	first  int                  // sender number of the edge's first task
@@ -80,13 +107,28 @@ type leaf struct {
 }
 
 func (l *leaf) emit(rows *batch.Batch) error {
-	switch {
-	case rows.Live() == 0:
+	if rows.Live() == 0 {
 		return nil
-	case l.to == nil:
+	}
+	if l.cost != nil {
+		l.cost.gave(rows)
+	}
+	if l.to == nil {
 		return l.out.rows(rows)
 	}
-	return l.to.operator.Process(l.port, rows, l.to.emit)
+	return l.to.take(l.port, rows)
+}
+
+// reader is the operator that waits while nothing comes; nil when the rows only
+// pass through.
+func (l *leaf) reader() *cost {
+	switch {
+	case l.cost != nil:
+		return l.cost
+	case l.to != nil:
+		return l.to.cost
+	}
+	return nil
 }
 
 func (l *leaf) advance(w engine.Watermark, idle bool) error {

@@ -55,8 +55,16 @@ func (j *Job) divideMemory() error {
 
 // removeSpilled removes the files of what did not fit in memory.
 func (j *Job) removeSpilled() {
+	j.measureSpilled()
 	if err := j.spill.Close(); err != nil {
 		j.spec.Log.Warn("job: spilled state was not removed", "job", j.spec.Name, "error", err)
+	}
+}
+
+// measureSpilled notes how much is in files, if it is more than before.
+func (j *Job) measureSpilled() {
+	if size := j.spill.Size(); size > j.status.spilled.Load() {
+		j.status.spilled.Store(size)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 // edgeOutput sends a task's rows to the tasks of the next stage.
 type edgeOutput struct {
 	ctx       context.Context
+	meter     *meter // of this task
 	partition *exchange.Partition
 	targets   []*exchange.Inbox
 	sender    int // number of this task in the targets' inboxes
@@ -24,7 +25,7 @@ func (o *edgeOutput) rows(rows *batch.Batch) error {
 		if part == nil || part.Rows == 0 {
 			continue
 		}
-		if err := o.targets[i].Put(o.ctx, o.sender, exchange.Message{Kind: exchange.Rows, Batch: part}); err != nil {
+		if err := o.put(o.targets[i], exchange.Message{Kind: exchange.Rows, Batch: part}); err != nil {
 			return err
 		}
 	}
@@ -45,11 +46,19 @@ func (o *edgeOutput) barrier(epoch engine.Epoch, last bool) error {
 
 func (o *edgeOutput) toAll(m exchange.Message) error {
 	for _, target := range o.targets {
-		if err := target.Put(o.ctx, o.sender, m); err != nil {
+		if err := o.put(target, m); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// put sends a message. Waiting for room is no work of the operator that sends.
+func (o *edgeOutput) put(target *exchange.Inbox, m exchange.Message) error {
+	if target.Offer(o.sender, m) {
+		return nil
+	}
+	return o.meter.pause(func() error { return target.Put(o.ctx, o.sender, m) })
 }
 
 // tee sends a task's rows to the tasks of several stages.

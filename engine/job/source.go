@@ -39,7 +39,8 @@ type split struct {
 	number int // in the source
 	id     connect.SplitID
 	task   *task
-	sender int // in the task's inbox
+	sender int   // in the task's inbox
+	cost   *cost // of the source in its task
 	offset connect.Offset
 	ended  bool
 	found  bool // it came after an epoch without it
@@ -141,7 +142,7 @@ func (s *split) read(ctx context.Context) error {
 		s.follower.Store(&follower)
 	}
 	for {
-		rows, err := reader.Read(ctx)
+		rows, err := s.next(ctx, reader)
 		if errors.Is(err, io.EOF) {
 			return s.task.inbox.Put(ctx, s.sender, exchange.Message{Kind: exchange.End})
 		}
@@ -152,13 +153,35 @@ func (s *split) read(ctx context.Context) error {
 			return fmt.Errorf("read %s: %w", s.id, err)
 		}
 		m := exchange.Message{Kind: exchange.Rows, Batch: rows, Offset: reader.Offset(), Watermark: reader.Watermark()}
-		if err := s.task.inbox.Put(ctx, s.sender, m); err != nil {
+		if err := s.put(ctx, m); err != nil {
 			if ctx.Err() != nil {
 				return context.Canceled
 			}
 			return err
 		}
 	}
+}
+
+// next reads the next rows. While it waits for them its thread waits, too: what the
+// thread has worked is what reading took.
+func (s *split) next(ctx context.Context, reader connect.Reader) (*batch.Batch, error) {
+	work := startStopwatch()
+	rows, err := reader.Read(ctx)
+	_, processor := work.stop()
+	s.cost.worked(processor, processor)
+	return rows, err
+}
+
+// put gives rows to the split's task. How long it waits for room is how far the
+// source is held up by what is behind it.
+func (s *split) put(ctx context.Context, m exchange.Message) error {
+	if s.task.inbox.Offer(s.sender, m) {
+		return nil
+	}
+	began := time.Now()
+	err := s.task.inbox.Put(ctx, s.sender, m)
+	s.cost.outputWait.Add(int64(time.Since(began)))
+	return err
 }
 
 // open makes the split's reader.

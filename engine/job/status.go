@@ -44,6 +44,7 @@ type Status struct {
 	EpochTime     time.Time        // when
 	EpochDuration time.Duration    // from its barrier to the sink
 	StateBytes    int64
+	SpilledBytes  int64            // in files of state that did not fit in memory: the most so far
 	Warning       *problem.Problem // of the sink, nil for none
 	Sources       []SourceStatus
 }
@@ -66,11 +67,12 @@ type SplitStatus struct {
 
 // statusBoard is where a running job notes what Status shows.
 type statusBoard struct {
-	rowsIn, rowsOut, late, expiredKeys, stateBytes atomic.Int64
-	mu                                             struct {
+	rowsIn, rowsOut, late, expiredKeys, stateBytes, spilled atomic.Int64
+	mu                                                      struct {
 		sync.Mutex
 		status   Status
 		sources  []*source
+		costs    []*cost // of all tasks
 		measured time.Time
 		rowsThen int64
 	}
@@ -97,6 +99,12 @@ func (b *statusBoard) setSources(all []*source) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.mu.sources = all
+}
+
+func (b *statusBoard) setCosts(all []*cost) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.costs = all
 }
 
 func (b *statusBoard) setEpoch(e engine.Epoch, w engine.Watermark) {
@@ -133,7 +141,7 @@ func (j *Job) Status() Status {
 	b.mu.Lock()
 	s, sources := b.mu.status, b.mu.sources
 	b.mu.Unlock()
-	s.RowsIn, s.RowsOut, s.Late, s.ExpiredKeys, s.StateBytes = b.rowsIn.Load(), b.rowsOut.Load(), b.late.Load(), b.expiredKeys.Load(), b.stateBytes.Load()
+	s.RowsIn, s.RowsOut, s.Late, s.ExpiredKeys, s.StateBytes, s.SpilledBytes = b.rowsIn.Load(), b.rowsOut.Load(), b.late.Load(), b.expiredKeys.Load(), b.stateBytes.Load(), b.spilled.Load()
 	s.LagRows, s.LagAge = -1, -1
 	if warner, ok := j.spec.Sink.(connect.Warner); ok {
 		s.Warning = warner.Warning()

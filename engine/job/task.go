@@ -26,6 +26,7 @@ type task struct {
 	leaves  []*leaf
 	links   []*link // inputs before what they feed
 	out     output
+	meter   meter
 
 	// Senders of the inbox: the tasks of each edge, then the splits, then, when
 	// the stage reads sources, the coordinator.
@@ -53,15 +54,22 @@ func (t *task) run(ctx context.Context) error {
 	for _, s := range t.splits {
 		s.emptySince = now
 	}
-	if err := t.followClocks(); err != nil {
+	t.meter.begin()
+	err := t.followClocks()
+	t.meter.end()
+	if err != nil {
 		return err
 	}
 	for {
 		sender, m, ok := t.inbox.Take(t.mayTake)
+		t.meter.begin()
 		if !ok {
-			if err := t.followClocks(); err != nil {
+			err := t.followClocks()
+			t.meter.end()
+			if err != nil {
 				return err
 			}
+			waited := time.Now()
 			select {
 			case <-t.inbox.Arrived():
 			case <-tick:
@@ -69,11 +77,29 @@ func (t *task) run(ctx context.Context) error {
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
+			t.chargeWait(time.Since(waited))
 			continue
 		}
 		done, err := t.handle(ctx, sender, m)
+		t.meter.end()
 		if done || err != nil {
 			return err
+		}
+	}
+}
+
+// chargeWait charges time without a message: to what reads, or, when too many rows
+// wait for the sink, to what would have gone on with them.
+func (t *task) chargeWait(passed time.Duration) {
+	full := t.job.pending.Load() > outputRowsMax
+	for i, l := range t.leaves {
+		c := l.reader()
+		switch {
+		case c == nil || i > 0 && c == t.leaves[i-1].reader(): // one operator with two inputs waits once
+		case full:
+			c.outputWait.Add(int64(passed))
+		default:
+			c.inputWait.Add(int64(passed))
 		}
 	}
 }
@@ -135,7 +161,11 @@ func (t *task) takeRows(sender int, m exchange.Message) error {
 	s := t.splits[sender-t.firstSplit]
 	l := t.leafOfSource(s.source)
 	rows := int64(m.Batch.Live())
-	if err := l.intake.take(&t.context, s, m.Batch, m.Watermark, l.emit); err != nil {
+	l.cost.took(m.Batch)
+	before := t.meter.enter(l.cost)
+	err := l.intake.take(&t.context, s, m.Batch, m.Watermark, l.emit)
+	t.meter.enter(before)
+	if err != nil {
 		return err
 	}
 	if _, grows := s.source.plan.source.(connect.Discoverer); grows && s.offset == nil {
@@ -184,7 +214,7 @@ func (t *task) flush() error {
 		t.context.Now = time.Now()
 	}
 	for _, l := range t.links {
-		if err := l.operator.Flush(l.emit); err != nil {
+		if err := l.flush(); err != nil {
 			return err
 		}
 		// Rows that held the watermark may be gone by now.
@@ -290,7 +320,10 @@ func (t *task) barrier(ctx context.Context, epoch engine.Epoch, last bool) error
 				continue
 			}
 			changes := state.NewChanges(l.state)
-			if err := l.operator.Save(changes); err != nil {
+			before := t.meter.enter(l.cost)
+			err := l.operator.Save(changes)
+			t.meter.enter(before)
+			if err != nil {
 				return err
 			}
 			r.changes = append(r.changes, changes)
