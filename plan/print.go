@@ -14,13 +14,26 @@ import (
 // with "|" is a property of the node above it; inputs are indented below. The
 // print is stable: the same plan gives the same text, and it names everything
 // that changes what the plan does.
-func Print(n Node) string {
-	p := &printer{}
+func Print(n Node) string { return PrintWith(n, func(Node) []string { return nil }) }
+
+// PrintWith prints the plan with notes about its nodes among their properties.
+func PrintWith(n Node, notes func(Node) []string) string {
+	p := &printer{notes: notes}
 	p.node(n, "")
 	return p.String()
 }
 
-type printer struct{ strings.Builder }
+// Title is the first line of what is printed of a node: its kind and what tells it
+// from its neighbours.
+func Title(n Node) string {
+	first, _, _ := strings.Cut(Print(n), "\n")
+	return first
+}
+
+type printer struct {
+	strings.Builder
+	notes func(Node) []string
+}
 
 func (p *printer) node(n Node, indent string) {
 	line := func(format string, args ...any) {
@@ -118,6 +131,9 @@ func (p *printer) node(n Node, indent string) {
 		if n.Offset > 0 {
 			property("offset: %d", n.Offset)
 		}
+	}
+	for _, note := range p.notes(n) {
+		property("%s", note)
 	}
 	for _, input := range n.Inputs() {
 		p.node(input, indent+"  ")

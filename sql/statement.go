@@ -112,6 +112,7 @@ const (
 	ExplainRoute   ExplainMode = "ROUTE"
 	ExplainSQL     ExplainMode = "SQL"
 	ExplainLineage ExplainMode = "LINEAGE"
+	ExplainAnalyze ExplainMode = "ANALYZE" // runs the statement and says what it cost
 )
 
 // Explain is EXPLAIN [mode | details] [FOR] statement.

@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
-	"runtime"
 	"strings"
-	"syscall"
 	"time"
 
 	"tidemark/base/problem"
@@ -126,6 +123,8 @@ type executor interface {
 	// expiredKeys is how many keys the statements asked for after their state had
 	// expired, at least; nil when that is not known.
 	expiredKeys() *int64
+	// costs is what the jobs of the statements cost; nil when that is not known.
+	costs() []embedded.JobCost
 	close()
 }
 
@@ -167,7 +166,7 @@ func (o *execOptions) run(ctx context.Context, c *console) error {
 			return o.located(name, substituted, err, s)
 		}
 	}
-	return o.writeMetrics(time.Since(begin), on.expiredKeys())
+	return o.writeMetrics(time.Since(begin), on)
 }
 
 // open makes what the statements will run on.
@@ -202,6 +201,8 @@ func (e flinkExecutor) execute(ctx context.Context, s sql.Statement, w *rowWrite
 
 func (e flinkExecutor) expiredKeys() *int64 { return nil }
 
+func (e flinkExecutor) costs() []embedded.JobCost { return nil }
+
 func (e flinkExecutor) close() { _ = e.session.Close() } // an idle session ends by itself
 
 // embeddedExecutor runs statements in this process.
@@ -218,6 +219,8 @@ func (e embeddedExecutor) expiredKeys() *int64 {
 	keys := e.session.ExpiredKeys()
 	return &keys
 }
+
+func (e embeddedExecutor) costs() []embedded.JobCost { return e.session.Costs() }
 
 func (e embeddedExecutor) close() {
 	_ = e.session.Close() // the folder is temporary, or its log was synced
@@ -254,42 +257,4 @@ func (o *execOptions) dataFolder() (string, func(), error) {
 		return "", nil, fmt.Errorf("make temporary folder: %w", err)
 	}
 	return dir, func() { _ = vfs.RemoveTree(vfs.OS(), dir) }, nil
-}
-
-// runMetrics is what --metrics writes.
-type runMetrics struct {
-	Seconds    float64 `json:"seconds"`
-	CPUSeconds float64 `json:"cpu_seconds"`
-	PeakBytes  int64   `json:"peak_bytes"` // resident memory
-	GoVersion  string  `json:"go"`
-	// ExpiredKeys were asked for after their state had expired, at least so many.
-	ExpiredKeys *int64 `json:"expired_keys,omitempty"`
-}
-
-func (o *execOptions) writeMetrics(took time.Duration, expiredKeys *int64) error {
-	if o.metrics == "" {
-		return nil
-	}
-	m := runMetrics{Seconds: took.Seconds(), GoVersion: runtime.Version(), ExpiredKeys: expiredKeys}
-	m.CPUSeconds, m.PeakBytes = resources()
-	text, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return err
-	}
-	return vfs.WriteFile(vfs.OS(), o.metrics, append(text, '\n'))
-}
-
-// resources is what the process has used: CPU time of all threads, and the most
-// memory it had resident.
-func resources() (cpuSeconds float64, peakBytes int64) {
-	var usage syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
-		return 0, 0
-	}
-	seconds := func(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
-	peak := usage.Maxrss
-	if runtime.GOOS == "linux" {
-		peak *= 1024
-	}
-	return seconds(usage.Utime) + seconds(usage.Stime), peak
 }

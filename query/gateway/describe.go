@@ -60,6 +60,8 @@ func (g *Gateway) stage(mode sql.ExplainMode, query *sql.Query, session bind.Ses
 		return text, err
 	case sql.ExplainRoute:
 		return p.route(query)
+	case sql.ExplainAnalyze:
+		return "", problem.New(problem.Unsupported, "EXPLAIN ANALYZE is for scripts").WithHint("run it with tidemark exec; what a question here took stands in its answer's stats")
 	case sql.ExplainDefault, sql.ExplainPlan, sql.ExplainLineage:
 	}
 	bound, err := bind.Query(g.catalog, session, query)

@@ -179,7 +179,7 @@ func (r *refusal) statement(s sql.Statement) {
 	case *sql.Explain:
 		switch s.Mode {
 		case sql.ExplainDefault, sql.ExplainPlan:
-		case sql.ExplainTree, sql.ExplainRoute, sql.ExplainSQL, sql.ExplainLineage:
+		case sql.ExplainTree, sql.ExplainRoute, sql.ExplainSQL, sql.ExplainLineage, sql.ExplainAnalyze:
 			r.lacks(s, "EXPLAIN "+string(s.Mode), "write EXPLAIN PLAN FOR")
 		}
 	case *sql.Show:

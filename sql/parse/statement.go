@@ -238,7 +238,7 @@ func (p *parser) delete() *sql.Delete {
 	return s
 }
 
-var explainModes = []string{"TREE", "PLAN", "ROUTE", "SQL", "LINEAGE"}
+var explainModes = []string{"TREE", "PLAN", "ROUTE", "SQL", "LINEAGE", "ANALYZE"}
 
 var explainDetails = []string{"ESTIMATED_COST", "CHANGELOG_MODE", "PLAN_ADVICE", "JSON_EXECUTION_PLAN"}
 
@@ -249,7 +249,7 @@ func (p *parser) explain() *sql.Explain {
 		p.next()
 		mode := p.acceptAny(explainModes...)
 		if mode == "" {
-			p.failHint("TREE, PLAN, ROUTE, SQL or LINEAGE", "write EXPLAIN PLAN FOR statement")
+			p.failHint("TREE, PLAN, ROUTE, SQL, LINEAGE or ANALYZE", "write EXPLAIN PLAN FOR statement")
 		}
 		s.Mode = sql.ExplainMode(mode)
 		p.close(open, "")
@@ -277,7 +277,7 @@ func (p *parser) explain() *sql.Explain {
 	}
 	if !startsStatement(p.token()) && !p.atAny("WITH", "TABLE") && !p.atSymbol("(") {
 		p.tried, p.triedAt = append(p.tried, statementStarts...), p.pos
-		p.failHint("the statement to explain", "write EXPLAIN [TREE | PLAN | ROUTE | SQL | LINEAGE] [FOR] statement")
+		p.failHint("the statement to explain", "write EXPLAIN [TREE | PLAN | ROUTE | SQL | LINEAGE | ANALYZE] [FOR] statement")
 	}
 	s.Statement = p.statement()
 	return s

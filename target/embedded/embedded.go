@@ -292,7 +292,7 @@ func (s *Session) run(ctx context.Context, n plan.Node, sink connect.Sink) (err 
 		return err
 	}
 	err = j.Run(ctx)
-	s.expired += j.Status().ExpiredKeys
+	s.charge(n, j)
 	return err
 }
 

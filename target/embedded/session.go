@@ -54,6 +54,7 @@ type Session struct {
 	log     *eventlog.Log // opened with the first native table
 	inserts int
 	expired int64 // keys, of all jobs that have ended
+	costs   []JobCost
 }
 
 // NewSession starts a session with an empty catalog.
@@ -111,6 +112,9 @@ func (s *Session) Execute(ctx context.Context, statement sql.Statement, results 
 		}
 		return nil
 	case *sql.Explain:
+		if st.Mode == sql.ExplainAnalyze {
+			return s.analyze(ctx, st, results)
+		}
 		return s.explain(st, results)
 	case *sql.Show:
 		return s.show(st, results)
@@ -312,7 +316,7 @@ func (s *Session) explain(st *sql.Explain, results Results) error {
 		if s.options.Streaming {
 			text += advice.Of(optimized, func(*plan.Table) (float64, bool) { return 0, false }).String()
 		}
-	case sql.ExplainRoute, sql.ExplainSQL:
+	case sql.ExplainRoute, sql.ExplainSQL, sql.ExplainAnalyze:
 		return problem.New(problem.Unsupported, "EXPLAIN %s needs a server", st.Mode).At(st.Pos()).WithHint("ask it with tidemark sql")
 	}
 	return table(results, []string{"result"}, [][]string{{strings.TrimRight(text, "\n")}})
