@@ -55,14 +55,20 @@ func newCost(e *element, worker int) *cost {
 	return &cost{node: e.node, worker: worker, enters: e.enters, leaves: e.leaves}
 }
 
-// took counts rows that came to the operator.
+// took counts rows that came to the operator, if it is the node's first.
 func (c *cost) took(rows *batch.Batch) {
+	if !c.enters {
+		return
+	}
 	c.rowsIn.Add(int64(rows.Live()))
 	c.bytesIn.Add(bytesOf(rows))
 }
 
-// gave counts rows that it passed on.
+// gave counts rows that it passed on, if it is the node's last.
 func (c *cost) gave(rows *batch.Batch) {
+	if !c.leaves {
+		return
+	}
 	c.rowsOut.Add(int64(rows.Live()))
 	c.bytesOut.Add(bytesOf(rows))
 }
@@ -127,14 +133,10 @@ func (j *Job) Costs() []OperatorCost {
 // add adds one of the node's operators: rows count where they come to the node and
 // where they leave it, not in between.
 func (o *OperatorCost) add(c *cost) {
-	if c.enters {
-		o.RowsIn += c.rowsIn.Load()
-		o.BytesIn += c.bytesIn.Load()
-	}
-	if c.leaves {
-		o.RowsOut += c.rowsOut.Load()
-		o.BytesOut += c.bytesOut.Load()
-	}
+	o.RowsIn += c.rowsIn.Load()
+	o.BytesIn += c.bytesIn.Load()
+	o.RowsOut += c.rowsOut.Load()
+	o.BytesOut += c.bytesOut.Load()
 	o.Busy += time.Duration(c.busy.Load())
 	o.CPU += time.Duration(c.cpu.Load())
 	o.InputWait += time.Duration(c.inputWait.Load())
