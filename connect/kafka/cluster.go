@@ -123,15 +123,14 @@ func (c *cluster) offsetAt(ctx context.Context, p partitionID, millis int64) (in
 	if err != nil {
 		return 0, c.unreachable("look up an offset of "+p.String(), err)
 	}
-	for _, t := range response.Topics {
-		for _, found := range t.Partitions {
-			if err := kerr.ErrorForCode(found.ErrorCode); err != nil {
-				return 0, c.unreachable("look up an offset of "+p.String(), err)
-			}
-			return found.Offset, nil
-		}
+	if len(response.Topics) != 1 || len(response.Topics[0].Partitions) != 1 {
+		return 0, c.unreachable("look up an offset of "+p.String(), errors.New("the answer is about something else"))
 	}
-	return 0, c.unreachable("look up an offset of "+p.String(), errors.New("the answer is empty"))
+	found := response.Topics[0].Partitions[0]
+	if err := kerr.ErrorForCode(found.ErrorCode); err != nil {
+		return 0, c.unreachable("look up an offset of "+p.String(), err)
+	}
+	return found.Offset, nil
 }
 
 // groupOffset is what a consumer group has committed for a partition, -1 for

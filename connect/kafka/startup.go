@@ -96,10 +96,8 @@ func (s *source) start(ctx context.Context, c *cluster, p partitionID) (int64, e
 }
 
 func (s *source) groupStart(ctx context.Context, c *cluster, p partitionID) (int64, error) {
-	at := int64(-1)
 	if s.properties.group != "" {
-		var err error
-		if at, err = c.groupOffset(ctx, s.properties.group, p, false); err != nil || at >= 0 {
+		if at, err := c.groupOffset(ctx, s.properties.group, p, false); err != nil || at >= 0 {
 			return at, err
 		}
 	}

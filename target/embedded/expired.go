@@ -69,15 +69,7 @@ func (k *keeper) expired(t *plan.Table) (connect.Sink, error) {
 
 // Apply writes the rows as the table has them.
 func (s *expiredSink) Apply(ctx context.Context, c connect.Commit) error {
-	reshaped := make([]*batch.Batch, len(c.Batches))
-	for i, b := range c.Batches {
-		var err error
-		if reshaped[i], err = s.reshape(b); err != nil {
-			return err
-		}
-	}
-	c.Batches = reshaped
-	return s.Sink.Apply(ctx, c)
+	return applyAs(ctx, s.Sink, c, s.reshape)
 }
 
 // reshape makes the table's columns of the join's input, and of the three columns

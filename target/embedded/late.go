@@ -56,15 +56,20 @@ func (k *keeper) lateTable() olap.Table {
 
 // Apply stores the rows as event time, watermark and JSON.
 func (s *lateSink) Apply(ctx context.Context, c connect.Commit) error {
+	return applyAs(ctx, s.Sink, c, s.reshape)
+}
+
+// applyAs gives a sink the rows of a commit in another shape.
+func applyAs(ctx context.Context, sink connect.Sink, c connect.Commit, reshape func(*batch.Batch) (*batch.Batch, error)) error {
 	reshaped := make([]*batch.Batch, len(c.Batches))
 	for i, b := range c.Batches {
 		var err error
-		if reshaped[i], err = s.reshape(b); err != nil {
+		if reshaped[i], err = reshape(b); err != nil {
 			return err
 		}
 	}
 	c.Batches = reshaped
-	return s.Sink.Apply(ctx, c)
+	return sink.Apply(ctx, c)
 }
 
 func (s *lateSink) reshape(b *batch.Batch) (*batch.Batch, error) {
