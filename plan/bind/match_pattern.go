@@ -26,6 +26,9 @@ func (b *binder) pattern(p sql.Pattern) ([]plan.PatternPart, plan.PatternShape) 
 		return nil, nil
 	}
 	if isSequence(p) {
+		if b.refuseReluctantOptional(p); len(b.found) > before {
+			return nil, nil
+		}
 		var parts []plan.PatternPart
 		if !b.sequence(p, &parts) {
 			return nil, nil
@@ -51,6 +54,17 @@ func (b *binder) pattern(p sql.Pattern) ([]plan.PatternPart, plan.PatternShape) 
 		}
 	}
 	return s.parts, shape
+}
+
+// refuseReluctantOptional reports each X?? of a pattern that Flink could have: it
+// refuses them there, so that none of its rules says what they would be.
+func (b *binder) refuseReluctantOptional(p sql.Pattern) {
+	sql.Inspect(p, func(n sql.Node) bool {
+		if q, ok := n.(*sql.PatternQuantified); ok && q.Min == 0 && q.Max == 1 && q.Reluctant {
+			b.wrong(q.Pos(), problem.Unsupported, "write ?, or both cases as alternatives: (A C | A B C)", "a reluctant optional variable (??) is not supported here, as in Flink")
+		}
+		return true
+	})
 }
 
 func (b *binder) patternTooLarge(p sql.Pattern, rowsMax int) {
@@ -203,7 +217,7 @@ func (b *binder) patternPart(v *sql.PatternVariable, part plan.PatternPart, part
 func isFlinkPattern(parts []plan.PatternPart) bool {
 	for i, p := range parts {
 		optional := p.Min == 0 && (p.Max == 1 || p.Max == plan.Unbounded)
-		if optional && (p.Max == 1 && p.Reluctant || i > 0 && parts[i-1].Greedy()) {
+		if optional && i > 0 && parts[i-1].Greedy() {
 			return false
 		}
 	}
