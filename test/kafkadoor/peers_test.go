@@ -77,7 +77,7 @@ func flinkExec(t *testing.T) func(t *testing.T, script string) {
 	t.Helper()
 	home := installed(t, "flink/lib")
 	if _, err := exec.LookPath("java"); err != nil {
-		t.Skip("java is not here")
+		t.Skip("SKIPPED: java is not here")
 	}
 	script, err := filepath.Abs(filepath.Join("..", "cluster"))
 	if err != nil {

@@ -47,7 +47,7 @@ func newServer(t testing.TB) *server {
 	t.Helper()
 	program := os.Getenv("TIDEMARK_BIN")
 	if program == "" {
-		t.Skip("TIDEMARK_BIN does not name the program")
+		t.Skip("SKIPPED: TIDEMARK_BIN does not name the program; make kafkadoor does")
 	}
 	s := &server{t: t, program: program, dir: t.TempDir(), http: address(t), kafka: address(t)}
 	project := filepath.Join(s.dir, "project")
