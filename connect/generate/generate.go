@@ -113,12 +113,31 @@ func (s *source) Open(_ context.Context, _ connect.SplitID, from connect.Offset)
 	return r, nil
 }
 
+var _ connect.Waiter = (*reader)(nil)
+
 // reader counts rows.
 type reader struct {
 	source *source
 	next   int64
 	start  int64     // the row that came at since
 	since  time.Time // an unbounded reader keeps the rate from here
+}
+
+// due is how many rows there are to be by now at the rate of an unbounded source.
+func (r *reader) due() int64 {
+	return r.start + int64(time.Since(r.since).Seconds()*float64(r.source.rate))
+}
+
+// Wait waits until a row of an unbounded source is due.
+func (r *reader) Wait(ctx context.Context) {
+	for r.source.rows < 0 && r.due() <= r.next && ctx.Err() == nil {
+		timer := time.NewTimer(pace)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
 }
 
 // Read gives rows at once when the source is bounded, and at its rate otherwise.
@@ -130,18 +149,11 @@ func (r *reader) Read(ctx context.Context) (*batch.Batch, error) {
 			return nil, io.EOF
 		}
 	} else {
-		due := r.start + int64(time.Since(r.since).Seconds()*float64(r.source.rate))
-		for due <= r.next {
-			timer := time.NewTimer(pace)
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-				timer.Stop()
-				return nil, ctx.Err()
-			}
-			due = r.start + int64(time.Since(r.since).Seconds()*float64(r.source.rate))
+		r.Wait(ctx)
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
-		n = min(n, due-r.next)
+		n = min(n, r.due()-r.next)
 	}
 	b := &batch.Batch{Rows: int(n)}
 	for k, c := range r.source.columns {

@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"context"
 	"errors"
 	"io"
 	"strings"
@@ -79,5 +80,30 @@ func TestWrongOptionsAreProblems(t *testing.T) {
 		if _, err := newSource(request(options)); !problem.Is(err, problem.InvalidOption) {
 			t.Errorf("%v: %v", options, err)
 		}
+	}
+}
+
+// TestWait waits for a row of an endless source apart from reading.
+func TestWait(t *testing.T) {
+	r := request(map[string]string{"rows-per-second": "1000"})
+	r.Bounded = false
+	s, err := newSource(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := s.Open(t.Context(), "rows", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened.(connect.Waiter).Wait(t.Context())
+	if n := opened.(*reader).due(); n < 1 {
+		t.Errorf("%d rows are due after Wait", n)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	opened.(*reader).next = 1 << 40 // far behind what is due
+	opened.(connect.Waiter).Wait(ended)
+	if _, err := opened.Read(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("a read that was canceled: %v", err)
 	}
 }

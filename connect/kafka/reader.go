@@ -23,8 +23,9 @@ type reader struct {
 	id       partitionID
 	place    place // behind what Read has given
 	unpacker *unpacker
-	begun    bool // the place where reading begins was given
-	hasMore  bool // the unpacker has an answer that was not read to its end
+	begun    bool    // the place where reading begins was given
+	hasMore  bool    // the unpacker has an answer that was not read to its end
+	came     *answer // that Wait has met; nil for none
 	pending  []record
 	block    []byte // of pending
 	keys     format.Decoder
@@ -116,13 +117,9 @@ func (r *reader) move(next int64) {
 
 // fetch waits for the broker's next answer.
 func (r *reader) fetch(ctx context.Context) error {
-	var a answer
-	select {
-	case a = <-r.feed.answers:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-r.closed:
-		return errors.New("the reader is closed")
+	a, err := r.next(ctx)
+	if err != nil {
+		return err
 	}
 	if a.err == nil {
 		r.unpacker.begin(a.raw, a.aborted)

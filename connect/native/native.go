@@ -96,6 +96,7 @@ func (s *Source) Open(_ context.Context, split connect.SplitID, from connect.Off
 		return nil, err
 	}
 	r.next = max(r.next, start)
+	r.at.Store(int64(r.next))
 	if r.log, err = s.topic.Reader(r.partition, r.next); err != nil {
 		return nil, err
 	}
