@@ -63,6 +63,9 @@ func Encode(to []byte, b *Batch) []byte {
 // reader must know how many they are.
 func AppendColumn(to []byte, c *Column, rows int) []byte { return encodeColumn(to, c, 0, rows) }
 
+// AppendNulls appends which of the first rows are NULL, as stored columns have it.
+func AppendNulls(to []byte, nulls Bitmap, rows int) []byte { return appendNulls(to, nulls, 0, rows) }
+
 // encodeColumn appends rows [from, to) of c.
 func encodeColumn(out []byte, c *Column, from, to int) []byte {
 	out = append(out, byte(c.Type.Class()))
@@ -278,6 +281,13 @@ func ReadColumn(data []byte, t value.Type, rows int) (*Column, error) {
 	return c, nil
 }
 
+// ReadNulls reads what AppendNulls wrote of so many rows, and gives what follows.
+func ReadNulls(data []byte, rows int) (nulls Bitmap, rest []byte, err error) {
+	d := decoder{rest: data}
+	nulls = d.nulls(rows)
+	return nulls, d.rest, d.err
+}
+
 // decoder reads a stored batch; after the first error it reads zeros.
 type decoder struct {
 	rest []byte
@@ -383,14 +393,20 @@ func (d *decoder) bitmap(rows int) Bitmap {
 	return set.resized(rows)
 }
 
+// nulls reads which rows are NULL; nil when none is.
+func (d *decoder) nulls(rows int) Bitmap {
+	if d.byte() == 0 {
+		return nil
+	}
+	return d.bitmap(rows)
+}
+
 func (d *decoder) column(t value.Type, rows int) *Column {
-	c := NewColumn(t, rows)
+	c := NewColumn(t, 0)
 	if class := value.Class(d.byte()); class != t.Class() && d.err == nil {
 		d.fail(fmt.Errorf("stored batch has a column of class %d, want %d for %s", class, t.Class(), t))
 	}
-	if d.byte() != 0 {
-		c.Nulls = d.bitmap(rows)
-	}
+	c.Nulls = d.nulls(rows)
 	if d.err != nil {
 		return c
 	}
@@ -445,7 +461,16 @@ func (d *decoder) column(t value.Type, rows int) *Column {
 // views reads lengths, of limit together at most, and lays them end to end.
 func (d *decoder) views(rows, limit int) (views []View, total int) {
 	views = make([]View, rows)
-	for i, length := range d.numbers(rows) {
+	if rows == 0 {
+		return views, 0
+	}
+	least, width, differences := d.packed(rows)
+	if d.err == nil && width <= 1 && least < uint64(limit/rows)>>1 && limit/rows > 2*math.MaxUint8 {
+		// Nearly all columns: lengths that cannot be too many together.
+		return views, laySmall(views, uint32(least), differences)
+	}
+	for i := range views {
+		length := int64(least + d.difference(differences, width, i))
 		if length < 0 || length > int64(limit-total) {
 			d.fail(errors.New("stored batch has an impossible length"))
 			return views, 0
@@ -454,4 +479,38 @@ func (d *decoder) views(rows, limit int) (views []View, total int) {
 		total += int(length)
 	}
 	return views, total
+}
+
+// laySmall lays views end to end whose lengths differ from the least one by a
+// byte each, or not at all when there are no differences.
+func laySmall(views []View, least uint32, differences []byte) (total int) {
+	at := uint32(0)
+	if len(differences) == 0 {
+		for i := range views {
+			views[i] = View{at, least}
+			at += least
+		}
+		return int(at)
+	}
+	for i, difference := range differences[:len(views)] {
+		length := least + uint32(difference)
+		views[i] = View{at, length}
+		at += length
+	}
+	return int(at)
+}
+
+// difference reads one of the numbers that packed takes.
+func (d *decoder) difference(differences []byte, width, i int) uint64 {
+	switch width {
+	case 1:
+		return uint64(differences[i])
+	case 2:
+		return uint64(binary.LittleEndian.Uint16(differences[2*i:]))
+	case 4:
+		return uint64(binary.LittleEndian.Uint32(differences[4*i:]))
+	case 8:
+		return binary.LittleEndian.Uint64(differences[8*i:])
+	}
+	return 0
 }
