@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/maphash"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,9 +24,10 @@ const (
 	eventsMax        = 1 << 20       // in one body
 	badMax           = 10_000        // in one body
 	rejectionsShown  = 100           // in a receipt; all are in the quarantine
-	packEventsMin    = 64            // in a body, for which columns are better than texts
+	packEventsMin    = 8             // in a body, for which columns are better than texts
 	sectionEvents    = batch.MaxRows // in a section of a pack
 	packKeptBytesMax = 4 << 20       // of a pack's memory that is used again
+	goodKeptMax      = 128 << 10     // events whose places are kept for the next body
 	quarantinedBytes = 16 << 10      // of a raw event that is kept in the quarantine
 	// quarantineAppendBytes is after how many bytes of a batch's bad records the
 	// next append to the quarantine begins.
@@ -67,7 +67,7 @@ type Intake struct {
 	changes    bool            // values of records are changes, not rows
 	packHead   []byte
 	decoders   sync.Pool
-	packs      sync.Pool // of *[]byte
+	checks     sync.Pool // of *bodyCheck
 	seed       maphash.Seed
 	turn       atomic.Uint32
 	accepted   atomic.Int64
@@ -79,13 +79,17 @@ func NewIntake(topic, quarantine *eventlog.Topic, columns []value.Field) *Intake
 	for i, c := range columns {
 		in.fields = append(in.fields, format.Column{Name: c.Name, Type: c.Type, Position: i})
 	}
-	in.decoders.New = func() any {
-		d := format.NewJSONDecoder(in.fields, format.JSONOptions{Strict: true})
-		d.CopyTexts() // column by column, as packs have them
-		return d
-	}
-	in.packs.New = func() any { return new([]byte) }
+	in.decoders.New = func() any { return in.newDecoder() }
+	in.checks.New = func() any { return newBodyCheck(in) }
 	return in
+}
+
+// newDecoder makes a decoder of the table's columns, with the texts column by
+// column, as packs have them.
+func (in *Intake) newDecoder() *format.JSONDecoder {
+	d := format.NewJSONDecoder(in.fields, format.JSONOptions{Strict: true})
+	d.CopyTexts()
+	return d
 }
 
 // Body is what a door received.
@@ -114,28 +118,27 @@ func (in *Intake) Accept(ctx context.Context, body Body) (Receipt, error) {
 		}
 	}
 	body.Text = bytes.TrimPrefix(body.Text, []byte("\ufeff"))
-	pack := in.packs.Get().(*[]byte)
-	defer in.givePack(pack)
-	found, err := in.check(body.Text, (*pack)[:0])
-	if err != nil {
+	check := in.checks.Get().(*bodyCheck)
+	defer in.checks.Put(check)
+	defer check.forget()
+	if err := check.body(body.Text); err != nil {
 		return Receipt{}, err
 	}
-	*pack = found.pack
-	receipt := Receipt{Accepted: len(found.good), Quarantined: []Rejection{}, Rejected: len(found.bad), Partition: partition}
-	for _, r := range found.bad[:min(len(found.bad), rejectionsShown)] {
+	receipt := Receipt{Accepted: check.count, Quarantined: []Rejection{}, Rejected: len(check.bad), Partition: partition}
+	for _, r := range check.bad[:min(len(check.bad), rejectionsShown)] {
 		receipt.Quarantined = append(receipt.Quarantined, rejection(r))
 	}
-	if len(found.bad) > 0 {
-		if err := in.keep(ctx, partition, body, found.bad); err != nil {
+	if len(check.bad) > 0 {
+		if err := in.keep(ctx, partition, body, check.bad); err != nil {
 			return Receipt{}, err
 		}
 	}
-	if len(found.good) == 0 {
+	if check.count == 0 {
 		return receipt, nil
 	}
-	store := eventlog.Events{Block: body.Text, Values: found.good, Key: body.Key}
-	if len(found.good) >= packEventsMin && !found.hasMore {
-		store = eventlog.Events{Packed: found.pack, PackedCount: len(found.good), Key: body.Key}
+	store := eventlog.Events{Block: body.Text, Values: check.good, Key: body.Key}
+	if check.isPacked() {
+		store = eventlog.Events{Packed: check.pack, PackedCount: check.count, Key: body.Key}
 	}
 	if body.Key != "" {
 		if store.Result, err = json.Marshal(receipt); err != nil {
@@ -152,13 +155,6 @@ func (in *Intake) Accept(ctx context.Context, body Body) (Receipt, error) {
 	in.accepted.Add(int64(receipt.Accepted))
 	receipt.place(appended)
 	return receipt, nil
-}
-
-// givePack keeps a pack's memory for the next one.
-func (in *Intake) givePack(pack *[]byte) {
-	if cap(*pack) <= packKeptBytesMax {
-		in.packs.Put(pack)
-	}
 }
 
 func (r *Receipt) place(a eventlog.Appended) {
@@ -190,142 +186,6 @@ func (in *Intake) partition(body Body) (eventlog.Partition, error) {
 		return eventlog.Partition(maphash.String(in.seed, body.Key) % uint64(n)), nil
 	}
 	return eventlog.Partition(int(in.turn.Add(1)) % n), nil
-}
-
-// event is one event of a body.
-type event struct {
-	batch.View
-	line int // in the body, or place in the array, from 1
-}
-
-// cutter finds the events of a body, some at a time, so that they are read
-// while they are in the core's cache: the lines of NDJSON that are not blank, or
-// the elements of an array.
-type cutter struct {
-	text  []byte
-	array []event // what is left of an array; nil for NDJSON
-	start int     // of the next line
-	line  int
-}
-
-func newCutter(text []byte) (*cutter, error) {
-	c := &cutter{text: text, line: 1}
-	if trimmed := bytes.TrimLeft(text, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '[' {
-		array, err := elements(text)
-		c.array, c.start = array, len(text)
-		return c, err
-	}
-	return c, nil
-}
-
-// next appends up to most events; none at the end.
-func (c *cutter) next(events []event, most int) []event {
-	n := min(most, len(c.array))
-	events = append(events, c.array[:n]...)
-	c.array = c.array[n:]
-	for c.start < len(c.text) && len(events) < most {
-		end, next := len(c.text), len(c.text)
-		if i := bytes.IndexByte(c.text[c.start:], '\n'); i >= 0 {
-			end, next = c.start+i, c.start+i+1
-		}
-		if c.start < end && (c.text[c.start] == '{' || len(bytes.TrimSpace(c.text[c.start:end])) > 0) {
-			events = append(events, event{batch.View{Offset: uint32(c.start), Length: uint32(end - c.start)}, c.line})
-		}
-		c.start = next
-		c.line++
-	}
-	return events
-}
-
-func tooMany() error {
-	return problem.New(problem.TooLarge, "the body has more than %d events", eventsMax).WithHint("send the events in several bodies")
-}
-
-// elements finds the elements of a JSON array.
-func elements(text []byte) ([]event, error) {
-	views, err := format.SplitArray(nil, text, batch.View{Length: uint32(len(text))})
-	if err != nil {
-		return nil, problem.New(problem.InvalidRequest, "the body is %s", problem.Of(err).Message).WithHint("send an array of objects, or one object a line")
-	}
-	if len(views) > eventsMax {
-		return nil, tooMany()
-	}
-	rest := text[bytes.IndexByte(text, '[')+1:]
-	events := make([]event, len(views))
-	for i, v := range views {
-		events[i] = event{v, i + 1}
-		rest = text[v.Offset+v.Length:]
-	}
-	if behind := bytes.TrimSpace(rest); len(behind) != 1 {
-		return nil, problem.New(problem.InvalidRequest, "something follows the JSON array").WithHint("send one array, or one object a line")
-	}
-	return events, nil
-}
-
-// bad is an event that cannot be accepted.
-type bad struct {
-	event
-	problem *problem.Problem
-}
-
-// checked is what was found in a body.
-type checked struct {
-	good    []batch.View
-	bad     []bad
-	pack    []byte // of the good ones
-	hasMore bool   // good ones say more than the pack, which is not made to the end then
-}
-
-// check reads every event as the table's columns, and packs these behind pack. A
-// body of mostly wrong events is refused as a whole: it is not meant for this
-// table.
-func (in *Intake) check(text, pack []byte) (found checked, err error) {
-	cut, err := newCutter(text)
-	if err != nil {
-		return found, err
-	}
-	decoder := in.decoders.Get().(*format.JSONDecoder)
-	defer in.decoders.Put(decoder)
-	found.pack = append(pack, in.packHead...)
-	views := make([]batch.View, 0, sectionEvents)
-	events := make([]event, 0, sectionEvents)
-	for count := 0; ; {
-		if events = cut.next(events[:0], sectionEvents); len(events) == 0 {
-			break
-		}
-		if count += len(events); count > eventsMax {
-			return checked{}, tooMany()
-		}
-		views = views[:0]
-		for i, e := range events {
-			if e.Length > eventBytesMax {
-				found.bad = append(found.bad, bad{e, problem.New(problem.TooLarge, "the event has %d bytes, more than %d", e.Length, eventBytesMax)})
-				continue
-			}
-			events[len(views)] = events[i] // those that views are of
-			views = append(views, e.View)
-		}
-		b, rejected := decoder.Decode(text, views)
-		found.hasMore = found.hasMore || decoder.MetUnknown()
-		if b.Rows > 0 && !found.hasMore {
-			found.pack = appendPackSection(found.pack, b)
-		}
-		decoder.Reuse(b)
-		start := 0
-		for _, r := range rejected {
-			found.good = append(found.good, views[start:r.Record]...)
-			found.bad = append(found.bad, bad{events[r.Record], r.Problem})
-			start = r.Record + 1
-		}
-		found.good = append(found.good, views[start:]...)
-		if len(found.bad) > badMax {
-			slices.SortFunc(found.bad, byLine)
-			return checked{}, problem.New(problem.InvalidRequest, "more than %d events of the body cannot be read, the first at line %d: %s", badMax, found.bad[0].line, found.bad[0].problem.Message).
-				WithHint("nothing of it was accepted; check that it is meant for this table")
-		}
-	}
-	slices.SortFunc(found.bad, byLine)
-	return found, nil
 }
 
 func byLine(a, b bad) int { return a.line - b.line }

@@ -22,7 +22,12 @@ import (
 //	name   = length:uvarint  bytes
 //	type   = kind:1  required:1  precision:uvarint  scale:uvarint  unit:1  types of what is in it
 //	section = rows:uvarint  size of each column: 4 bytes, little-endian  columns…
-const packVersion = 1
+//
+// Version 1 had no columns of words (words.go).
+const (
+	packVersion = 2
+	packFirst   = 1
+)
 
 // packKinds gives a kind's byte, by its place counted from 1. Kinds are only
 // ever added at the end.
@@ -69,17 +74,37 @@ func appendPackType(to []byte, t value.Type) []byte {
 	return to
 }
 
-// appendPackSection appends the rows of a batch of the table's columns.
-func appendPackSection(to []byte, b *batch.Batch) []byte {
+// packer makes packs of one table, one after the other.
+type packer struct {
+	words []wordTable // for each column that has texts
+}
+
+// appendSection appends the rows of a batch of the table's columns.
+func (p *packer) appendSection(to []byte, b *batch.Batch) []byte {
+	if p.words == nil {
+		p.words = make([]wordTable, len(b.Columns))
+	}
 	to = binary.AppendUvarint(to, uint64(b.Rows))
 	sizes := len(to)
 	to = append(to, make([]byte, 4*len(b.Columns))...)
 	for i, c := range b.Columns {
 		start := len(to)
-		to = batch.AppendColumn(to, c, b.Rows)
+		if t := &p.words[i]; c.Type.Class() == value.Strings && t.find(c, b.Rows) {
+			to = t.append(to, c, b.Rows)
+		} else {
+			to = batch.AppendColumn(to, c, b.Rows)
+		}
 		binary.LittleEndian.PutUint32(to[sizes+4*i:], uint32(len(to)-start))
 	}
 	return to
+}
+
+// readPackColumn reads a column of a section.
+func readPackColumn(data []byte, t value.Type, rows int) (*batch.Column, error) {
+	if len(data) > 0 && data[0] == wordsMark {
+		return readWords(data, t, rows)
+	}
+	return batch.ReadColumn(data, t, rows)
 }
 
 // errPack says that a pack is not what it must be although its checksum is right.
@@ -99,6 +124,9 @@ type packReader struct {
 // begin begins to read a pack.
 func (p *packReader) begin(pack []byte) error {
 	p.sections = nil // so that nothing can be read after an error
+	if len(pack) > 0 && pack[0] < packFirst {
+		return errPack
+	}
 	if len(pack) > 0 && pack[0] > packVersion {
 		return problem.New(problem.Unsupported, "the event log has packs of events of version %d, and %d is the newest known here", pack[0], packVersion).WithHint("use the version that wrote them, or a later one")
 	}
@@ -179,7 +207,7 @@ func (p *packReader) next() (*batch.Batch, error) {
 		case p.convert[i] != nil:
 			b.Columns[i], err = p.convert[i].column(columns[starts[n]:starts[n]+p.sizes[n]], rows)
 		default:
-			b.Columns[i], err = batch.ReadColumn(columns[starts[n]:starts[n]+p.sizes[n]], w.Type, rows)
+			b.Columns[i], err = readPackColumn(columns[starts[n]:starts[n]+p.sizes[n]], w.Type, rows)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read column %s of a pack of events: %w", w.Name, err)
@@ -221,7 +249,7 @@ func newPackConvert(stored, wanted value.Field) (*packConvert, error) {
 }
 
 func (k *packConvert) column(data []byte, rows int) (*batch.Column, error) {
-	c, err := batch.ReadColumn(data, k.stored, rows)
+	c, err := readPackColumn(data, k.stored, rows)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -17,6 +19,7 @@ import (
 	"tidemark/base/vfs"
 	"tidemark/connect"
 	"tidemark/connect/format"
+	"tidemark/store/eventlog"
 )
 
 // everyKind is a column of each kind of type that a table can have.
@@ -51,11 +54,160 @@ func TestGoldenPack(t *testing.T) {
 			if len(rejected) > 0 {
 				t.Fatal(rejected[0].Problem)
 			}
-			return hex.Dump(appendPackSection(appendPackHead(nil, columns), b))
+			return hex.Dump(new(packer).appendSection(appendPackHead(nil, columns), b))
 		}
 		t.Fatalf("unknown command %s", d.Cmd)
 		return ""
 	})
+}
+
+// packOf is the pack of a body.
+func packOf(t testing.TB, text []byte) []byte {
+	t.Helper()
+	check := newBodyCheck(NewIntake(nil, nil, columns))
+	if err := check.body(text); err != nil {
+		t.Fatal(err)
+	}
+	return check.pack
+}
+
+// firstVersion is what "pack" of testdata was in version 1.
+const firstVersion = "011f030269640501000000046e616d650a00ffffffff070000026174100003000002" +
+	"0f0000000f00000014000000" + "0200020100000000000000" + "00002b01" + "050102010000000000000000010061" + "020102040000000000000000" + "40420f0000000000"
+
+// Packs of the first version are read as they were written.
+func TestPackOfTheFirstVersion(t *testing.T) {
+	pack, err := hex.DecodeString(firstVersion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := packReader{wanted: columns}
+	if err := p.begin(pack); err != nil {
+		t.Fatal(err)
+	}
+	b, err := p.next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []string
+	for i := range b.Rows {
+		rows = append(rows, fmt.Sprint(b.Row(i)))
+	}
+	if diff := cmp.Diff([]string{"[1 a 1970-01-01 00:00:01.000]", "[300 NULL NULL]"}, rows); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Texts that repeat, and those that do not, are what they were.
+func TestWordsAreTheTexts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rows := rapid.IntRange(1, batch.MaxRows).Draw(t, "rows")
+		different := rapid.IntRange(1, 2*wordsMax).Draw(t, "different texts")
+		longest := rapid.IntRange(0, 40).Draw(t, "longest")
+		nulls := rapid.Bool().Draw(t, "nulls")
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		texts := make([]string, different)
+		for i := range texts {
+			text := make([]byte, random.IntN(longest+1))
+			for k := range text {
+				text[k] = byte('a' + random.IntN(3))
+			}
+			texts[i] = string(text)
+		}
+		c := batch.NewColumn(value.StringType, 0)
+		var want []value.Value
+		for range rows {
+			v := value.OfString(texts[random.IntN(different)])
+			if nulls && random.IntN(4) == 0 {
+				v = value.NullOf(value.StringType)
+			}
+			c.AppendValue(v)
+			want = append(want, v)
+		}
+		p := packReader{wanted: []value.Field{{Name: "c", Type: value.StringType}}}
+		if err := p.begin(new(packer).appendSection(appendPackHead(nil, p.wanted), &batch.Batch{Columns: []*batch.Column{c}, Rows: rows})); err != nil {
+			t.Fatal(err)
+		}
+		got, err := p.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, w := range want {
+			if v := got.Columns[0].Value(i); v.Null != w.Null || v.Text != w.Text {
+				t.Fatalf("row %d is %v, not %v", i, v, w)
+			}
+		}
+	})
+}
+
+// Words are found for texts that repeat, and for no others, however these are chosen.
+func TestWhenThereAreWords(t *testing.T) {
+	const rows = 4000
+	alike := func(i int) string { return fmt.Sprintf("beginning-%05d-middle-%05d-end", i, i)[:10] + "middle" + fmt.Sprint(i) + "beginning" }
+	for name, c := range map[string]struct {
+		text  func(i int) string
+		words bool
+	}{
+		"one text":                     {func(int) string { return "always" }, true},
+		"no text":                      {func(int) string { return "" }, true},
+		"some texts":                   {func(i int) string { return fmt.Sprint(i % 300) }, true},
+		"runs":                         {func(i int) string { return fmt.Sprint(i / 10) }, true},
+		"different texts":              {func(i int) string { return fmt.Sprint(i) }, false},
+		"texts that are hardly hashed": {func(i int) string { return alike(i % 900)[:9] + strings.Repeat("x", 30) + fmt.Sprintf("%03d", i%900) + strings.Repeat("y", 30) }, false},
+	} {
+		column := batch.NewColumn(value.StringType, rows)
+		for i := range rows {
+			column.AppendValue(value.OfString(c.text(i)))
+		}
+		if got := new(wordTable).find(column, rows); got != c.words {
+			t.Errorf("%s: words %v", name, got)
+		}
+	}
+}
+
+// Small bodies are kept as packs and read some together, all of them once and at
+// their offsets, with events between them that are kept as texts.
+func TestSmallPacksAreJoined(t *testing.T) {
+	main, quarantine, done := tables(t, vfs.NewMem(), 1)
+	defer done()
+	in := NewIntake(main, quarantine, columns)
+	want := 0
+	for i, n := range []int{8, 30, 1, 900, 200, 2, 3, sectionEvents, 8, 5000, 64} {
+		accept(t, in, lines(n), fmt.Sprint("key ", i))
+		want += n
+	}
+	source, err := NewSource(main, connect.Request{Bounded: true, Columns: []connect.Column{{Name: "o", Type: value.BigIntType, Metadata: "offset"}, {Name: "name", Type: value.StringType}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := source.Open(t.Context(), SplitOf(0), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	rows, batches := 0, 0
+	for {
+		b, err := r.Read(t.Context())
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range b.Rows {
+			if got := b.Columns[0].Ints[i]; got != int64(rows) {
+				t.Fatalf("offset %d, want %d", got, rows)
+			}
+			rows++
+		}
+		if got := OffsetOf(r.Offset()); got != eventlog.Offset(rows) {
+			t.Fatalf("the reader is at %d after %d rows", got, rows)
+		}
+		batches++
+	}
+	if rows != want || batches > 9 {
+		t.Errorf("%d rows in %d batches, want %d rows in fewer", rows, batches, want)
+	}
 }
 
 func cutAll(t *testing.T, text []byte) []event {
@@ -204,11 +356,9 @@ func TestReadingGoesOnInsideOfAPack(t *testing.T) {
 // FuzzPack reads any bytes as a pack: an error, or rows, but no panic.
 func FuzzPack(f *testing.F) {
 	f.Add(appendPackHead(nil, everyKind))
-	found, err := NewIntake(nil, nil, columns).check([]byte(lines(5)), nil)
-	if err != nil {
-		f.Fatal(err)
+	for _, n := range []int{5, 50, 3000} {
+		f.Add(packOf(f, []byte(lines(n))))
 	}
-	f.Add(found.pack)
 	f.Fuzz(func(t *testing.T, pack []byte) {
 		p := packReader{wanted: columns}
 		if p.begin(pack) != nil {
@@ -228,11 +378,7 @@ func FuzzPack(f *testing.F) {
 
 // Any end of a pack that is cut off is an error.
 func TestCutPacks(t *testing.T) {
-	found, err := NewIntake(nil, nil, columns).check([]byte(lines(200)), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, pack := appendPackHead(nil, columns), found.pack
+	head, pack := appendPackHead(nil, columns), packOf(t, []byte(lines(200)))
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(0, len(pack)-1).Draw(t, "bytes")
 		p := packReader{wanted: columns}

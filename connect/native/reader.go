@@ -16,6 +16,9 @@ import (
 	"tidemark/store/eventlog"
 )
 
+// joinedRows is how many rows a batch has to which no more packs are joined.
+const joinedRows = batch.MaxRows / 4
+
 // reader reads one partition.
 type reader struct {
 	source    *Source
@@ -29,40 +32,93 @@ type reader struct {
 	block     *eventlog.Block // under way, nil between blocks
 	taken     int             // records of block already given
 	isPack    bool            // the block is a pack
+	broken    error           // why it cannot be taken apart
 	packs     packReader
 	skip      int          // rows of the pack before the block's first record
 	at        atomic.Int64 // next, for Lag
 	newest    atomic.Int64 // when the last record that was read came, ms
 }
 
-// Read gives up to a batch of the block under way, or waits for the next.
+// Read gives up to a batch of the block under way, or waits for the next. Small
+// packs that are there already are joined: what is done for each batch costs more
+// than some rows.
 func (r *reader) Read(ctx context.Context) (*batch.Batch, error) {
 	if r.block == nil {
-		if r.source.request.Bounded && r.next >= r.end {
+		if r.isDone() {
 			return nil, io.EOF
 		}
-		if err := r.enter(ctx); err != nil {
+		block, err := r.log.Next(ctx)
+		if err != nil {
 			return nil, err
 		}
+		r.enter(block)
 	}
+	b, err := r.read()
+	if err != nil {
+		return nil, err
+	}
+	for r.isPack && b.Rows < joinedRows && r.hasMore(batch.MaxRows-b.Rows) {
+		more, err := r.read()
+		if err != nil {
+			r.broken = err // the next Read has it
+			break
+		}
+		join(b, more)
+	}
+	r.at.Store(int64(r.next))
+	return b, nil
+}
+
+// isDone reports whether a bounded reader is at its end.
+func (r *reader) isDone() bool { return r.source.request.Bounded && r.next >= r.end }
+
+// enter begins a block.
+func (r *reader) enter(block *eventlog.Block) {
+	r.block, r.taken = block, 0
+	pack, skip, isPack := block.Packed()
+	r.isPack, r.skip, r.broken = isPack, skip, nil
+	if isPack {
+		r.broken = r.packs.begin(pack)
+	}
+}
+
+// hasMore reports whether the next rows are there, and those of a pack, and not
+// more than some. What goes wrong here does so again in the next Read.
+func (r *reader) hasMore(most int) bool {
+	if r.block == nil {
+		if r.isDone() {
+			return false
+		}
+		block, err := r.log.NextAvailable()
+		if err != nil {
+			return false
+		}
+		r.enter(block)
+	}
+	if !r.isPack || r.broken != nil || r.skip > 0 {
+		return false
+	}
+	rows, _, err := r.packs.skip(0)
+	return err == nil && rows <= most
+}
+
+// read gives up to a batch of the block under way.
+func (r *reader) read() (*batch.Batch, error) {
 	most := r.block.Len() - r.taken
 	if r.source.request.Bounded {
 		most = min(most, int(r.end-r.block.First())-r.taken)
 	}
 	var b *batch.Batch
 	var n int
+	var err error
 	if r.isPack {
-		var err error
 		if b, err = r.unpack(most); err != nil {
 			return nil, err
 		}
 		n = b.Rows
 		b = r.complete(b, n, nil)
-	} else {
-		var err error
-		if b, n, err = r.decodeNext(min(batch.MaxRows, most)); err != nil {
-			return nil, err
-		}
+	} else if b, n, err = r.decodeNext(min(batch.MaxRows, most)); err != nil {
+		return nil, err
 	}
 	r.newest.Store(r.block.Time(r.taken + n - 1))
 	r.taken += n
@@ -72,30 +128,28 @@ func (r *reader) Read(ctx context.Context) (*batch.Batch, error) {
 		r.block.Release()
 		r.block = nil
 	}
-	r.at.Store(int64(r.next))
 	return b, nil
 }
 
-// enter waits for the next block.
-func (r *reader) enter(ctx context.Context) error {
-	block, err := r.log.Next(ctx)
-	if err != nil {
-		return err
+// join adds the rows of a batch to another one, of whose columns nobody else has any.
+func join(b, more *batch.Batch) {
+	rows := make([]uint16, more.Rows)
+	for i := range rows {
+		rows[i] = uint16(b.Rows + i)
 	}
-	r.block, r.taken = block, 0
-	pack, skip, isPack := block.Packed()
-	r.isPack, r.skip = isPack, skip
-	if isPack {
-		if err := r.packs.begin(pack); err != nil {
-			return r.damaged(err)
-		}
+	b.Rows += more.Rows
+	for i, c := range b.Columns {
+		c.Resize(b.Rows)
+		c.Scatter(rows, more.Columns[i])
 	}
-	return nil
 }
 
 // unpack reads the next section of the pack under way, of which most rows count:
 // not those before the block's first record, nor those behind a bounded end.
 func (r *reader) unpack(most int) (*batch.Batch, error) {
+	if r.broken != nil {
+		return nil, r.damaged(r.broken)
+	}
 	for r.skip > 0 {
 		rows, skipped, err := r.packs.skip(r.skip)
 		if err != nil {
