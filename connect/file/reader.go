@@ -50,7 +50,7 @@ type reader struct {
 func (r *reader) open(split string) error {
 	s := r.source
 	var err error
-	if r.decoder, err = s.format.NewDecoder(s.columns, s.width, s.request.Options); err != nil {
+	if r.decoder, err = s.format.NewDecoder(s.columns, s.table, s.request.Options); err != nil {
 		return err
 	}
 	if json, ok := r.decoder.(*format.JSONDecoder); ok {

@@ -23,7 +23,7 @@ type source struct {
 	pattern *regexp2.Regexp // nil for all files
 	columns []format.Column // those that the format decodes
 	parts   []part          // where each column of the request comes from
-	width   int             // physical columns in a record
+	table   []value.Field   // the physical columns of a record
 }
 
 // part says where a column comes from: the decoder, a partition folder, or what
@@ -49,10 +49,10 @@ func newSource(r connect.Request) (*source, error) {
 	positions := map[string]int{}
 	for _, c := range schema(r) {
 		if c.Metadata == "" && !slices.Contains(r.Partitions, c.Name) {
-			positions[c.Name] = len(positions)
+			positions[c.Name] = len(s.table)
+			s.table = append(s.table, value.Field{Name: c.Name, Type: c.Type})
 		}
 	}
-	s.width = len(positions)
 	for _, c := range r.Columns {
 		p := part{decoded: -1}
 		switch {
@@ -74,7 +74,7 @@ func newSource(r connect.Request) (*source, error) {
 		s.parts = append(s.parts, p)
 	}
 	// Options are wrong now rather than when the first file is opened.
-	if _, err := f.NewDecoder(s.columns, s.width, r.Options); err != nil {
+	if _, err := f.NewDecoder(s.columns, s.table, r.Options); err != nil {
 		return nil, err
 	}
 	_, err = f.NewSplitter(r.Options)

@@ -64,7 +64,7 @@ var maxwell = envelope{
 func changelogFormat(e envelope) Format {
 	f := Format{
 		Name: e.name, Doc: e.doc, Changes: true, Arrays: true,
-		NewDecoder: func(columns []Column, _ int, options map[string]string) (Decoder, error) {
+		NewDecoder: func(columns []Column, _ []value.Field, options map[string]string) (Decoder, error) {
 			return newChangelogDecoder(e, columns, options)
 		},
 		NewEncoder: func(fields []value.Field, options map[string]string) (Encoder, error) {
@@ -149,6 +149,7 @@ func newChangelogDecoder(e envelope, columns []Column, options map[string]string
 		d.messages = NewJSONDecoder([]Column{message}, JSONOptions{IgnoreErrors: o.IgnoreErrors})
 	}
 	d.images, d.partials = NewJSONDecoder(columns, o), NewJSONDecoder(columns, o)
+	d.partials.thorough = true // had is asked
 	return d, nil
 }
 

@@ -30,12 +30,12 @@ func csvFormat() Format {
 			{Name: "csv.write-bigdecimal-in-scientific-notation", Doc: "accepted for Flink's sake; DECIMAL is always written in full", Default: "false", Values: []string{"true", "false"}},
 			{Name: "csv.header", Doc: "the first line of a file names its columns", Default: "false", Values: []string{"true", "false"}},
 		},
-		NewDecoder: func(columns []Column, width int, options map[string]string) (Decoder, error) {
+		NewDecoder: func(columns []Column, table []value.Field, options map[string]string) (Decoder, error) {
 			dialect, err := newDialect(options)
 			if err != nil {
 				return nil, err
 			}
-			return newCSVDecoder(columns, width, dialect)
+			return newCSVDecoder(columns, len(table), dialect)
 		},
 		NewEncoder: newCSVEncoder,
 		NewSplitter: func(options map[string]string) (Splitter, error) {

@@ -37,8 +37,10 @@ import (
 // Limits.
 const (
 	depthMax      = 1000 // nesting of JSON, as Jackson
-	gapsMax       = 512  // gaps between values that a JSON decoder learns
+	gapsMax       = 2048 // gaps between values that a JSON decoder learns
+	gapBytesMax   = 4096 // of one of them
 	alternatives  = 8    // gaps that it tries one after another at one place
+	learnedDepth  = 16   // nesting of the objects that gaps are learned of
 	quotedTextMax = 60   // bytes of a record or value repeated in a message
 )
 
@@ -85,8 +87,8 @@ type Format struct {
 	Arrays  bool // a record may be a JSON array of records, see SplitArray
 	Changes bool // rows may be updates and deletes, and a record may give several
 	// NewDecoder checks the options and makes a decoder of the columns to be
-	// read. width is how many physical columns the table has, 0 when unknown.
-	NewDecoder func(columns []Column, width int, options map[string]string) (Decoder, error)
+	// read. table is all physical columns of the table, nil when unknown.
+	NewDecoder func(columns []Column, table []value.Field, options map[string]string) (Decoder, error)
 	// NewEncoder checks the options and makes an encoder of whole rows.
 	NewEncoder func(fields []value.Field, options map[string]string) (Encoder, error)
 	// NewSplitter cuts a file's bytes into records.
@@ -95,7 +97,7 @@ type Format struct {
 
 // Formats lists the formats there are.
 func Formats() []Format {
-	return []Format{jsonFormat(), csvFormat(), rawFormat(), changelogFormat(debezium), changelogFormat(canal), changelogFormat(maxwell)}
+	return []Format{jsonFormat(), csvFormat(), avroFormat(), rawFormat(), changelogFormat(debezium), changelogFormat(canal), changelogFormat(maxwell)}
 }
 
 // ByName finds a format; an unknown name is a problem with the nearest one.
@@ -110,7 +112,7 @@ func ByName(name string) (Format, error) {
 	switch name {
 	case "":
 		return Format{}, problem.New(problem.InvalidOption, "the table has no 'format'").About("format").WithHint("formats: %v", names)
-	case "parquet", "avro", "orc":
+	case "parquet", "orc":
 		return Format{}, problem.New(problem.Unsupported, "format %q is not built yet", name).About("format").WithHint("formats: %v", names)
 	}
 	p := problem.New(problem.InvalidOption, "unknown format %q", name).About("format").WithHint("formats: %v", names)

@@ -150,7 +150,7 @@ func (c testCase) decode(name string, strict bool) (*batch.Batch, []Rejected, er
 	if err != nil {
 		return nil, nil, err
 	}
-	decoder, err := f.NewDecoder(c.columns(), len(c.table), c.options)
+	decoder, err := f.NewDecoder(c.columns(), c.table, c.options)
 	if err != nil {
 		return nil, nil, err
 	}

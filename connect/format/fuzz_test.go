@@ -201,7 +201,11 @@ func FuzzCSV(f *testing.F) {
 }
 
 func decodeCSV(t *testing.T, columns []Column, options map[string]string, block []byte, records []batch.View) *batch.Batch {
-	d, err := csvFormat().NewDecoder(columns, len(columns), options)
+	var table []value.Field
+	for _, c := range columns {
+		table = append(table, value.Field{Name: c.Name, Type: c.Type})
+	}
+	d, err := csvFormat().NewDecoder(columns, table, options)
 	if err != nil {
 		t.Fatal(err)
 	}

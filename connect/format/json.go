@@ -27,7 +27,7 @@ func jsonFormat() Format {
 			{Name: "json.encode.ignore-null-fields", Doc: "leave NULL fields out", Default: "false", Values: []string{"true", "false"}},
 			{Name: "json.decode.json-parser.enabled", Doc: "accepted for Flink's sake; there is one parser", Default: "true", Values: []string{"true", "false"}},
 		},
-		NewDecoder: func(columns []Column, _ int, options map[string]string) (Decoder, error) {
+		NewDecoder: func(columns []Column, _ []value.Field, options map[string]string) (Decoder, error) {
 			o, err := jsonOptions(options)
 			if err != nil {
 				return nil, err
@@ -73,26 +73,30 @@ func jsonOptions(options map[string]string) (JSONOptions, error) {
 	return o, nil
 }
 
-// JSONDecoder reads JSON objects. It walks each record once. Records of one
-// source mostly have the same keys in the same order, so the text between two
-// values ("ad_id": ) is nearly constant: the decoder keeps the gaps it has met
-// in a tree and compares bytes where a parser would parse. Whatever matches no
-// gap is parsed and becomes one, up to a limit.
+// JSONDecoder reads JSON objects. It walks each record once: from gap to gap, if
+// it has met records with the same text between the values (recordShapes), and
+// else the thorough way, name by name. Texts stay where they are until all records
+// of a batch have been read (texts).
 type JSONDecoder struct {
-	options JSONOptions
-	columns []Column
-	top     *objectShape
-	copies  bool // texts go into heaps of their columns' own
-	lines   bool // no record has a line feed in it, see CutLines
+	options  JSONOptions
+	columns  []Column
+	top      *objectShape
+	shapes   recordShapes
+	copies   bool // texts go into heaps of their columns' own
+	thorough bool // no gaps are learned: somebody asks had
 
 	lineBytes int // how long lines were in the last call of DecodeLines
+
+	// Of the block under way.
+	whole    []byte
+	specials specials
+	texts    texts
 
 	// Of the record under way.
 	block    []byte // up to the end of the record, or further while nextLine is notBound
 	nextLine int    // of DecodeLines: where the line behind the record begins
 	final    bool   // of DecodeLines: no block follows
 	end      int    // behind the object
-	heap     []byte // unless texts are copied: the whole block, and behind it texts that had escapes
 	where    string // field of the first error
 	bad      int    // place of a syntax error
 	fault    fault  // of the first value that could not be taken
@@ -139,8 +143,7 @@ func (d *JSONDecoder) Tolerant() bool { return d.options.IgnoreErrors }
 func (d *JSONDecoder) MetUnknown() bool { return d.unknown }
 
 // CopyTexts makes the batches that follow share nothing with their blocks, which
-// can be filled again at once. A text is copied while it is scanned, which costs
-// less than to leave it where it is and to fetch it from there later.
+// can be filled again at once.
 func (d *JSONDecoder) CopyTexts() { d.copies = true }
 
 // Reuse gives a batch back that Decode made and nobody uses any more, for the
@@ -188,40 +191,33 @@ func (d *JSONDecoder) Decode(block []byte, records []batch.View) (*batch.Batch, 
 // begin makes a batch with room for rows rows from a block.
 func (d *JSONDecoder) begin(block []byte, rows int) *batch.Batch {
 	b := &batch.Batch{Columns: d.empty()}
+	d.whole, d.texts = block, texts{made: d.texts.made[:0]}
+	d.specials.begin()
+	d.resize(b, rows)
+	d.unknown = false
+	return b
+}
+
+// resize makes room for rows rows.
+func (d *JSONDecoder) resize(b *batch.Batch, rows int) {
 	for _, c := range b.Columns {
 		c.Resize(rows)
 	}
 	d.top.bind(b.Columns)
-	if d.copies {
-		d.top.makeRoom(rows)
-	}
-	d.unknown = false
-	d.heap = block[:len(block):len(block)]
-	return b
 }
 
-// finish cuts the columns to the rows that there are.
+// finish cuts the columns to the rows that there are, and puts their texts where
+// they stay.
 func (d *JSONDecoder) finish(b *batch.Batch) {
 	for _, c := range b.Columns {
 		c.Resize(b.Rows)
-		if !d.copies {
-			shareHeap(c, d.heap)
-		}
 	}
-	if d.copies && b.Rows > 0 {
-		d.top.measure(b.Rows)
+	if d.copies {
+		d.texts.copyAll(b.Columns, d.whole)
+	} else {
+		d.texts.share(b.Columns, d.whole)
 	}
-	d.block, d.heap = nil, nil
-}
-
-// shareHeap makes heap the heap of every text below c.
-func shareHeap(c *batch.Column, heap []byte) {
-	if c.Type.Class() == value.Strings {
-		c.Heap = heap
-	}
-	for _, child := range c.Children {
-		shareHeap(child, heap)
-	}
+	d.block, d.whole = nil, nil
 }
 
 // record reads the object that starts at i into row, and reports whether it is
@@ -232,180 +228,89 @@ func (d *JSONDecoder) record(i, row int) bool {
 	if len(d.block)-i >= 3 && string(d.block[i:i+3]) == byteOrderMark {
 		i += 3
 	}
-	end := d.objectAt(d.top, skipBlanks(d.block, i), row)
-	if end < 0 {
-		return false
+	i = skipBlanks(d.block, i)
+	end := d.known(i, row)
+	if end < 0 || end > len(d.block) {
+		end = d.unlearned(i, row)
 	}
-	d.end = end
-	if d.options.Strict && d.fault == noFault {
-		d.bound(end)
-		if end = skipBlanks(d.block, end); end < len(d.block) {
-			d.bad, d.fault = end, trailingText
+	if end >= 0 {
+		d.end = end
+		if d.options.Strict && d.fault == noFault {
+			d.bound(end)
+			if end = skipBlanks(d.block, end); end < len(d.block) {
+				d.bad, d.fault = end, trailingText
+			}
 		}
 	}
+	if d.fault != noFault {
+		d.top.forget(row)
+	}
 	return d.fault == noFault
+}
+
+// unlearned reads the record at i the thorough way, as if nobody had tried, and
+// learns from it.
+func (d *JSONDecoder) unlearned(i, row int) int {
+	d.fault, d.where, d.depth = noFault, "", 0
+	d.top.forget(row)
+	d.bound(i)
+	end := d.objectAt(d.top, i, row)
+	if d.fault == noFault {
+		d.learn(i, end)
+	}
+	return end
 }
 
 // objectAt reads the object at i into row of the shape's columns and returns
 // the index behind it, or -1 when it is malformed.
 func (d *JSONDecoder) objectAt(o *objectShape, i, row int) int {
 	o.object++
-	had := 0
-	at := o.root
-	for {
-		// The usual case first, without a call: the same gap as last time.
-		if len(at.next) > 0 && at.next[0].standsAt(d.block, i) {
-			at = at.next[0]
-			i += len(at.text)
-		} else if at, i = d.step(o, at, i); i < 0 {
-			return -1
-		}
-		if at.ends {
-			break
-		}
-		f := at.field
-		if f != nil && f.seen != o.object {
-			f.seen = o.object
-			had++
-		}
-		next := d.usual(f, i, row)
-		switch {
-		case next != 0:
-			i = next
-		case f == nil:
-			d.unknown = true
-			i = d.skip(i)
-		default:
-			i = d.valueAt(f, i, row)
-		}
-		if i < 0 {
-			return -1
+	b, had := d.block, 0
+	if i >= len(b) || b[i] != '{' {
+		return d.malformedAt(i)
+	}
+	i = skipBlanks(b, i+1)
+	if i < len(b) && b[i] == '}' {
+		i++
+	} else {
+		for {
+			key := i + 1
+			next, bad := skipKey(b, i)
+			if next < 0 {
+				return d.malformedAt(bad)
+			}
+			end, escaped, _ := scanText(b, key)
+			f := o.named(b[key:end], escaped)
+			switch {
+			case f == nil:
+				d.unknown = true
+				i = d.skip(next)
+			case f.seen == o.object:
+				f.column.Nulls.Clear(row) // the last one counts
+				i = d.valueAt(f, next, row)
+			default:
+				f.seen = o.object
+				had++
+				i = d.valueAt(f, next, row)
+			}
+			if i < 0 {
+				return -1
+			}
+			i = skipBlanks(b, i)
+			if i < len(b) && b[i] == '}' {
+				i++
+				break
+			}
+			if i == len(b) || b[i] != ',' {
+				return d.malformedAt(i)
+			}
+			i = skipBlanks(b, i+1)
 		}
 	}
 	if had < len(o.fields) {
 		d.missingFields(o, row)
 	}
 	return i
-}
-
-// usual reads the values that are most common, right at i: texts, short integers,
-// null and objects that are rows. It returns the index behind the value, -1 when
-// it is malformed, or 0 when the value is for valueAt. What it takes has no line
-// feed in it, apart from objects.
-func (d *JSONDecoder) usual(f *fieldShape, i, row int) int {
-	b := d.block
-	if i >= len(b) {
-		return 0
-	}
-	switch c := b[i]; {
-	case c == '"':
-		if f == nil {
-			d.unknown = true
-			end, _, _ := scanText(b, i+1)
-			return end + 1
-		}
-		if d.copies && f.plain {
-			return copyText(f.column, row, b, i+1)
-		}
-		return d.usualText(f, i+1, row)
-	case f == nil:
-		if c == 'n' && len(b)-i >= 4 && string(b[i:i+4]) == "null" {
-			d.unknown = true
-			return i + 4
-		}
-	case f.whole && c-'0' <= 9:
-		n, next := shortInteger(b, i)
-		if next == 0 || f.typ.Kind == value.Int && n > math.MaxInt32 {
-			return 0
-		}
-		f.column.Ints[row] = n
-		f.column.Nulls.Clear(row)
-		return next
-	case c == '{' && f.row != nil:
-		return d.nested(f, i, row)
-	case c == 'n' && len(b)-i >= 4 && string(b[i:i+4]) == "null":
-		d.null(f, row)
-		return i + 4
-	}
-	return 0
-}
-
-// usualText is usual for a text whose first byte after the quote is at i.
-func (d *JSONDecoder) usualText(f *fieldShape, i, row int) int {
-	b := d.block
-	if f.moment {
-		if micros, ok := f.day.read(b, i); ok {
-			f.column.Ints[row] = micros
-			f.column.Nulls.Clear(row)
-			return i + clockEnd + 1
-		}
-	}
-	end := plainEnd(b, i)
-	if end == len(b) || b[end] != '"' {
-		return 0
-	}
-	if f.plain {
-		f.column.Views[row] = batch.View{Offset: uint32(i), Length: uint32(end - i)}
-		f.column.Nulls.Clear(row)
-		return end + 1
-	}
-	d.take(f, token{kind: textToken, start: i, end: end}, row)
-	if f.moment && !f.column.IsNull(row) {
-		f.day.note(b[i:end], f.column.Ints[row])
-	}
-	return end + 1
-}
-
-// step passes the gap at i that comes after the value behind from.
-func (d *JSONDecoder) step(o *objectShape, from *gap, i int) (*gap, int) {
-	for _, g := range from.next {
-		if g.standsAt(d.block, i) {
-			return g, i + len(g.text)
-		}
-	}
-	return d.learn(o, from, i)
-}
-
-// learn parses the gap at i and remembers it.
-func (d *JSONDecoder) learn(o *objectShape, from *gap, start int) (*gap, int) {
-	d.bound(start)
-	b, i := d.block, start
-	if from == o.root {
-		if i >= len(b) || b[i] != '{' {
-			return nil, d.malformedAt(i)
-		}
-		i++
-	}
-	i = skipBlanks(b, i)
-	if i < len(b) && b[i] == '}' {
-		return d.remember(o, from, &gap{text: string(b[start : i+1]), ends: true}), i + 1
-	}
-	if from != o.root {
-		if i >= len(b) || b[i] != ',' {
-			return nil, d.malformedAt(i)
-		}
-		i = skipBlanks(b, i+1)
-	}
-	key := i + 1
-	next, bad := skipKey(b, i)
-	if next < 0 {
-		return nil, d.malformedAt(bad)
-	}
-	end, escaped, _ := scanText(b, key)
-	name := b[key:end]
-	if escaped {
-		name = appendUnescaped(nil, name)
-	}
-	return d.remember(o, from, &gap{text: string(b[start:next]), field: o.byName[string(name)]}), next
-}
-
-// remember lets the shape know the gap, but none that goes on in another line to
-// a decoder that reads beyond the ends of lines.
-func (d *JSONDecoder) remember(o *objectShape, from, g *gap) *gap {
-	if !d.lines || !strings.Contains(g.text, "\n") {
-		o.remember(from, g)
-	}
-	return g
 }
 
 func (d *JSONDecoder) malformedAt(i int) int {
@@ -446,7 +351,6 @@ func (d *JSONDecoder) take(f *fieldShape, t token, row int) {
 		d.null(f, row)
 		return
 	}
-	f.column.Nulls.Clear(row)
 	if why := d.convert(f, t, row); why != noFault {
 		d.refuse(f, t, row, why)
 	}
@@ -494,9 +398,6 @@ func (d *JSONDecoder) missingFields(o *objectShape, row int) {
 
 // nested reads the object or array at i into a ROW, MAP or ARRAY.
 func (d *JSONDecoder) nested(f *fieldShape, i, row int) int {
-	if f.row == nil {
-		d.bound(i)
-	}
 	isArray := d.block[i] == '['
 	if isArray != (f.typ.Kind == value.Array) {
 		t, next, bad := scanValue(d.block, i, d.depth+1)
@@ -510,7 +411,6 @@ func (d *JSONDecoder) nested(f *fieldShape, i, row int) int {
 		d.depth = 0
 		return d.malformedAt(i)
 	}
-	f.column.Nulls.Clear(row)
 	switch f.typ.Kind {
 	case value.Row:
 		i = d.objectAt(f.row, i, row)
@@ -572,6 +472,8 @@ func (d *JSONDecoder) mapping(f *fieldShape, i, row int) int {
 			n := d.mapKey(keys, i+1, first)
 			if n == values.column.Len() {
 				values.column.Resize(n + 1)
+			} else {
+				values.column.Nulls.Clear(n) // the last one counts
 			}
 			if i = d.valueAt(values, next, n); i < 0 {
 				return -1
@@ -597,27 +499,22 @@ func (d *JSONDecoder) mapKey(keys *fieldShape, i, first int) int {
 	end, escaped, _ := scanText(d.block, i)
 	n := keys.column.Len()
 	keys.column.Resize(n + 1)
-	d.take(keys, token{kind: textToken, start: i, end: end, escaped: escaped}, n)
+	if keys.plain && escaped { // now, because keys are compared
+		d.texts.setMade(d.whole, keys.column, n, func(made []byte) []byte { return appendUnescaped(made, d.block[i:end]) })
+	} else {
+		d.take(keys, token{kind: textToken, start: i, end: end, escaped: escaped}, n)
+	}
 	if keys.column.Type.Class() != value.Strings || keys.column.IsNull(n) {
 		return n
 	}
-	added := d.text(keys.column, n)
+	added := d.texts.raw(d.whole, keys.column, n)
 	for earlier := first; earlier < n; earlier++ {
-		if string(d.text(keys.column, earlier)) == string(added) {
+		if string(d.texts.raw(d.whole, keys.column, earlier)) == string(added) {
 			keys.column.Resize(n)
 			return earlier
 		}
 	}
 	return n
-}
-
-// text is the text in a row of a column of the batch under way.
-func (d *JSONDecoder) text(c *batch.Column, row int) []byte {
-	if d.copies {
-		return c.Bytes(row)
-	}
-	v := c.Views[row]
-	return d.heap[v.Offset : v.Offset+v.Length]
 }
 
 // problem describes why the record gave no row.

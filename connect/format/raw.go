@@ -22,7 +22,7 @@ func rawFormat() Format {
 		Options: []connect.Option{
 			{Name: "raw.charset", Doc: "character set of a STRING column", Default: "UTF-8"},
 		},
-		NewDecoder: func(columns []Column, _ int, options map[string]string) (Decoder, error) {
+		NewDecoder: func(columns []Column, _ []value.Field, options map[string]string) (Decoder, error) {
 			if len(columns) > 1 {
 				return nil, problem.New(problem.InvalidQuery, "the raw format has one column, not %d", len(columns))
 			}

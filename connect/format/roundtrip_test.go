@@ -111,7 +111,7 @@ func TestWhatIsWrittenReadsBack(t *testing.T) {
 			}
 			splitter, _ := f.NewSplitter(c.options)
 			records, _ := splitter.Split(nil, text, true)
-			d, err := f.NewDecoder(columns, len(columns), c.options)
+			d, err := f.NewDecoder(columns, fields, c.options)
 			if err != nil {
 				t.Fatal(err)
 			}

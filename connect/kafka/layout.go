@@ -35,6 +35,15 @@ type sideField struct {
 
 func (s side) used() bool { return s.format.Name != "" }
 
+// table is the columns as the record calls them.
+func (s side) table() []value.Field {
+	fields := make([]value.Field, len(s.fields))
+	for i, f := range s.fields {
+		fields[i] = value.Field{Name: f.name, Type: f.typ}
+	}
+	return fields
+}
+
 // field finds a column in the side, -1 for none.
 func (s side) field(column string) int {
 	return slices.IndexFunc(s.fields, func(f sideField) bool { return f.column == column })
@@ -203,11 +212,11 @@ func newReading(r connect.Request, l layout) (*reading, error) {
 // decoders makes a reader's decoders; that of keys is nil when nobody reads them.
 func (p *reading) decoders() (key, val format.Decoder, err error) {
 	if len(p.keyColumns) > 0 {
-		if key, err = p.key.format.NewDecoder(p.keyColumns, len(p.key.fields), p.key.options); err != nil {
+		if key, err = p.key.format.NewDecoder(p.keyColumns, p.key.table(), p.key.options); err != nil {
 			return nil, nil, err
 		}
 	}
-	val, err = p.value.format.NewDecoder(p.valueColumns, len(p.value.fields), p.value.options)
+	val, err = p.value.format.NewDecoder(p.valueColumns, p.value.table(), p.value.options)
 	return key, val, err
 }
 

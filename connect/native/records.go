@@ -418,7 +418,7 @@ func (in *Intake) newChangeDecoder() (*changeDecoder, error) {
 		return nil, err
 	}
 	d := &changeDecoder{}
-	if d.messages, err = debezium.NewDecoder(in.fields, len(in.fields), nil); err != nil {
+	if d.messages, err = debezium.NewDecoder(in.fields, nil, nil); err != nil {
 		return nil, err
 	}
 	fields := make([]value.Field, len(in.fields))
