@@ -59,7 +59,7 @@ func (j *Job) build(ctx context.Context, record *state.Record) error {
 
 // newCost is where an operator of the task is charged.
 func (t *task) newCost(e *element) *cost {
-	c := newCost(e, t.index)
+	c := newCost(e, t)
 	t.meter.costs = append(t.meter.costs, c)
 	return c
 }
@@ -174,7 +174,7 @@ func (t *task) addLeaf(e *element, env operator.Environment, to *link, port int,
 		l.source, l.cost = t.job.sourceOf(e.source), t.newCost(e)
 		for _, s := range t.splits {
 			if s.source == l.source {
-				s.cost = l.cost
+				l.cost.splits = append(l.cost.splits, s)
 			}
 		}
 		var err error

@@ -140,8 +140,11 @@ func (j *Job) commitAll(ctx context.Context, commits <-chan *epochParts, committ
 // commit makes an epoch durable and then visible.
 func (j *Job) commit(ctx context.Context, parts *epochParts) error {
 	work := startStopwatch()
+	j.sink.commits.begin(work.began)
 	err := j.store(ctx, parts)
-	j.sink.worked(work.stop())
+	j.sink.commits.end(time.Now())
+	_, processor := work.stop()
+	j.sink.cpu.Add(int64(processor))
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ type OperatorCost struct {
 	// StateBytes is what it holds in memory, StatePeak the most that it held; -1 for
 	// an operator that does not count it.
 	StateBytes, StatePeak int64
+	Recent                Load
 }
 
 // cost is what an operator of one task has used. Everything but share is read by
@@ -39,20 +40,23 @@ type OperatorCost struct {
 type cost struct {
 	node            plan.Node
 	worker          int
+	in              *meter        // of the task; nil for the sink
 	enters, leaves  bool          // it is the first, the last of the node's operators
 	share           time.Duration // of the message that the task is working on
 	rowsIn, rowsOut atomic.Int64
 	bytesIn         atomic.Int64
 	bytesOut        atomic.Int64
-	busy, cpu       atomic.Int64 // ns, as the waits
-	inputWait       atomic.Int64
-	outputWait      atomic.Int64
+	busy, cpu       atomic.Int64 // ns
+	commits         tally        // of the sink: time that is not in busy
+	inputWait       tally
+	outputWait      tally
 	counts          bool         // its state
 	state, peak     atomic.Int64 // bytes
+	splits          []*split     // that it reads, of a source: their readers have times of their own
 }
 
-func newCost(e *element, worker int) *cost {
-	return &cost{node: e.node, worker: worker, enters: e.enters, leaves: e.leaves}
+func newCost(e *element, t *task) *cost {
+	return &cost{node: e.node, worker: t.index, in: &t.meter, enters: e.enters, leaves: e.leaves}
 }
 
 // took counts rows that came to the operator, if it is the node's first.
@@ -73,10 +77,19 @@ func (c *cost) gave(rows *batch.Batch) {
 	c.bytesOut.Add(bytesOf(rows))
 }
 
-// worked charges time that no meter has measured.
-func (c *cost) worked(passed, processor time.Duration) {
-	c.busy.Add(int64(passed))
-	c.cpu.Add(int64(processor))
+// worked is how long it has worked so far; the readers of splits have times of their
+// own.
+func (c *cost) worked(now time.Time) time.Duration {
+	return time.Duration(c.busy.Load()) + c.commits.sum(now)
+}
+
+// processor is the CPU time so far, that of the splits' readers included.
+func (c *cost) processor() time.Duration {
+	sum := time.Duration(c.cpu.Load())
+	for _, s := range c.splits {
+		sum += time.Duration(s.cpu.Load())
+	}
+	return sum
 }
 
 // measureState notes what the link's operator holds. Only its task calls it.
@@ -96,7 +109,7 @@ func (l *link) measureState() {
 // first. There are none before the job has begun to run.
 func (j *Job) Costs() []OperatorCost {
 	j.status.mu.Lock()
-	all := j.status.mu.costs
+	all, loads := j.status.mu.costs, slices.Clone(j.status.mu.loads)
 	j.status.mu.Unlock()
 	if all == nil {
 		return nil
@@ -113,16 +126,18 @@ func (j *Job) Costs() []OperatorCost {
 		worker int
 	}
 	at := map[part]int{}
+	now := time.Now()
 	var sums []OperatorCost
-	for _, c := range all {
+	for i, c := range all {
 		key := part{c.node, c.worker}
-		i, known := at[key]
+		place, known := at[key]
 		if !known {
-			i = len(sums)
-			at[key] = i
+			place = len(sums)
+			at[key] = place
 			sums = append(sums, OperatorCost{Node: c.node, Worker: c.worker, StateBytes: -1, StatePeak: -1})
 		}
-		sums[i].add(c)
+		sums[place].add(c, now)
+		sums[place].Recent.add(loads[i])
 	}
 	slices.SortStableFunc(sums, func(a, b OperatorCost) int {
 		return cmp.Or(cmp.Compare(places[a.Node], places[b.Node]), cmp.Compare(a.Worker, b.Worker))
@@ -132,15 +147,19 @@ func (j *Job) Costs() []OperatorCost {
 
 // add adds one of the node's operators: rows count where they come to the node and
 // where they leave it, not in between.
-func (o *OperatorCost) add(c *cost) {
+func (o *OperatorCost) add(c *cost, now time.Time) {
 	o.RowsIn += c.rowsIn.Load()
 	o.BytesIn += c.bytesIn.Load()
 	o.RowsOut += c.rowsOut.Load()
 	o.BytesOut += c.bytesOut.Load()
-	o.Busy += time.Duration(c.busy.Load())
-	o.CPU += time.Duration(c.cpu.Load())
-	o.InputWait += time.Duration(c.inputWait.Load())
-	o.OutputWait += time.Duration(c.outputWait.Load())
+	o.Busy += c.worked(now)
+	o.CPU += c.processor()
+	o.InputWait += c.inputWait.sum(now)
+	o.OutputWait += c.outputWait.sum(now)
+	for _, s := range c.splits {
+		o.Busy += time.Duration(s.busy.Load())
+		o.OutputWait += s.room.sum(now)
+	}
 	if c.counts {
 		o.StateBytes = max(o.StateBytes, 0) + c.state.Load()
 		o.StatePeak = max(o.StatePeak, 0) + c.peak.Load()

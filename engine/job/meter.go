@@ -51,9 +51,9 @@ func (m *meter) end() {
 func (m *meter) pause(wait func() error) error {
 	c := m.working
 	m.end()
-	began := time.Now()
+	c.outputWait.begin(time.Now())
 	err := wait()
-	c.outputWait.Add(int64(time.Since(began)))
+	c.outputWait.end(time.Now())
 	m.begin()
 	m.working = c
 	return err

@@ -39,8 +39,7 @@ type split struct {
 	number int // in the source
 	id     connect.SplitID
 	task   *task
-	sender int   // in the task's inbox
-	cost   *cost // of the source in its task
+	sender int // in the task's inbox
 	offset connect.Offset
 	ended  bool
 	found  bool // it came after an epoch without it
@@ -48,7 +47,11 @@ type split struct {
 	emptySince time.Time    // when its queue was last seen to become empty
 	lastRow    atomic.Int64 // when rows came last, Unix ms; 0 for never
 	lag        atomic.Pointer[connect.Lagger]
+	positioner atomic.Pointer[connect.Positioner]
 	follower   atomic.Pointer[connect.Follower]
+
+	busy, cpu atomic.Int64 // ns, of its reader
+	room      tally        // that the reader has waited for room in the inbox
 }
 
 // openSource lists the splits and sets up their clock as the record left it.
@@ -138,11 +141,19 @@ func (s *split) read(ctx context.Context) error {
 		s.lag.Store(&lagger)
 		defer s.lag.Store(nil)
 	}
+	if positioner, ok := reader.(connect.Positioner); ok {
+		s.positioner.Store(&positioner)
+		defer s.positioner.Store(nil)
+	}
 	if follower, ok := reader.(connect.Follower); ok {
 		s.follower.Store(&follower)
 	}
+	waiter, waits := reader.(connect.Waiter)
 	for {
-		rows, err := s.next(ctx, reader)
+		if waits {
+			waiter.Wait(ctx)
+		}
+		rows, err := s.next(ctx, reader, waits || s.source.plan.source.Bounded())
 		if errors.Is(err, io.EOF) {
 			return s.task.inbox.Put(ctx, s.sender, exchange.Message{Kind: exchange.End})
 		}
@@ -162,13 +173,33 @@ func (s *split) read(ctx context.Context) error {
 	}
 }
 
-// next reads the next rows. While it waits for them its thread waits, too: what the
-// thread has worked is what reading took.
-func (s *split) next(ctx context.Context, reader connect.Reader) (*batch.Batch, error) {
+// lagNow is how much waits to be read, as the split's reader knows it; negative when
+// unknown. Any goroutine may call it.
+func (s *split) lagNow() (rows int64, age time.Duration) {
+	lagger := s.lag.Load()
+	if lagger == nil {
+		return -1, -1
+	}
+	return (*lagger).Lag()
+}
+
+// reads reports whether it is being read. Any goroutine may call it.
+func (s *split) reads() bool {
+	w, _ := s.source.clock.Split(s.number)
+	return w != batch.Final && s.mayRead()
+}
+
+// next reads the next rows. What that takes is measured if it does not wait for them:
+// a goroutine that is measured holds its thread.
+func (s *split) next(ctx context.Context, reader connect.Reader, measured bool) (*batch.Batch, error) {
+	if !measured {
+		return reader.Read(ctx)
+	}
 	work := startStopwatch()
 	rows, err := reader.Read(ctx)
-	_, processor := work.stop()
-	s.cost.worked(processor, processor)
+	passed, processor := work.stop()
+	s.busy.Add(int64(passed))
+	s.cpu.Add(int64(processor))
 	return rows, err
 }
 
@@ -178,9 +209,9 @@ func (s *split) put(ctx context.Context, m exchange.Message) error {
 	if s.task.inbox.Offer(s.sender, m) {
 		return nil
 	}
-	began := time.Now()
+	s.room.begin(time.Now())
 	err := s.task.inbox.Put(ctx, s.sender, m)
-	s.cost.outputWait.Add(int64(time.Since(began)))
+	s.room.end(time.Now())
 	return err
 }
 

@@ -44,9 +44,15 @@ type Status struct {
 	EpochTime     time.Time        // when
 	EpochDuration time.Duration    // from its barrier to the sink
 	StateBytes    int64
-	SpilledBytes  int64            // in files of state that did not fit in memory: the most so far
-	Warning       *problem.Problem // of the sink, nil for none
-	Sources       []SourceStatus
+	SpilledBytes  int64         // in files of state that did not fit in memory: the most so far
+	CPU           time.Duration // of operators, readers and the commits of epochs
+	MemoryBytes   int64         // that operators hold state in, those that count it
+	// BackPressure is which part of the time, over about the last second, readers of
+	// sources waited for what is behind them; negative before it was measured.
+	BackPressure float64
+	HeldBy       *Holdup          // nil when nothing holds the job back
+	Warning      *problem.Problem // of the sink, nil for none
+	Sources      []SourceStatus
 }
 
 // SourceStatus is how far a source has been read. The split with the least
@@ -63,6 +69,11 @@ type SplitStatus struct {
 	Watermark engine.Watermark
 	Idle      bool
 	LastRow   time.Time // zero for never
+	// Position is the number of the next row to be read, and End that behind the newest
+	// one; negative where unknown.
+	Position, End int64
+	LagRows       int64         // that wait to be read; negative when unknown
+	LagAge        time.Duration // from now back to the newest row that was read, if some wait; negative when unknown
 }
 
 // statusBoard is where a running job notes what Status shows.
@@ -72,14 +83,16 @@ type statusBoard struct {
 		sync.Mutex
 		status   Status
 		sources  []*source
-		costs    []*cost // of all tasks
+		costs    []*cost  // of all tasks
+		samples  []sample // of costs, when they were last measured
+		loads    []Load   // of costs
 		measured time.Time
 		rowsThen int64
 	}
 }
 
 func (b *statusBoard) init(spec *Spec) {
-	b.mu.status = Status{Name: spec.Name, State: Created, Watermark: batch.NoMark}
+	b.mu.status = Status{Name: spec.Name, State: Created, Watermark: batch.NoMark, BackPressure: -1}
 }
 
 func (b *statusBoard) setState(s State, err error) {
@@ -104,7 +117,7 @@ func (b *statusBoard) setSources(all []*source) {
 func (b *statusBoard) setCosts(all []*cost) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.mu.costs = all
+	b.mu.costs, b.mu.samples, b.mu.loads = all, make([]sample, len(all)), make([]Load, len(all))
 }
 
 func (b *statusBoard) setEpoch(e engine.Epoch, w engine.Watermark) {
@@ -119,10 +132,10 @@ func (b *statusBoard) epochTook(d time.Duration) {
 	b.mu.status.EpochDuration = d
 }
 
-// rateInterval is the time over which rows per second are counted.
+// rateInterval is the time over which rows per second are counted, and loads.
 const rateInterval = time.Second
 
-// measure counts rows per second; it is called often.
+// measure notes what goes on at the moment; it is called often.
 func (b *statusBoard) measure(now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -133,14 +146,19 @@ func (b *statusBoard) measure(now time.Time) {
 	rows := b.rowsIn.Load()
 	b.mu.status.RowsPerSecond = float64(rows-b.mu.rowsThen) / passed.Seconds()
 	b.mu.measured, b.mu.rowsThen = now, rows
+	b.measureLoads(now, passed)
 }
 
 // Status gives a picture of the job now.
 func (j *Job) Status() Status {
 	b := &j.status
 	b.mu.Lock()
-	s, sources := b.mu.status, b.mu.sources
+	s, sources, costs := b.mu.status, b.mu.sources, b.mu.costs
 	b.mu.Unlock()
+	for _, c := range costs {
+		s.CPU += c.processor()
+		s.MemoryBytes += c.state.Load()
+	}
 	s.RowsIn, s.RowsOut, s.Late, s.ExpiredKeys, s.StateBytes, s.SpilledBytes = b.rowsIn.Load(), b.rowsOut.Load(), b.late.Load(), b.expiredKeys.Load(), b.stateBytes.Load(), b.spilled.Load()
 	s.LagRows, s.LagAge = -1, -1
 	if warner, ok := j.spec.Sink.(connect.Warner); ok {
@@ -151,13 +169,14 @@ func (j *Job) Status() Status {
 		one := SourceStatus{Table: src.plan.name, Watermark: w}
 		for _, split := range src.splits {
 			w, idle := src.clock.Split(split.number)
-			st := SplitStatus{ID: split.id, Watermark: w, Idle: idle}
+			st := SplitStatus{ID: split.id, Watermark: w, Idle: idle, Position: -1, End: -1}
 			if at := split.lastRow.Load(); at != 0 {
 				st.LastRow = time.UnixMilli(at)
 			}
-			if lagger := split.lag.Load(); lagger != nil {
-				rows, age := (*lagger).Lag()
-				s.LagRows, s.LagAge = addLag(s.LagRows, rows), max(s.LagAge, age)
+			st.LagRows, st.LagAge = split.lagNow()
+			s.LagRows, s.LagAge = addLag(s.LagRows, st.LagRows), max(s.LagAge, st.LagAge)
+			if positioner := split.positioner.Load(); positioner != nil {
+				st.Position, st.End = (*positioner).Position()
 			}
 			one.Splits = append(one.Splits, st)
 		}

@@ -69,15 +69,9 @@ func (t *task) run(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			waited := time.Now()
-			select {
-			case <-t.inbox.Arrived():
-			case <-tick:
-				t.noteIdle()
-			case <-ctx.Done():
-				return context.Cause(ctx)
+			if err := t.wait(ctx, tick); err != nil {
+				return err
 			}
-			t.chargeWait(time.Since(waited))
 			continue
 		}
 		done, err := t.handle(ctx, sender, m)
@@ -88,18 +82,43 @@ func (t *task) run(ctx context.Context) error {
 	}
 }
 
-// chargeWait charges time without a message: to what reads, or, when too many rows
-// wait for the sink, to what would have gone on with them.
-func (t *task) chargeWait(passed time.Duration) {
-	full := t.job.pending.Load() > outputRowsMax
+// wait waits until there may be a message to take, and looks for silent splits with
+// every tick.
+func (t *task) wait(ctx context.Context, tick <-chan time.Time) error {
+	t.beginWait()
+	defer t.endWait()
+	select {
+	case <-t.inbox.Arrived():
+	case <-tick:
+		t.noteIdle()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// beginWait begins to charge time without a message: to what reads, or, when too many
+// rows wait for the sink, to what would go on with them.
+func (t *task) beginWait() {
+	now, full := time.Now(), t.job.pending.Load() > outputRowsMax
 	for i, l := range t.leaves {
 		c := l.reader()
 		switch {
 		case c == nil || i > 0 && c == t.leaves[i-1].reader(): // one operator with two inputs waits once
 		case full:
-			c.outputWait.Add(int64(passed))
+			c.outputWait.begin(now)
 		default:
-			c.inputWait.Add(int64(passed))
+			c.inputWait.begin(now)
+		}
+	}
+}
+
+func (t *task) endWait() {
+	now := time.Now()
+	for _, l := range t.leaves {
+		if c := l.reader(); c != nil {
+			c.outputWait.end(now)
+			c.inputWait.end(now)
 		}
 	}
 }
