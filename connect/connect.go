@@ -107,6 +107,7 @@ type Request struct {
 	Job        string       // name of the job that asks, for consumer names and labels
 	Stdout     func([]byte) // where the print connector prints
 	Bounded    bool         // batch mode: read what is there now and end
+	Gaps       GapLedger    // who is told of gaps in the input; nil for nobody
 }
 
 // Column is a column of a Request.
