@@ -25,7 +25,14 @@ func (a *arena) put(piece []byte) span {
 	if len(piece) == 0 {
 		return span{}
 	}
-	for a.filling < len(a.blocks) && cap(a.blocks[a.filling])-len(a.blocks[a.filling]) < len(piece) {
+	s := a.reserve(len(piece))
+	copy(a.at(s), piece)
+	return s
+}
+
+// reserve makes a piece of n bytes, more than 0, with anything in it.
+func (a *arena) reserve(n int) span {
+	for a.filling < len(a.blocks) && cap(a.blocks[a.filling])-len(a.blocks[a.filling]) < n {
 		a.filling++
 	}
 	if a.filling == len(a.blocks) {
@@ -33,12 +40,12 @@ func (a *arena) put(piece []byte) span {
 		if a.filling > 0 {
 			size = min(2*cap(a.blocks[a.filling-1]), arenaBlockMax)
 		}
-		a.blocks = append(a.blocks, make([]byte, 0, max(size, len(piece))))
+		a.blocks = append(a.blocks, make([]byte, 0, max(size, n)))
 	}
 	start := len(a.blocks[a.filling])
-	a.blocks[a.filling] = append(a.blocks[a.filling], piece...)
-	a.held += len(piece)
-	return span{uint32(a.filling), uint32(start), uint32(start + len(piece))}
+	a.blocks[a.filling] = a.blocks[a.filling][:start+n]
+	a.held += n
+	return span{uint32(a.filling), uint32(start), uint32(start + n)}
 }
 
 // at is the piece, in the arena's memory.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"slices"
 
 	"tidemark/base/batch"
 	"tidemark/engine"
@@ -28,13 +27,12 @@ type orderedRows struct {
 	latestFirst bool
 	program     *expr.Program // sort keys that are no columns themselves
 
-	table    *table    // of partitions
-	runs     []*rowRun // of each partition
-	rows     rowStore  // of each row, in key form
-	keys     rowStore  // of each row: the order form of its sort keys, then one byte so that it is never empty
-	owners   []uint32  // of each row: its partition
-	arrivals []uint64  // of each row: its number in the order of arrival
-	flags    []rowFlags
+	table    *table        // of partitions
+	runs     rowRuns       // of each partition
+	rows     rowStore      // of each row: its bytes (uvarint) of the order form of its sort keys, that, and the row in key form
+	owners   pages[uint32] // of each row: its partition
+	arrivals pages[uint64] // of each row: its number in the order of arrival
+	flags    pages[rowFlags]
 	arrived  uint64 // rows that have arrived
 	live     int    // rows that are there
 	unused   []uint32
@@ -45,6 +43,8 @@ type orderedRows struct {
 	encoded batch.Keys
 	codes   []uint32
 	scratch []byte
+	sortKey []byte
+	looked  []span
 }
 
 // rowFlags are marks on rows.
@@ -62,17 +62,6 @@ const storedRow = 'r'
 // unsavedMin is how long the list of unsaved rows may get in any case: a job
 // that is never saved must not remember every row that has come and gone.
 const unsavedMin = 1 << 12
-
-// chunkRowsMax is how many rows a chunk of a run has at most: inserting moves
-// half as many numbers on average.
-const chunkRowsMax = 512
-
-// rowRun is the rows of one partition in order, in chunks, so that a long run
-// need not be moved for each row.
-type rowRun struct {
-	chunks [][]uint32
-	size   int
-}
 
 func newOrderedRows(schema plan.Schema, partition []int, order []plan.SortKey) (*orderedRows, error) {
 	exprs := make([]plan.Expr, len(order))
@@ -94,11 +83,28 @@ func newOrderedRows(schema plan.Schema, partition []int, order []plan.SortKey) (
 func (o *orderedRows) locate(ctx *plan.Context, in *batch.Batch) (codes []uint32, keys []*batch.Column, err error) {
 	o.encoded.Encode(nil, o.keyOf(in), in.Rows)
 	o.table.encode(&o.encoded, o.codes, nil)
-	for _, code := range o.codes[:in.Rows] {
-		o.begin(code)
-	}
+	o.runs.resize(o.table.size())
 	keys, err = o.program.Eval(ctx, in)
 	return o.codes[:in.Rows], keys, err
+}
+
+// look reads the last rows of partitions, which are asked for next: so their cache
+// misses overlap.
+func (o *orderedRows) look(codes []uint32) {
+	var looked uint32
+	for _, code := range codes {
+		looked += o.runs.runs.at(code).size
+	}
+	o.looked = o.looked[:0]
+	for _, code := range codes {
+		if o.runs.size(code) > 0 {
+			o.looked = append(o.looked, *o.rows.spans.at(o.runs.last(code)))
+		}
+	}
+	for _, at := range o.looked {
+		looked += uint32(o.rows.arena.blocks[at.block][at.start])
+	}
+	_ = looked
 }
 
 // keyOf are the columns that rows are partitioned by.
@@ -107,18 +113,8 @@ func (o *orderedRows) keyOf(in *batch.Batch) []*batch.Column { return columnsAt(
 // partitionOf finds or makes the partition with a key.
 func (o *orderedRows) partitionOf(key []byte) uint32 {
 	code := o.table.put(key)
-	o.begin(code)
+	o.runs.resize(o.table.size())
 	return code
-}
-
-// begin makes the run of a partition, if it is new.
-func (o *orderedRows) begin(code uint32) {
-	for len(o.runs) < o.table.size() {
-		o.runs = append(o.runs, nil)
-	}
-	if o.runs[code] == nil {
-		o.runs[code] = &rowRun{}
-	}
 }
 
 // insert adds row i of the columns to its partition, as the last to arrive, and
@@ -126,8 +122,8 @@ func (o *orderedRows) begin(code uint32) {
 func (o *orderedRows) insert(code uint32, columns, keys []*batch.Column, i int) uint32 {
 	o.arrived++
 	row := o.add(code, columns, keys, i, o.arrived)
-	o.flags[row] = rowUnsaved
-	if o.unsaved = append(o.unsaved, row); len(o.unsaved) > unsavedMin && len(o.unsaved) > 2*len(o.flags) {
+	*o.flags.at(row) = rowUnsaved
+	if o.unsaved = append(o.unsaved, row); len(o.unsaved) > unsavedMin && len(o.unsaved) > 2*o.flags.len() {
 		o.tidyUnsaved()
 	}
 	return row
@@ -136,9 +132,9 @@ func (o *orderedRows) insert(code uint32, columns, keys []*batch.Column, i int) 
 // tidyUnsaved makes the list of unsaved rows anew.
 func (o *orderedRows) tidyUnsaved() {
 	o.unsaved = o.unsaved[:0]
-	for row, f := range o.flags {
-		if f&rowUnsaved != 0 {
-			o.unsaved = append(o.unsaved, uint32(row))
+	for row := range uint32(o.flags.len()) {
+		if *o.flags.at(row)&rowUnsaved != 0 {
+			o.unsaved = append(o.unsaved, row)
 		}
 	}
 }
@@ -146,69 +142,80 @@ func (o *orderedRows) tidyUnsaved() {
 // add gives a row a number and puts it into its place.
 func (o *orderedRows) add(code uint32, columns, keys []*batch.Column, i int, arrival uint64) uint32 {
 	row := o.number(code, arrival)
-	o.scratch = append(appendOrder(o.scratch[:0], o.order, keys, i), 0)
-	o.keys.put(row, o.scratch)
-	o.scratch = append(batch.AppendKey(o.scratch[:0], columns, i), 0)
+	o.sortKey = appendOrder(o.sortKey[:0], o.order, keys, i)
+	o.scratch = batch.AppendKey(appendSized(o.scratch[:0], o.sortKey), columns, i)
 	o.rows.put(row, o.scratch)
-	o.runs[code].insert(row, o.compare)
+	o.runs.insert(code, row, o.compare)
 	return row
 }
 
 // number gives a number to a row of a partition.
 func (o *orderedRows) number(code uint32, arrival uint64) uint32 {
-	var row uint32
-	if last := len(o.unused) - 1; last >= 0 {
-		row = o.unused[last]
-		o.unused = o.unused[:last]
-	} else {
-		row = uint32(len(o.arrivals))
-		o.arrivals, o.owners, o.flags = append(o.arrivals, 0), append(o.owners, 0), append(o.flags, 0)
-	}
 	o.live++
-	o.arrivals[row], o.owners[row], o.flags[row] = arrival, code, 0
-	return row
+	if last := len(o.unused) - 1; last >= 0 {
+		row := o.unused[last]
+		o.unused = o.unused[:last]
+		*o.arrivals.at(row), *o.owners.at(row), *o.flags.at(row) = arrival, code, 0
+		return row
+	}
+	o.arrivals.append(arrival)
+	o.owners.append(code)
+	return o.flags.append(0)
 }
 
 // isBehind reports whether row i of the keys, as the last to arrive, sorts behind
 // a row of its partition.
 func (o *orderedRows) isBehind(row uint32, keys []*batch.Column, i int) bool {
-	o.scratch = append(appendOrder(o.scratch[:0], o.order, keys, i), 0)
-	c := bytes.Compare(o.scratch, o.keys.get(row))
+	o.scratch = appendOrder(o.scratch[:0], o.order, keys, i)
+	c := bytes.Compare(o.scratch, o.key(row))
 	return c > 0 || c == 0 && !o.latestFirst
+}
+
+// key is the order form of a row's sort keys.
+func (o *orderedRows) key(row uint32) []byte {
+	key, _ := cutSortKey(o.rows.get(row))
+	return key
 }
 
 // row is a row in key form.
 func (o *orderedRows) row(row uint32) []byte {
-	stored := o.rows.get(row)
-	return stored[:len(stored)-1]
+	_, rest := cutSortKey(o.rows.get(row))
+	return rest
+}
+
+// cutSortKey cuts what is stored of a row in two.
+func cutSortKey(stored []byte) (key, row []byte) {
+	if n := int(stored[0]); n < 0x80 {
+		return stored[1 : 1+n], stored[1+n:]
+	}
+	n, used := binary.Uvarint(stored)
+	return stored[used : used+int(n)], stored[used+int(n):]
 }
 
 // compare orders two rows of a partition.
 func (o *orderedRows) compare(a, b uint32) int {
-	if c := bytes.Compare(o.keys.get(a), o.keys.get(b)); c != 0 {
+	if c := bytes.Compare(o.key(a), o.key(b)); c != 0 {
 		return c
 	}
-	if (o.arrivals[a] < o.arrivals[b]) != o.latestFirst {
+	if (*o.arrivals.at(a) < *o.arrivals.at(b)) != o.latestFirst {
 		return -1
 	}
 	return 1
 }
 
 // arePeers reports whether two rows sort alike.
-func (o *orderedRows) arePeers(a, b uint32) bool { return bytes.Equal(o.keys.get(a), o.keys.get(b)) }
+func (o *orderedRows) arePeers(a, b uint32) bool { return bytes.Equal(o.key(a), o.key(b)) }
 
 // find gives the first row of a partition that equals row i of the columns.
 func (o *orderedRows) find(code uint32, columns, keys []*batch.Column, i int) (row uint32, ok bool) {
-	key := append(appendOrder(nil, o.order, keys, i), 0)
-	o.scratch = batch.AppendKey(o.scratch[:0], columns, i)
-	o.runs[code].from(func(row uint32) bool { return bytes.Compare(o.keys.get(row), key) >= 0 }, func(candidate uint32) bool {
-		if !bytes.Equal(o.keys.get(candidate), key) {
+	o.sortKey = appendOrder(o.sortKey[:0], o.order, keys, i)
+	o.scratch = batch.AppendKey(appendSized(o.scratch[:0], o.sortKey), columns, i)
+	o.runs.from(code, func(row uint32) bool { return bytes.Compare(o.key(row), o.sortKey) >= 0 }, func(candidate uint32) bool {
+		if bytes.Equal(o.rows.get(candidate), o.scratch) {
+			row, ok = candidate, true
 			return false
 		}
-		if bytes.Equal(o.row(candidate), o.scratch) {
-			row, ok = candidate, true
-		}
-		return !ok
+		return bytes.Equal(o.key(candidate), o.sortKey)
 	})
 	return row, ok
 }
@@ -216,14 +223,14 @@ func (o *orderedRows) find(code uint32, columns, keys []*batch.Column, i int) (r
 // remove takes a row out of its partition. A row that is shown can be read until
 // the next release.
 func (o *orderedRows) remove(row uint32) {
-	o.runs[o.owners[row]].remove(row, o.compare)
+	o.runs.remove(*o.owners.at(row), row, o.compare)
 	o.live--
-	f := o.flags[row]
-	if f&rowSaved != 0 {
+	flags := o.flags.at(row)
+	if *flags&rowSaved != 0 {
 		o.deleted = append(o.deleted, o.storedKey(row))
 	}
-	o.flags[row] = f & rowShown
-	if f&rowShown != 0 {
+	*flags &= rowShown
+	if *flags&rowShown != 0 {
 		o.removed = append(o.removed, row)
 	} else {
 		o.free(row)
@@ -232,8 +239,7 @@ func (o *orderedRows) remove(row uint32) {
 
 func (o *orderedRows) free(row uint32) {
 	o.rows.drop(row)
-	o.keys.drop(row)
-	o.flags[row] = 0
+	*o.flags.at(row) = 0
 	o.unused = append(o.unused, row)
 }
 
@@ -246,8 +252,8 @@ func (o *orderedRows) release() {
 }
 
 func (o *orderedRows) storedKey(row uint32) []byte {
-	key := append([]byte{storedRow}, o.table.key(o.owners[row])...)
-	return binary.BigEndian.AppendUint64(key, o.arrivals[row])
+	key := append([]byte{storedRow}, o.table.key(*o.owners.at(row))...)
+	return binary.BigEndian.AppendUint64(key, *o.arrivals.at(row))
 }
 
 // save writes the rows that came since the last save, and what is gone.
@@ -257,11 +263,12 @@ func (o *orderedRows) save(to engine.Changes) {
 	}
 	o.deleted = o.deleted[:0]
 	for _, row := range o.unsaved {
-		if o.flags[row]&rowUnsaved == 0 {
+		flags := o.flags.at(row)
+		if *flags&rowUnsaved == 0 {
 			continue // gone, or written under another entry of the list
 		}
-		o.flags[row] = o.flags[row]&^rowUnsaved | rowSaved
-		to.Put(engine.GroupOf(o.table.key(o.owners[row])), o.storedKey(row), o.row(row))
+		*flags = *flags&^rowUnsaved | rowSaved
+		to.Put(engine.GroupOf(o.table.key(*o.owners.at(row))), o.storedKey(row), o.row(row))
 	}
 	o.unsaved = o.unsaved[:0]
 }
@@ -282,107 +289,12 @@ func (o *orderedRows) load(ctx *plan.Context, key, val []byte) (row uint32, colu
 	arrival := binary.BigEndian.Uint64(key[len(key)-8:])
 	o.arrived = max(o.arrived, arrival)
 	row = o.add(codes[0], columns, keys, 0, arrival)
-	o.flags[row] = rowSaved
+	*o.flags.at(row) = rowSaved
 	return row, columns, nil
 }
 
 // drop removes a partition without rows.
 func (o *orderedRows) drop(code uint32) {
-	o.runs[code] = nil
+	o.runs.drop(code)
 	o.table.remove(code)
-}
-
-// list is the rows of a partition in order.
-func (o *orderedRows) list(code uint32) []uint32 {
-	r := o.runs[code]
-	all := make([]uint32, 0, r.size)
-	for _, chunk := range r.chunks {
-		all = append(all, chunk...)
-	}
-	return all
-}
-
-// place is where row belongs: its chunk and the place in it.
-func (r *rowRun) place(row uint32, compare func(a, b uint32) int) (chunk, at int) {
-	chunk, _ = slices.BinarySearchFunc(r.chunks, row, func(c []uint32, row uint32) int { return compareOrSame(c[len(c)-1], row, compare) })
-	if chunk == len(r.chunks) {
-		return chunk, 0
-	}
-	at, _ = slices.BinarySearchFunc(r.chunks[chunk], row, func(x, row uint32) int { return compareOrSame(x, row, compare) })
-	return chunk, at
-}
-
-func compareOrSame(a, b uint32, compare func(a, b uint32) int) int {
-	if a == b {
-		return 0
-	}
-	return compare(a, b)
-}
-
-func (r *rowRun) insert(row uint32, compare func(a, b uint32) int) {
-	r.size++
-	chunk, at := r.place(row, compare)
-	if chunk == len(r.chunks) {
-		if chunk == 0 {
-			r.chunks = append(r.chunks, []uint32{row})
-			return
-		}
-		chunk--
-		at = len(r.chunks[chunk])
-	}
-	r.chunks[chunk] = slices.Insert(r.chunks[chunk], at, row)
-	if c := r.chunks[chunk]; len(c) > chunkRowsMax {
-		half := len(c) / 2
-		r.chunks = slices.Insert(r.chunks, chunk+1, append(make([]uint32, 0, chunkRowsMax), c[half:]...))
-		r.chunks[chunk] = c[:half]
-	}
-}
-
-func (r *rowRun) remove(row uint32, compare func(a, b uint32) int) {
-	r.size--
-	chunk, at := r.place(row, compare)
-	r.chunks[chunk] = slices.Delete(r.chunks[chunk], at, at+1)
-	if len(r.chunks[chunk]) == 0 {
-		r.chunks = slices.Delete(r.chunks, chunk, chunk+1)
-	}
-}
-
-// from visits the rows from the first one on for which reached is true, as long
-// as visit wants more. reached is false up to some row and then true.
-func (r *rowRun) from(reached func(uint32) bool, visit func(uint32) bool) {
-	order := func(row uint32, _ struct{}) int {
-		if reached(row) {
-			return 1
-		}
-		return -1
-	}
-	chunk, _ := slices.BinarySearchFunc(r.chunks, struct{}{}, func(c []uint32, none struct{}) int { return order(c[len(c)-1], none) })
-	if chunk == len(r.chunks) {
-		return
-	}
-	at, _ := slices.BinarySearchFunc(r.chunks[chunk], struct{}{}, order)
-	for ; chunk < len(r.chunks); chunk, at = chunk+1, 0 {
-		for _, row := range r.chunks[chunk][at:] {
-			if !visit(row) {
-				return
-			}
-		}
-	}
-}
-
-// last is the row that sorts last; the run has one.
-func (r *rowRun) last() uint32 {
-	c := r.chunks[len(r.chunks)-1]
-	return c[len(c)-1]
-}
-
-// each visits the rows in order as long as visit wants more.
-func (r *rowRun) each(visit func(uint32) bool) {
-	for _, chunk := range r.chunks {
-		for _, row := range chunk {
-			if !visit(row) {
-				return
-			}
-		}
-	}
 }

@@ -1,18 +1,11 @@
 package operator
 
-import (
-	"encoding/binary"
-	"unsafe"
-)
-
-// runBytes is about what a partition takes beside its key and its rows.
-const runBytes = int64(unsafe.Sizeof(rowRun{})) + 64
+import "encoding/binary"
 
 // held is about how many bytes the rows take.
 func (o *orderedRows) held() int64 {
-	const placeBytes = 2 * 4 // in a chunk, which may be half empty
-	return o.table.held() + o.rows.held() + o.keys.held() + 8*int64(cap(o.runs)) + runBytes*int64(o.table.live()) + placeBytes*int64(o.live) +
-		4*int64(cap(o.owners)+cap(o.unused)+cap(o.removed)+cap(o.unsaved)) + 8*int64(cap(o.arrivals)) + int64(cap(o.flags))
+	return o.table.held() + o.runs.held() + o.rows.held() + o.owners.held() + o.arrivals.held() + o.flags.held() +
+		4*int64(cap(o.unused)+cap(o.removed)+cap(o.unsaved))
 }
 
 // has reports whether a partition is there.
@@ -21,34 +14,29 @@ func (o *orderedRows) has(key []byte) bool {
 	return here
 }
 
-// appendRow appends a row for the files: when it arrived, the order form of its
-// sort keys, and itself.
+// appendRow appends a row for the files: when it arrived, and what is stored of it.
 func (o *orderedRows) appendRow(to []byte, row uint32) []byte {
-	to = binary.AppendVarint(to, int64(o.arrivals[row]))
-	to = appendSized(to, o.keys.get(row))
-	return appendSized(to, o.rows.get(row))
+	return appendSized(binary.AppendVarint(to, int64(*o.arrivals.at(row))), o.rows.get(row))
 }
 
 // bringRow takes a row back that appendRow wrote.
 func (o *orderedRows) bringRow(code uint32, from *spilledState, flags rowFlags) (row uint32, err error) {
 	arrival := uint64(from.number())
-	key := from.sized()
-	val := from.sized()
-	if len(key) == 0 || len(val) == 0 {
+	stored := from.sized()
+	if len(stored) == 0 {
 		return 0, errSpilledState
 	}
 	o.arrived = max(o.arrived, arrival)
 	row = o.number(code, arrival)
-	o.keys.put(row, key)
-	o.rows.put(row, val)
-	o.runs[code].insert(row, o.compare)
-	o.flags[row] = flags
+	o.rows.put(row, stored)
+	o.runs.insert(code, row, o.compare)
+	*o.flags.at(row) = flags
 	return row, nil
 }
 
 // appendPartition appends all rows of a partition.
 func (o *orderedRows) appendPartition(to []byte, code uint32) []byte {
-	o.runs[code].each(func(row uint32) bool {
+	o.runs.each(code, func(row uint32) bool {
 		to = o.appendRow(to, row)
 		return true
 	})

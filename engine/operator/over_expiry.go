@@ -16,7 +16,7 @@ func (o *OverStream) renew(codes []uint32) {
 			o.expiry.expired(key)
 			o.empty(code)
 		}
-		if o.rows.runs[code].size == 0 && o.partitions[code].gone == 0 {
+		if o.rows.runs.size(code) == 0 && o.partitions[code].gone == 0 {
 			o.expiry.ask(key)
 		}
 	}
@@ -27,7 +27,7 @@ func (o *OverStream) waits(code uint32) bool { return o.partitions[code].next !=
 
 // empty forgets what a partition has seen.
 func (o *OverStream) empty(code uint32) {
-	for _, row := range o.rows.list(code) {
+	for _, row := range o.rows.runs.list(code) {
 		o.rows.remove(row)
 	}
 	for i := range o.calls.calls {

@@ -178,7 +178,7 @@ func (o *OverStream) setTimes(row uint32, t int64, due engine.Watermark) {
 func (o *OverStream) passed(code uint32, mark engine.Watermark) int64 {
 	p := &o.partitions[code]
 	last, i := p.last, 0
-	o.rows.runs[code].each(func(row uint32) bool {
+	o.rows.runs.each(code, func(row uint32) bool {
 		if i++; i <= p.kept {
 			return true
 		}
@@ -232,7 +232,7 @@ func (o *OverStream) release(w engine.Watermark, emit engine.Emit) error {
 // run is the rows of a partition up to those that are due at w.
 func (o *OverStream) run(code uint32, w engine.Watermark) *overRun {
 	p := &o.partitions[code]
-	r := &overRun{group: code, rows: o.rows.list(code), start: p.kept, base: p.gone, distinct: p.distinct}
+	r := &overRun{group: code, rows: o.rows.runs.list(code), start: p.kept, base: p.gone, distinct: p.distinct}
 	end := r.start
 	for end < len(r.rows) && o.due[r.rows[end]] <= w {
 		end++
@@ -441,7 +441,7 @@ func (o *OverStream) Load(from engine.Saved) error {
 		o.setTimes(row, milliseconds(columns[o.time], 0), columns[len(columns)-1].Ints[0])
 		return nil
 	})
-	for code := first; code < len(o.rows.runs) && err == nil; code++ {
+	for code := first; code < o.rows.table.size() && err == nil; code++ {
 		err = o.restore(uint32(code))
 	}
 	if err != nil {
@@ -501,7 +501,7 @@ func (o *OverStream) restore(code uint32) error {
 	if p.gone == 0 && p.kept == 0 {
 		o.expiry.write(code) // nothing was saved of it, as all its rows wait
 	}
-	r := &overRun{group: code, rows: o.rows.list(code), base: p.gone}
+	r := &overRun{group: code, rows: o.rows.runs.list(code), base: p.gone}
 	if p.kept < len(r.rows) {
 		p.next = o.due[r.rows[p.kept]]
 		heap.Push(&o.queue, dueEntry{p.next, code})

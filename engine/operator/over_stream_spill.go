@@ -42,7 +42,7 @@ func (o *OverStream) spill(put func(key, val []byte, due engine.Watermark) error
 	return o.rows.table.each(func(code uint32, key []byte) error {
 		partition = o.appendPartition(partition[:0], code)
 		val = appendSized(val[:0], partition)
-		o.rows.runs[code].each(func(row uint32) bool {
+		o.rows.runs.each(code, func(row uint32) bool {
 			val = binary.AppendVarint(binary.AppendVarint(val, o.due[row]), o.times[row])
 			val = o.rows.appendRow(val, row)
 			return true

@@ -60,7 +60,7 @@ func (o *OverTable) Process(_ int, in *batch.Batch, _ engine.Emit) error {
 		if !in.Kind(i).Retracts() {
 			o.rows.insert(code, in.Columns, keys, i)
 		} else if row, ok := o.rows.find(code, in.Columns, keys, i); ok {
-			if o.rows.flags[row]&rowShown != 0 {
+			if *o.rows.flags.at(row)&rowShown != 0 {
 				o.gone = append(o.gone, row)
 			}
 			o.rows.remove(row)
@@ -103,7 +103,7 @@ func (o *OverTable) show(emit engine.Emit) error {
 			return err
 		}
 		o.results.drop(row)
-		o.rows.flags[row] &^= rowShown
+		*o.rows.flags.at(row) &^= rowShown
 	}
 	o.gone = o.gone[:0]
 	o.rows.release()
@@ -113,7 +113,7 @@ func (o *OverTable) show(emit engine.Emit) error {
 	}
 	for _, code := range o.pending {
 		delete(o.touched, code)
-		if o.rows.runs[code].size == 0 {
+		if o.rows.runs.size(code) == 0 {
 			o.rows.drop(code)
 		}
 	}
@@ -133,7 +133,7 @@ func (o *OverTable) recompute(codes []uint32, visit func(*overRun, []*batch.Colu
 		var runs []*overRun
 		rows := 0
 		for len(codes) > 0 && rows < overSlabRows {
-			r := &overRun{group: uint32(len(runs)), rows: o.rows.list(codes[0]), first: rows}
+			r := &overRun{group: uint32(len(runs)), rows: o.rows.runs.list(codes[0]), first: rows}
 			r.setPeers(o.rows.arePeers)
 			rows += len(r.rows)
 			runs, codes = append(runs, r), codes[1:]
@@ -169,7 +169,7 @@ func (o *OverTable) showRun(r *overRun, results []*batch.Column, out *rowChangel
 	var now []byte
 	for i, row := range r.rows {
 		now = append(batch.AppendKey(now[:0], results, r.first+i), 0)
-		isShown := o.rows.flags[row]&rowShown != 0
+		isShown := *o.rows.flags.at(row)&rowShown != 0
 		if isShown && bytes.Equal(now, o.results.get(row)) {
 			continue
 		}
@@ -192,7 +192,7 @@ func (o *OverTable) showRun(r *overRun, results []*batch.Column, out *rowChangel
 func (o *OverTable) setShown(row uint32, results []byte) {
 	if o.env.Context.Streaming {
 		o.results.put(row, results)
-		o.rows.flags[row] |= rowShown
+		*o.rows.flags.at(row) |= rowShown
 	}
 }
 
@@ -207,7 +207,7 @@ func (o *OverTable) Load(from engine.Saved) error {
 	err := from.Each(o.env.Worker, func(_ engine.KeyGroup, key, val []byte) error {
 		row, _, err := o.rows.load(o.env.Context, key, val)
 		if err == nil {
-			o.touch(o.rows.owners[row])
+			o.touch(*o.rows.owners.at(row))
 		}
 		return err
 	})

@@ -43,9 +43,16 @@ type Rank struct {
 	written []uint32 // partitions whose time of the last write is not saved
 	expired [][]byte // stored keys of times of partitions that are gone
 
-	shown   map[uint32][]numberedRow // of each partition, what was shown last
-	touched map[uint32]bool
-	pending []uint32 // touched partitions, in order of the first change
+	touched pages[bool]   // of each partition: it has changed since the last Flush
+	pending []changedRank // touched partitions, in order of the first change
+	before  []numberedRow // of pending partitions, one after the other: what was shown of them
+}
+
+// changedRank is a partition that has changed, and where in Rank.before that ends
+// which was shown of it: it begins where that of the partition before ends.
+type changedRank struct {
+	code uint32
+	end  int
 }
 
 // numberedRow is a row with its number.
@@ -64,7 +71,6 @@ func NewRank(env Environment, n *plan.Rank) (*Rank, error) {
 	rows.latestFirst = n.LatestFirst
 	r := &Rank{
 		env: env, node: n, rows: rows, retracts: env.Retracts, now: batch.NoMark,
-		shown: map[uint32][]numberedRow{}, touched: map[uint32]bool{},
 	}
 	if n.WindowEnd >= 0 && !env.Retracts && env.Context.Streaming {
 		r.windows = newRankWindows(env, n)
@@ -88,7 +94,9 @@ func (r *Rank) Process(_ int, in *batch.Batch, _ engine.Emit) error {
 	if err != nil {
 		return err
 	}
+	r.touched.resize(r.rows.table.size())
 	r.renew(codes)
+	r.rows.look(codes)
 	for i, code := range codes {
 		r.take(code, in, keys, i)
 	}
@@ -96,49 +104,65 @@ func (r *Rank) Process(_ int, in *batch.Batch, _ engine.Emit) error {
 }
 
 func (r *Rank) take(code uint32, in *batch.Batch, keys []*batch.Column, i int) {
-	switch {
-	case in.Kind(i).Retracts():
+	if in.Kind(i).Retracts() {
+		r.note(code, in, i)
 		if row, ok := r.rows.find(code, in.Columns, keys, i); ok {
 			r.rows.remove(row)
 		} // else it is taken back before it came, or was never there
-	case r.retracts:
-		r.rows.insert(code, in.Columns, keys, i)
-	case r.isFull(code) && r.rows.isBehind(r.rows.runs[code].last(), keys, i):
 		return
-	default:
-		r.rows.insert(code, in.Columns, keys, i)
-		r.prune(code)
 	}
-	if r.windows != nil {
-		r.windows.note(code, milliseconds(in.Columns[r.node.WindowEnd], i))
-	} else {
-		r.touch(code)
-		r.expiry.write(code)
+	full := !r.retracts && r.isFull(code)
+	if full && r.rows.isBehind(r.rows.runs.last(code), keys, i) {
+		return
+	}
+	r.note(code, in, i)
+	if full {
+		r.rows.remove(r.rows.runs.last(code)) // first, so that its room is taken again
+	}
+	r.rows.insert(code, in.Columns, keys, i)
+	if !r.retracts && r.node.Function != plan.RowNumber {
+		r.prune(code)
 	}
 }
 
-func (r *Rank) touch(code uint32) {
-	if !r.touched[code] {
-		r.touched[code] = true
-		r.pending = append(r.pending, code)
+// note says that row i is about to change its partition.
+func (r *Rank) note(code uint32, in *batch.Batch, i int) {
+	if r.windows != nil {
+		r.windows.note(code, milliseconds(in.Columns[r.node.WindowEnd], i))
+		return
 	}
+	r.touch(code)
+	r.expiry.write(code)
+}
+
+// touch says that a partition is about to change: what it shows until then can be
+// read until it is shown anew.
+func (r *Rank) touch(code uint32) {
+	r.touched.resize(int(code) + 1)
+	touched := r.touched.at(code)
+	if *touched {
+		return
+	}
+	*touched = true
+	if r.env.Context.Streaming {
+		start := len(r.before)
+		r.before = r.first(r.before, code)
+		for _, x := range r.before[start:] {
+			*r.rows.flags.at(x.row) |= rowShown
+		}
+	}
+	r.pending = append(r.pending, changedRank{code, len(r.before)})
 }
 
 // isFull reports whether a row behind the last one of a partition is surely not
 // shown.
 func (r *Rank) isFull(code uint32) bool {
-	return r.node.Function == plan.RowNumber && int64(r.rows.runs[code].size) >= r.node.To
+	return r.node.Function == plan.RowNumber && int64(r.rows.runs.size(code)) >= r.node.To
 }
 
-// prune removes the rows that are behind what is shown.
+// prune removes the rows that are behind what is shown, where several may have one
+// number.
 func (r *Rank) prune(code uint32) {
-	run := r.rows.runs[code]
-	if r.node.Function == plan.RowNumber {
-		if int64(run.size) > r.node.To {
-			r.rows.remove(run.last())
-		}
-		return
-	}
 	var behind []uint32
 	r.number(code, func(row uint32, number int64) bool {
 		if number > r.node.To {
@@ -155,7 +179,7 @@ func (r *Rank) prune(code uint32) {
 func (r *Rank) number(code uint32, visit func(row uint32, number int64) bool) {
 	var before uint32
 	position, number := int64(0), int64(0)
-	r.rows.runs[code].each(func(row uint32) bool {
+	r.rows.runs.each(code, func(row uint32) bool {
 		isPeer := position > 0 && r.rows.arePeers(before, row)
 		position++
 		switch {
@@ -169,19 +193,18 @@ func (r *Rank) number(code uint32, visit func(row uint32, number int64) bool) {
 	})
 }
 
-// first is the rows to be shown of a partition.
-func (r *Rank) first(code uint32) []numberedRow {
-	var first []numberedRow
+// first appends the rows to be shown of a partition.
+func (r *Rank) first(to []numberedRow, code uint32) []numberedRow {
 	r.number(code, func(row uint32, number int64) bool {
 		if number > r.node.To {
 			return false
 		}
 		if number >= r.node.From {
-			first = append(first, numberedRow{row, number})
+			to = append(to, numberedRow{row, number})
 		}
 		return true
 	})
-	return first
+	return to
 }
 
 // Flush shows what has changed since the last Flush.
@@ -223,7 +246,7 @@ func (r *Rank) release(w engine.Watermark, emit engine.Emit) error {
 // close shows the rows of a window's partition and forgets them.
 func (r *Rank) close(code uint32, emit engine.Emit) error {
 	out := r.changelog(emit)
-	for _, x := range r.first(code) {
+	for _, x := range r.first(nil, code) {
 		if err := out.add(batch.Insert, x); err != nil {
 			return err
 		}
@@ -231,7 +254,7 @@ func (r *Rank) close(code uint32, emit engine.Emit) error {
 	if err := out.out.flush(); err != nil {
 		return err
 	}
-	for _, row := range r.rows.list(code) {
+	for _, row := range r.rows.runs.list(code) {
 		r.rows.remove(row)
 	}
 	r.rows.drop(code)
@@ -240,9 +263,13 @@ func (r *Rank) close(code uint32, emit engine.Emit) error {
 
 func (r *Rank) show(emit engine.Emit) error {
 	out := r.changelog(emit)
-	for _, code := range r.pending {
-		delete(r.touched, code)
-		before, after := r.shown[code], r.first(code)
+	var after []numberedRow
+	start := 0
+	for _, changed := range r.pending {
+		code, before := changed.code, r.before[start:changed.end]
+		start = changed.end
+		*r.touched.at(code) = false
+		after = r.first(after[:0], code)
 		var err error
 		if r.node.Function == plan.RowNumber && (r.node.Number || r.node.From == r.node.To) {
 			err = r.showByNumber(before, after, out)
@@ -252,31 +279,18 @@ func (r *Rank) show(emit engine.Emit) error {
 		if err != nil {
 			return err
 		}
-		r.setShown(code, before, after)
-		if r.rows.runs[code].size == 0 {
+		for _, x := range before {
+			*r.rows.flags.at(x.row) &^= rowShown
+		}
+		if r.rows.runs.size(code) == 0 {
 			r.drop(code)
 		} else {
 			r.saveLater(code)
 		}
 	}
-	r.pending = r.pending[:0]
+	r.pending, r.before = r.pending[:0], r.before[:0]
 	r.rows.release()
 	return out.out.flush()
-}
-
-// setShown notes what downstream has of a partition.
-func (r *Rank) setShown(code uint32, before, after []numberedRow) {
-	for _, x := range before {
-		r.rows.flags[x.row] &^= rowShown
-	}
-	for _, x := range after {
-		r.rows.flags[x.row] |= rowShown
-	}
-	if len(after) == 0 {
-		delete(r.shown, code)
-	} else {
-		r.shown[code] = after
-	}
 }
 
 // showByNumber shows what has changed where each number has one row: a row
@@ -363,7 +377,6 @@ func (r *Rank) Save(to engine.Changes) error {
 
 // Load reads the rows of this worker.
 func (r *Rank) Load(from engine.Saved) error {
-	first := r.rows.table.size()
 	err := from.Each(r.env.Worker, func(_ engine.KeyGroup, key, val []byte) error {
 		if len(key) > 0 && key[0] == storedTime {
 			return r.loadTime(key, val)
@@ -372,21 +385,16 @@ func (r *Rank) Load(from engine.Saved) error {
 		if err != nil {
 			return err
 		}
-		code := r.rows.owners[row]
+		code := *r.rows.owners.at(row)
 		if r.windows != nil {
 			r.windows.note(code, milliseconds(columns[r.node.WindowEnd], 0))
 		} else if !r.env.Context.Streaming {
-			r.touch(code)
+			r.touch(code) // all of it is to be shown
 		}
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("load the first rows: %w", err)
-	}
-	if r.env.Context.Streaming && r.windows == nil {
-		for code := first; code < len(r.rows.runs); code++ {
-			r.setShown(uint32(code), nil, r.first(uint32(code)))
-		}
 	}
 	return nil
 }

@@ -14,12 +14,12 @@ func (r *Rank) renew(codes []uint32) {
 	r.expiry.tick()
 	for _, code := range codes {
 		switch key := r.rows.table.key(code); {
-		case r.touched[code]: // what has changed is shown first
+		case *r.touched.at(code): // what has changed is shown first
 		case r.expiry.isOver(code):
 			r.expiry.expired(key)
 			r.expiry.ask(key)
 			r.empty(code)
-		case r.rows.runs[code].size == 0:
+		case r.rows.runs.size(code) == 0:
 			r.expiry.ask(key)
 		}
 	}
@@ -27,8 +27,7 @@ func (r *Rank) renew(codes []uint32) {
 
 // empty forgets the rows of a partition, and that they were shown.
 func (r *Rank) empty(code uint32) {
-	r.setShown(code, r.shown[code], nil)
-	for _, row := range r.rows.list(code) {
+	for _, row := range r.rows.runs.list(code) {
 		r.rows.remove(row)
 	}
 	r.expiry.forget(code)
@@ -70,7 +69,7 @@ func (r *Rank) saveTimes(to engine.Changes) {
 		to.Delete(engine.GroupOf(key[1:]), key)
 	}
 	for _, code := range r.written {
-		if r.rows.runs[code] == nil || r.rows.runs[code].size == 0 {
+		if r.rows.runs.size(code) == 0 {
 			continue // gone since
 		}
 		key := r.timeKey(code)

@@ -16,15 +16,9 @@ func (r *Rank) keyOf(in *batch.Batch) []*batch.Column { return r.rows.keyOf(in) 
 
 // held implements spillable.
 func (r *Rank) held() int64 {
-	const (
-		shownBytes    = 8 + int64(unsafe.Sizeof([]numberedRow{})) + 16 // of a partition, in a map
-		touchedBytes  = 16
-		windowedBytes = 2 * (8 + 16)
-	)
-	n := r.rows.held() + r.expiry.held() + 4*int64(cap(r.written)) + 4*int64(cap(r.pending)) + shownBytes*int64(len(r.shown)) + touchedBytes*int64(len(r.touched))
-	if len(r.shown) > 0 {
-		n += int64(unsafe.Sizeof(numberedRow{})) * int64(r.rows.live)
-	}
+	const windowedBytes = 2 * (8 + 16) // of a partition, in maps
+	n := r.rows.held() + r.expiry.held() + 4*int64(cap(r.written)) + r.touched.held() +
+		int64(cap(r.pending))*int64(unsafe.Sizeof(changedRank{})) + int64(cap(r.before))*int64(unsafe.Sizeof(numberedRow{}))
 	if r.windows != nil {
 		n += windowedBytes * int64(len(r.windows.known))
 	}
@@ -67,7 +61,6 @@ func (r *Rank) bring(key, val []byte) error {
 	case r.windows != nil:
 		r.windows.note(code, end)
 	case r.env.Context.Streaming:
-		r.setShown(code, nil, r.first(code))
 		r.expiry.restore(code, written)
 	default:
 		r.touch(code)
@@ -81,7 +74,7 @@ func (r *Rank) merges() bool { return !r.retracts }
 // forget implements spillable.
 func (r *Rank) forget() {
 	r.rows.forget()
-	r.shown, r.touched, r.pending = map[uint32][]numberedRow{}, map[uint32]bool{}, nil
+	r.touched, r.pending, r.before = pages[bool]{}, nil, nil
 	r.written, r.expired = nil, nil
 	r.expiry.reset()
 	if r.windows != nil {

@@ -1,44 +1,80 @@
 package operator
 
 // rowStore keeps one row in key form for each code: the values of a group that
-// were shown last. It has no pointers for the garbage collector to follow.
+// were shown last. It has no pointers for the garbage collector to follow but some
+// a page.
+//
+// Rows take up a multiple of rowGrain bytes. The room of a row that is gone is for
+// the next one that takes as much, so that a store whose rows come and go stays in
+// the memory that it has touched.
 type rowStore struct {
-	spans   []span // empty where nothing is stored
+	spans   pages[span] // empty where nothing is stored
 	arena   arena
-	garbage int // bytes in arena of rows that are gone
+	free    [][]span // room for rows of so many grains, by their number
+	garbage int      // bytes in arena of rows that are gone
 }
+
+const (
+	rowGrain = 16
+	// rowGrainsMax: the room of larger rows is not given out again.
+	rowGrainsMax = 128
+)
+
+// grainsOf is how many grains a row of n bytes takes.
+func grainsOf(n int) int { return (n + rowGrain - 1) / rowGrain }
 
 // get is the row of the code, nil when there is none; valid until the next put.
 func (s *rowStore) get(code uint32) []byte {
-	if int(code) >= len(s.spans) {
+	if int(code) >= s.spans.len() {
 		return nil
 	}
-	return s.arena.at(s.spans[code])
+	return s.arena.at(*s.spans.at(code))
 }
 
 // put stores a copy of row, which is not empty.
 func (s *rowStore) put(code uint32, row []byte) {
-	for int(code) >= len(s.spans) {
-		s.spans = append(s.spans, span{})
+	s.spans.resize(int(code) + 1)
+	at := s.spans.at(code)
+	grains := grainsOf(len(row))
+	if at.end == 0 || grains != grainsOf(at.size()) {
+		s.drop(code)
+		*at = s.room(grains)
 	}
-	at := s.spans[code]
-	if old := at.size(); len(row) <= old {
-		copy(s.arena.at(at), row)
-		s.garbage += old - len(row)
-		s.spans[code].end = at.start + uint32(len(row))
-		return
+	at.end = at.start + uint32(len(row))
+	copy(s.arena.at(*at), row)
+}
+
+// room finds room for so many grains.
+func (s *rowStore) room(grains int) span {
+	if grains < len(s.free) {
+		if free := s.free[grains]; len(free) > 0 {
+			last := len(free) - 1
+			s.free[grains] = free[:last]
+			s.garbage -= grains * rowGrain
+			return free[last]
+		}
 	}
-	s.drop(code)
-	s.spans[code] = s.arena.put(row)
+	return s.arena.reserve(grains * rowGrain)
 }
 
 // drop forgets the row of the code.
 func (s *rowStore) drop(code uint32) {
-	if s.get(code) == nil {
+	if int(code) >= s.spans.len() {
 		return
 	}
-	s.garbage += s.spans[code].size()
-	s.spans[code] = span{}
+	at := s.spans.at(code)
+	if at.end == 0 {
+		return
+	}
+	grains := grainsOf(at.size())
+	s.garbage += grains * rowGrain
+	if grains <= rowGrainsMax {
+		for grains >= len(s.free) {
+			s.free = append(s.free, nil)
+		}
+		s.free[grains] = append(s.free[grains], *at)
+	}
+	*at = span{}
 	if s.garbage > arenaGarbageMin && 2*s.garbage > s.arena.held {
 		s.compact()
 	}
@@ -47,8 +83,15 @@ func (s *rowStore) drop(code uint32) {
 // compact copies the rows that are there into a new arena.
 func (s *rowStore) compact() {
 	old := s.arena
-	s.arena, s.garbage = arena{}, 0
-	for code, at := range s.spans {
-		s.spans[code] = s.arena.put(old.at(at))
+	s.arena, s.free, s.garbage = arena{}, nil, 0
+	for code := range uint32(s.spans.len()) {
+		at := s.spans.at(code)
+		if at.end == 0 {
+			continue
+		}
+		row := old.at(*at)
+		*at = s.arena.reserve(grainsOf(len(row)) * rowGrain)
+		at.end = at.start + uint32(len(row))
+		copy(s.arena.at(*at), row)
 	}
 }

@@ -194,7 +194,11 @@ func (s *Spilling) room(rows *batch.Batch, start int, emit engine.Emit) (end int
 
 // held is how many bytes the store takes.
 func (s *rowStore) held() int64 {
-	return s.arena.room() + int64(cap(s.spans))*int64(unsafe.Sizeof(span{}))
+	n := s.arena.room() + s.spans.held()
+	for _, free := range s.free {
+		n += int64(cap(free)) * int64(unsafe.Sizeof(span{}))
+	}
+	return n
 }
 
 // heapsOf is at least as much as twice the bytes of all texts of a batch.
