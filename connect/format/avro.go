@@ -12,18 +12,16 @@ import (
 // the table.
 func avroFormat() Format {
 	return Format{
-		Name: "avro",
-		Doc:  "Avro: binary records by the schema that Flink derives from the table",
-		Options: []connect.Option{
-			{Name: "avro.timestamp_mapping.legacy", Doc: "a TIMESTAMP is an instant of Avro, and there is no TIMESTAMP_LTZ", Default: "true", Values: []string{"true", "false"}},
-			{Name: "avro.encoding", Doc: "how values are written", Default: "binary", Values: []string{"binary"}},
-		},
+		Name:    "avro",
+		Doc:     "Avro: binary records by the schema that Flink derives from the table; container files",
+		Options: avroOptions(),
+		InFiles: avroFileFormat(),
 		NewDecoder: func(columns []Column, fields []value.Field, options map[string]string) (Decoder, error) {
 			schema, err := avroTableSchema(fields, options)
 			if err != nil {
 				return nil, err
 			}
-			d := newAvroDecoder(columns)
+			d := &avroDecoder{columns: columns}
 			d.reader, err = newAvroReader(schema, columns)
 			return d, err
 		},
@@ -35,6 +33,13 @@ func avroFormat() Format {
 			_, err = parseAvro(schema) // names that Avro does not allow
 			return newAvroEncoder(fields), err
 		},
+	}
+}
+
+func avroOptions() []connect.Option {
+	return []connect.Option{
+		{Name: "avro.timestamp_mapping.legacy", Doc: "a TIMESTAMP is an instant of Avro, and there is no TIMESTAMP_LTZ", Default: "true", Values: []string{"true", "false"}},
+		{Name: "avro.encoding", Doc: "how values are written", Default: "binary", Values: []string{"binary"}},
 	}
 }
 
@@ -83,8 +88,6 @@ type avroDecoder struct {
 	columns []Column
 	reader  *avroReader
 }
-
-func newAvroDecoder(columns []Column) *avroDecoder { return &avroDecoder{columns: columns} }
 
 // Tolerant is false: the format has no option to leave records out.
 func (d *avroDecoder) Tolerant() bool { return false }

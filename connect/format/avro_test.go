@@ -45,7 +45,7 @@ func TestAvroOfOthers(t *testing.T) {
 				block = append(block, datum...)
 			}
 		}
-		decoder := newAvroDecoder(c.columns())
+		decoder := &avroDecoder{columns: c.columns()}
 		var err error
 		if decoder.reader, err = newAvroReader(schema, c.columns()); err != nil {
 			return fmt.Sprintln("error:", err)
@@ -159,7 +159,7 @@ func FuzzAvro(f *testing.F) {
 	for i, field := range p.fields() {
 		columns = append(columns, Column{Name: field.Name, Type: field.Type, Position: i})
 	}
-	d := newAvroDecoder(columns)
+	d := &avroDecoder{columns: columns}
 	var err error
 	if d.reader, err = newAvroReader(text, columns); err != nil {
 		f.Fatal(err)

@@ -384,8 +384,8 @@ func (d *csvDecoder) Decode(block []byte, records []batch.View) (*batch.Batch, [
 	}
 	for _, c := range b.Columns {
 		c.Resize(b.Rows)
-		shareHeap(c, d.heap)
 	}
+	shareHeap(b.Columns, d.heap)
 	d.block, d.heap = nil, nil
 	return b, rejected
 }

@@ -25,6 +25,7 @@ package format
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -86,6 +87,10 @@ type Format struct {
 	Options []connect.Option
 	Arrays  bool // a record may be a JSON array of records, see SplitArray
 	Changes bool // rows may be updates and deletes, and a record may give several
+	// InFiles is the format as it stands in files, when that is not one record
+	// behind the other; Container then tells how files are made of records.
+	InFiles   *Format
+	Container *Container
 	// NewDecoder checks the options and makes a decoder of the columns to be
 	// read. table is all physical columns of the table, nil when unknown.
 	NewDecoder func(columns []Column, table []value.Field, options map[string]string) (Decoder, error)
@@ -93,6 +98,14 @@ type Format struct {
 	NewEncoder func(fields []value.Field, options map[string]string) (Encoder, error)
 	// NewSplitter cuts a file's bytes into records.
 	NewSplitter func(options map[string]string) (Splitter, error)
+}
+
+// Container turns the bytes of a file into what the format's splitter cuts, and
+// back.
+type Container struct {
+	Unwrap func(file io.Reader) io.Reader
+	// Wrap makes a file of a header and rows of the encoder.
+	Wrap func(content []byte, options map[string]string) ([]byte, error)
 }
 
 // Formats lists the formats there are.

@@ -2,8 +2,6 @@ package format
 
 import (
 	"fmt"
-	"math"
-	"strings"
 
 	"tidemark/base/batch"
 	"tidemark/base/problem"
@@ -83,6 +81,7 @@ type JSONDecoder struct {
 	top      *objectShape
 	shapes   recordShapes
 	copies   bool // texts go into heaps of their columns' own
+	lines    bool // a gap has no line feed in it, see CutLines
 	thorough bool // no gaps are learned: somebody asks had
 
 	lineBytes int // how long lines were in the last call of DecodeLines
@@ -286,7 +285,7 @@ func (d *JSONDecoder) objectAt(o *objectShape, i, row int) int {
 				d.unknown = true
 				i = d.skip(next)
 			case f.seen == o.object:
-				f.column.Nulls.Clear(row) // the last one counts
+				f.forget(row) // the last one counts
 				i = d.valueAt(f, next, row)
 			default:
 				f.seen = o.object
@@ -473,7 +472,7 @@ func (d *JSONDecoder) mapping(f *fieldShape, i, row int) int {
 			if n == values.column.Len() {
 				values.column.Resize(n + 1)
 			} else {
-				values.column.Nulls.Clear(n) // the last one counts
+				values.forget(n) // the last one counts
 			}
 			if i = d.valueAt(values, next, n); i < 0 {
 				return -1

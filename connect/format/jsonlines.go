@@ -23,10 +23,9 @@ func (d *JSONDecoder) CutLines() { d.lines = true }
 // a line that is an array, and unless it is final up to the last line feed. The
 // batch is not for use where nothing was taken.
 //
-// The end of a line is not looked for before the line is read: no gap that was
-// learned from lines and no value that is read the usual way has a line feed in
-// it, so that a record of these ends in its line. Before anything else is done
-// with a record, bound finds where it must end.
+// The end of a line is not looked for before the line is read: in a record whose
+// gaps are known, there is no line feed. Before it is read the thorough way, or a
+// value of it is, bound finds where it must end.
 func (d *JSONDecoder) DecodeLines(block []byte, final bool) Lines {
 	if !final && bytes.IndexByte(block, '\n') < 0 {
 		return Lines{Rows: &batch.Batch{}}
@@ -45,9 +44,7 @@ func (d *JSONDecoder) DecodeLines(block []byte, final bool) Lines {
 		start := l.Taken
 		if l.Rows.Rows == room {
 			room = min(most, 2*room)
-			for _, c := range l.Rows.Columns {
-				c.Resize(room)
-			}
+			d.resize(l.Rows, room)
 		}
 		if block[start] == '\n' || block[start] == '\r' {
 			if length := emptyLine(block[start:], final); length > 0 {

@@ -5,100 +5,7 @@ import (
 	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
-
-	"tidemark/base/batch"
 )
-
-// Every byte of a word set to 0x01 and 0x80.
-const (
-	eachLow  = 0x0101010101010101
-	eachHigh = 0x8080808080808080
-)
-
-// wordBytes is how many bytes are looked at together.
-const wordBytes = 8
-
-// copyText makes the text whose first byte after the quote is b[i] that of a row,
-// in the column's own heap, and returns the index behind its closing quote. It
-// returns 0, and has done nothing, when the text is malformed: it is copied while
-// that is looked for.
-//
-// The heap is only made longer or shorter in place, unless it must grow: a slice
-// that is set anew is something the garbage collector wants to know of.
-func copyText(c *batch.Column, row int, b []byte, i int) int {
-	start := len(c.Heap)
-	n, room := start, c.Heap[:cap(c.Heap)]
-	for {
-		for i+wordBytes <= len(b) && n+wordBytes <= len(room) {
-			w := binary.LittleEndian.Uint64(b[i:])
-			binary.LittleEndian.PutUint64(room[n:], w)
-			found := special(w)
-			if found == 0 {
-				i += wordBytes
-				n += wordBytes
-				continue
-			}
-			more := bits.TrailingZeros64(found) >> 3
-			i += more
-			n += more
-			break
-		}
-		if i == len(b) {
-			c.Heap = c.Heap[:start]
-			return 0
-		}
-		x := b[i]
-		if x == '"' {
-			c.Heap = c.Heap[:n]
-			c.Views[row] = batch.View{Offset: uint32(start), Length: uint32(n - start)}
-			c.Nulls.Clear(row)
-			return i + 1
-		}
-		if x == '\\' && i+1 < len(b) && n < len(room) && escaped[b[i+1]] != 0 {
-			room[n] = escaped[b[i+1]]
-			n++
-			i += 2
-			continue
-		}
-		c.Heap = c.Heap[:n]
-		if i = appendSpecial(c, b, i); i == 0 {
-			c.Heap = c.Heap[:start]
-			return 0
-		}
-		n, room = len(c.Heap), c.Heap[:cap(c.Heap)]
-	}
-}
-
-// appendSpecial adds to a heap what copyText does not copy by the word: any escape,
-// a character that is not ASCII, or what comes where the heap or the block ends.
-// It returns the index behind it, 0 when it is malformed.
-func appendSpecial(c *batch.Column, b []byte, i int) int {
-	switch x := b[i]; {
-	case x == '\\':
-		length := escapeLength(b[i:])
-		if length == 0 {
-			return 0
-		}
-		c.Heap = appendUnescaped(c.Heap, b[i:i+length])
-		return i + length
-	case x < 0x20:
-		return 0
-	case x < 0x80:
-		end := plainEnd(b, i)
-		c.Heap = append(c.Heap, b[i:end]...)
-		return end
-	}
-	_, size := utf8.DecodeRune(b[i:])
-	if size == 1 {
-		return 0
-	}
-	c.Heap = append(c.Heap, b[i:i+size]...)
-	return i + size
-}
-
-// escaped is what a letter behind a backslash stands for; 0 for those that stand
-// for nothing, and for u.
-var escaped = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
 // shortInteger reads the digits at b[i], of which there are few enough for any
 // sum of them to fit, up to what ends a JSON number without fraction. It returns
@@ -129,32 +36,6 @@ func shortInteger(b []byte, i int) (n int64, next int) {
 // shortDigits is how many digits always fit into 64 bits.
 const shortDigits = 18
 
-// special has the high bit set of the first byte of a word that is a quote, a
-// backslash, a control character or not ASCII, and no bits below; 0 says that
-// there is none. In an ASCII byte x, x-1 borrows into the high bit where x is
-// zero, and x-0x20 where x is a control character; a borrow can mislead only
-// bytes behind one that is found.
-func special(w uint64) uint64 {
-	quote, escape := w^(eachLow*'"'), w^(eachLow*'\\')
-	return ((quote - eachLow) | (escape - eachLow) | (w - eachLow*0x20) | w) & eachHigh
-}
-
-// plainEnd is the index, from i on, of the first byte of b that is a quote, a
-// backslash, a control character or not ASCII; len(b) when there is none.
-func plainEnd(b []byte, i int) int {
-	for ; i+wordBytes <= len(b); i += wordBytes {
-		if found := special(binary.LittleEndian.Uint64(b[i:])); found != 0 {
-			return i + bits.TrailingZeros64(found)>>3
-		}
-	}
-	for ; i < len(b); i++ {
-		if c := b[i]; c == '"' || c == '\\' || c < 0x20 || c >= 0x80 {
-			return i
-		}
-	}
-	return len(b)
-}
-
 // scanText checks the JSON string whose first byte after the quote is b[i] and
 // returns the index of the closing quote, or -1 with the place of the error.
 func scanText(b []byte, i int) (end int, escaped bool, bad int) {
@@ -176,13 +57,23 @@ func scanText(b []byte, i int) (end int, escaped bool, bad int) {
 		case c < 0x20:
 			return -1, false, i
 		default:
-			_, size := utf8.DecodeRune(b[i:])
-			if size == 1 {
+			size := runeLength(b[i:])
+			if size == 0 {
 				return -1, false, i
 			}
 			i += size
 		}
 	}
+}
+
+// runeLength is the length of the character that b begins with; 0 when it is not
+// UTF-8.
+func runeLength(b []byte) int {
+	r, size := utf8.DecodeRune(b)
+	if r == utf8.RuneError && size <= 1 {
+		return 0
+	}
+	return size
 }
 
 // escapeLength is the length of the escape that b begins with: 2, 6, or 12 for
@@ -226,43 +117,6 @@ func hex4(b []byte) (rune, bool) {
 		}
 	}
 	return r, true
-}
-
-// appendUnescaped appends the meaning of a checked JSON string's inside.
-func appendUnescaped(dst, inside []byte) []byte {
-	for i := 0; i < len(inside); {
-		c := inside[i]
-		if c != '\\' {
-			dst = append(dst, c)
-			i++
-			continue
-		}
-		switch c = inside[i+1]; c {
-		case 'b':
-			dst = append(dst, '\b')
-		case 'f':
-			dst = append(dst, '\f')
-		case 'n':
-			dst = append(dst, '\n')
-		case 'r':
-			dst = append(dst, '\r')
-		case 't':
-			dst = append(dst, '\t')
-		case 'u':
-			r, _ := hex4(inside[i:])
-			if utf16.IsSurrogate(r) {
-				second, _ := hex4(inside[i+6:])
-				r = utf16.DecodeRune(r, second)
-				i += 6
-			}
-			dst = utf8.AppendRune(dst, r)
-			i += 4
-		default:
-			dst = append(dst, c)
-		}
-		i += 2
-	}
-	return dst
 }
 
 // scanNumber checks the JSON number at b[i] and returns its end, or -1; whole

@@ -1,45 +1,33 @@
 package format
 
 import (
-	"encoding/binary"
-
 	"tidemark/base/batch"
 	"tidemark/base/value"
 )
 
-// objectShape is how objects at one place of the schema look: their fields and
-// the gaps met so far.
+// objectShape is the fields of the objects at one place of the schema.
 type objectShape struct {
 	fields []*fieldShape
 	byName map[string]*fieldShape
-	root   *gap
-	gaps   int
+	latest int // place in fields of the one that was looked for last
 	object int // number of the object under way, to tell which fields it had
-}
-
-// gap is the constant text before a value, or before the end of an object.
-type gap struct {
-	text  string
-	first uint64      // its first eight bytes, 0 for those that it lacks
-	mask  uint64      // ones for each of them that it has
-	last  uint64      // its last eight bytes, which may overlap, if it has eight
-	field *fieldShape // of the value behind the gap; nil when it is not read
-	ends  bool        // the object ends with this gap
-	next  []*gap      // those met behind the value
 }
 
 // fieldShape is a field that is read.
 type fieldShape struct {
+	name   string
 	path   string // for messages: geo.at.lat
 	typ    value.Type
 	place  int // among the columns of the object
+	order  int // among the fields of the object that are read
 	column *batch.Column
 	seen   int  // the last object that had it
 	plain  bool // a text column: JSON strings go in as they are
 	whole  bool // an INT or BIGINT column
 	moment bool // a TIMESTAMP column in microseconds, of which day has the last
 	day    day
-	bytes  int           // of texts to make room for in a row, from the batch before
+	views  []batch.View  // of the column, if it is plain
+	ints   []int64       // of the column, if it has some
 	row    *objectShape  // of ROW
 	parts  []*fieldShape // element of ARRAY; key and value of MAP
 }
@@ -47,13 +35,13 @@ type fieldShape struct {
 // newObjectShape makes the shape of objects with the fields; those that are
 // unread, if given, are passed over as if they were none.
 func newObjectShape(path string, fields []value.Field, unread []bool) *objectShape {
-	o := &objectShape{byName: make(map[string]*fieldShape, len(fields)), root: &gap{}}
+	o := &objectShape{byName: make(map[string]*fieldShape, len(fields))}
 	for i, f := range fields {
 		if unread != nil && unread[i] {
 			continue
 		}
 		shape := newFieldShape(path+f.Name, f.Type)
-		shape.place = i
+		shape.name, shape.place, shape.order = f.Name, i, len(o.fields)
 		o.fields = append(o.fields, shape)
 		o.byName[f.Name] = shape
 	}
@@ -82,7 +70,7 @@ func (o *objectShape) bind(columns []*batch.Column) {
 }
 
 func (f *fieldShape) bind(c *batch.Column) {
-	f.column = c
+	f.column, f.views, f.ints = c, c.Views, c.Ints
 	if f.row != nil {
 		f.row.bind(c.Children)
 	}
@@ -91,61 +79,39 @@ func (f *fieldShape) bind(c *batch.Column) {
 	}
 }
 
-// makeRoom gives the heaps of the columns room for the texts of a number of rows
-// like those of the batch before.
-func (o *objectShape) makeRoom(rows int) {
+// named finds a field by its name, which is mostly the one behind the one before;
+// nil when it is not read.
+func (o *objectShape) named(name []byte, escaped bool) *fieldShape {
+	if escaped {
+		name = appendUnescaped(nil, name)
+	}
+	if len(o.fields) == 0 {
+		return nil
+	}
+	if o.latest++; o.latest == len(o.fields) {
+		o.latest = 0
+	}
+	if f := o.fields[o.latest]; string(name) == f.name {
+		return f
+	}
+	f := o.byName[string(name)]
+	if f != nil {
+		o.latest = f.order
+	}
+	return f
+}
+
+// forget makes nothing of a row NULL, for another record or value to be read into
+// it.
+func (o *objectShape) forget(row int) {
 	for _, f := range o.fields {
-		if f.row != nil {
-			f.row.makeRoom(rows)
-		} else if room := f.bytes*rows + wordBytes; f.plain && cap(f.column.Heap) < room {
-			f.column.Heap = make([]byte, 0, room)
-		}
+		f.forget(row)
 	}
 }
 
-// measure notes how much text the rows of the batch have, and a little more: the
-// next batch seldom has exactly as much, and a heap that grows is copied.
-func (o *objectShape) measure(rows int) {
-	for _, f := range o.fields {
-		if f.row != nil {
-			f.row.measure(rows)
-		} else {
-			f.bytes = (len(f.column.Heap)+len(f.column.Heap)/16)/rows + 1
-		}
-	}
-}
-
-// standsAt reports whether the gap's text is b[i:].
-func (g *gap) standsAt(b []byte, i int) bool {
-	n := len(g.text)
-	if len(b)-i < max(n, wordBytes) || n > 2*wordBytes {
-		return len(b)-i >= n && string(b[i:i+n]) == g.text
-	}
-	if binary.LittleEndian.Uint64(b[i:])&g.mask != g.first {
-		return false
-	}
-	return n <= wordBytes || binary.LittleEndian.Uint64(b[i+n-wordBytes:]) == g.last
-}
-
-// remember adds g behind from, unless there are many already: keys that are
-// data would fill the memory and be slow to try. Gaps behind one that is not
-// remembered are not found again either.
-func (o *objectShape) remember(from, g *gap) {
-	if o.gaps < gapsMax && len(from.next) < alternatives {
-		g.split()
-		o.gaps++
-		from.next = append(from.next, g)
-	}
-}
-
-// split makes words of the text.
-func (g *gap) split() {
-	var word, ones [wordBytes]byte
-	for i := range copy(word[:], g.text) {
-		ones[i] = 0xff
-	}
-	g.first, g.mask = binary.LittleEndian.Uint64(word[:]), binary.LittleEndian.Uint64(ones[:])
-	if n := len(g.text); n >= wordBytes {
-		g.last = binary.LittleEndian.Uint64([]byte(g.text[n-wordBytes:]))
+func (f *fieldShape) forget(row int) {
+	f.column.Nulls.Clear(row)
+	if f.row != nil {
+		f.row.forget(row)
 	}
 }

@@ -94,29 +94,15 @@ func strictKind(typ value.Type, t token) bool {
 // setText makes the token as text that of a row. Numbers and words keep their
 // spelling, objects and arrays lose the blanks between their parts.
 func (d *JSONDecoder) setText(c *batch.Column, row int, t token) {
-	text := d.block[t.start:t.end]
-	switch {
-	case t.escaped:
-		d.setMade(c, row, func(heap []byte) []byte { return appendUnescaped(heap, text) })
-	case t.kind == objectToken || t.kind == arrayToken:
-		d.setMade(c, row, func(heap []byte) []byte { return appendCompact(heap, text) })
-	case d.copies:
-		c.SetBytes(row, text)
-	default:
-		c.Views[row] = batch.View{Offset: uint32(t.start), Length: uint32(t.end - t.start)}
+	if t.kind == objectToken || t.kind == arrayToken {
+		d.texts.setMade(d.whole, c, row, func(made []byte) []byte { return appendCompact(made, d.block[t.start:t.end]) })
+		return
 	}
-}
-
-// setMade makes what is appended to a heap the text of a row: to the column's
-// own, or to the one behind the block.
-func (d *JSONDecoder) setMade(c *batch.Column, row int, appendTo func(heap []byte) []byte) {
-	heap := &d.heap
-	if d.copies {
-		heap = &c.Heap
+	length := uint32(t.end - t.start)
+	if t.escaped {
+		length |= escapedMark
 	}
-	start := len(*heap)
-	*heap = appendTo(*heap)
-	c.Views[row] = batch.View{Offset: uint32(start), Length: uint32(len(*heap) - start)}
+	c.Views[row] = batch.View{Offset: uint32(t.start), Length: length}
 }
 
 // appendCompact appends checked JSON without the blanks outside its texts.
@@ -142,7 +128,7 @@ func (d *JSONDecoder) base64(c *batch.Column, row int, text []byte) fault {
 	if err != nil {
 		return unreadable
 	}
-	d.setMade(c, row, func(heap []byte) []byte { return append(heap, decoded...) })
+	d.texts.setMade(d.whole, c, row, func(made []byte) []byte { return append(made, decoded...) })
 	return noFault
 }
 

@@ -1,0 +1,110 @@
+package format
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// specials finds the bytes that end a piece of plain text: quotes, backslashes,
+// control characters and what is not ASCII. Where the processor can do that, they
+// are marked for many bytes at once, ahead of the walk over a record: for a window
+// of the block, small enough to stay in the nearest cache.
+type specials struct {
+	marks [windowBlocks + 2]uint64 // a bit a byte of the window; behind it all are set
+	from  int                      // index of the window's first byte
+	to    int                      // and behind its last one
+	// limit is the last index at which words may be read without asking: wordsAhead
+	// bytes from there on are in the block. It is not behind the window.
+	limit int
+	ahead int // a record that starts behind it needs the next window
+}
+
+const (
+	blockBits    = 64   // bytes that a word of marks is for
+	windowBlocks = 512  // 32 KiB of text
+	recordReach  = 4096 // most records are shorter
+	wordsAhead   = 64
+)
+
+// begin forgets the window, of another block.
+func (s *specials) begin() { s.limit, s.ahead = -1, -1 }
+
+// look moves the window to i, and reports whether words may be read there.
+func (s *specials) look(b []byte, i int) bool {
+	rest := len(b) - i
+	if rest < wordsAhead {
+		return false
+	}
+	s.limit = len(b) - wordsAhead
+	s.ahead = s.limit
+	if !vector {
+		s.to = len(b)
+		return true
+	}
+	blocks := min(rest/blockBits, windowBlocks)
+	markBlocks(&b[i], blocks, &s.marks[0])
+	s.marks[blocks], s.marks[blocks+1] = ^uint64(0), ^uint64(0)
+	s.from, s.to = i, i+blocks*blockBits
+	if blocks == windowBlocks {
+		s.limit = min(s.limit, s.to)
+		s.ahead = s.limit - recordReach
+	}
+	return true
+}
+
+// next is the index of the next special byte from i on, which is not behind the
+// limit; or any index behind the window when all up to its end are plain.
+func (s *specials) next(b []byte, i int) int {
+	if !vector {
+		return plainEnd(b, i)
+	}
+	at := uint(i - s.from)
+	if found := s.marks[at/blockBits] >> (at % blockBits); found != 0 {
+		return i + bits.TrailingZeros64(found)
+	}
+	return s.further(at / blockBits)
+}
+
+// further is next when the rest of a block is plain.
+func (s *specials) further(block uint) int {
+	for block++; ; block++ {
+		if found := s.marks[block]; found != 0 {
+			return s.from + int(block)*blockBits + bits.TrailingZeros64(found)
+		}
+	}
+}
+
+// Every byte of a word set to 0x01 and 0x80.
+const (
+	eachLow  = 0x0101010101010101
+	eachHigh = 0x8080808080808080
+)
+
+// wordBytes is how many bytes are looked at together.
+const wordBytes = 8
+
+// special has the high bit set of the first byte of a word that is a quote, a
+// backslash, a control character or not ASCII, and no bits below; 0 says that
+// there is none. In an ASCII byte x, x-1 borrows into the high bit where x is
+// zero, and x-0x20 where x is a control character; a borrow can mislead only
+// bytes behind one that is found.
+func special(w uint64) uint64 {
+	quote, escape := w^(eachLow*'"'), w^(eachLow*'\\')
+	return ((quote - eachLow) | (escape - eachLow) | (w - eachLow*0x20) | w) & eachHigh
+}
+
+// plainEnd is the index, from i on, of the first byte of b that is a quote, a
+// backslash, a control character or not ASCII; len(b) when there is none.
+func plainEnd(b []byte, i int) int {
+	for ; i+wordBytes <= len(b); i += wordBytes {
+		if found := special(binary.LittleEndian.Uint64(b[i:])); found != 0 {
+			return i + bits.TrailingZeros64(found)>>3
+		}
+	}
+	for ; i < len(b); i++ {
+		if c := b[i]; c == '"' || c == '\\' || c < 0x20 || c >= 0x80 {
+			return i
+		}
+	}
+	return len(b)
+}
