@@ -143,17 +143,21 @@ func TestWordsAreTheTexts(t *testing.T) {
 // Words are found for texts that repeat, and for no others, however these are chosen.
 func TestWhenThereAreWords(t *testing.T) {
 	const rows = 4000
-	alike := func(i int) string { return fmt.Sprintf("beginning-%05d-middle-%05d-end", i, i)[:10] + "middle" + fmt.Sprint(i) + "beginning" }
+	alike := func(i int) string {
+		return fmt.Sprintf("beginning-%05d-middle-%05d-end", i, i)[:10] + "middle" + fmt.Sprint(i) + "beginning"
+	}
 	for name, c := range map[string]struct {
 		text  func(i int) string
 		words bool
 	}{
-		"one text":                     {func(int) string { return "always" }, true},
-		"no text":                      {func(int) string { return "" }, true},
-		"some texts":                   {func(i int) string { return fmt.Sprint(i % 300) }, true},
-		"runs":                         {func(i int) string { return fmt.Sprint(i / 10) }, true},
-		"different texts":              {func(i int) string { return fmt.Sprint(i) }, false},
-		"texts that are hardly hashed": {func(i int) string { return alike(i % 900)[:9] + strings.Repeat("x", 30) + fmt.Sprintf("%03d", i%900) + strings.Repeat("y", 30) }, false},
+		"one text":        {func(int) string { return "always" }, true},
+		"no text":         {func(int) string { return "" }, true},
+		"some texts":      {func(i int) string { return fmt.Sprint(i % 300) }, true},
+		"runs":            {func(i int) string { return fmt.Sprint(i / 10) }, true},
+		"different texts": {func(i int) string { return fmt.Sprint(i) }, false},
+		"texts that are hardly hashed": {func(i int) string {
+			return alike(i % 900)[:9] + strings.Repeat("x", 30) + fmt.Sprintf("%03d", i%900) + strings.Repeat("y", 30)
+		}, false},
 	} {
 		column := batch.NewColumn(value.StringType, rows)
 		for i := range rows {

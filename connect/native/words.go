@@ -3,6 +3,7 @@ package native
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 
 	"tidemark/base/batch"
 	"tidemark/base/value"
@@ -25,15 +26,25 @@ const (
 	rowsPerWord = 4  // on average, for which numbers pay
 	wordProbes  = 32 // of a place in the table; texts chosen to fall together are no words
 	wordsPause  = 15 // sections in which a column is not tried that had too many words
+
+	wordsPauseRows = 512 // of a section that is large enough to tell so
 )
 
-// wordTable finds the words of a column, section by section.
+// wordTable finds the words of a column, section by section. Texts that repeat are
+// mostly short and in no order, so that what costs is what a core guesses wrong:
+// those of up to 8 bytes are compared without a branch that depends on them.
 type wordTable struct {
-	slots [wordsSlots]uint16 // a word's number counted from 1, by its hash
-	words []batch.View       // in the column's heap
-	rows  []uint16           // the number of each row's word
+	slots [wordsSlots]wordSlot // by the words' hash
+	words []batch.View         // in the column's heap
+	heads []uint64             // the first bytes of each word
+	rows  []uint16             // the number of each row's word
 	pause int
 }
+
+// wordSlot is a word's number counted from 1 and, above it, some bits of its hash.
+type wordSlot uint32
+
+const slotNumber = 1<<16 - 1
 
 // find finds the words of the first rows of c, unless they are too many.
 func (t *wordTable) find(c *batch.Column, rows int) bool {
@@ -41,74 +52,88 @@ func (t *wordTable) find(c *batch.Column, rows int) bool {
 		t.pause--
 		return false
 	}
-	clear(t.slots[:])
-	t.words, t.rows = t.words[:0], t.rows[:0]
 	limit := min(rows/rowsPerWord, wordsMax)
-	before := -1 // the row before that is not NULL
-	for i, v := range c.Views[:rows] {
+	slots := t.slots[:min(1<<bits.Len(uint(2*limit)), wordsSlots)]
+	clear(slots)
+	t.words, t.heads = t.words[:0], t.heads[:0]
+	t.rows = slices.Grow(t.rows[:0], rows)[:rows]
+	views, heap := c.Views[:rows], c.Heap
+	for i, v := range views {
 		if c.Nulls != nil && c.Nulls.Get(i) {
-			t.rows = append(t.rows, 0)
+			t.rows[i] = 0
 			continue
 		}
-		text := c.Heap[v.Offset : v.Offset+v.Length]
-		if before >= 0 && string(text) == string(c.Bytes(before)) {
-			t.rows = append(t.rows, t.rows[before])
-			before = i
-			continue
-		}
-		number, ok := t.number(c.Heap, v, limit)
+		head := wordHead(heap, v)
+		number, ok := t.number(slots, heap, v, head)
 		if !ok {
-			t.pause = wordsPause
-			return false
+			if len(t.words) >= limit || number == noWord {
+				if rows >= wordsPauseRows {
+					t.pause = wordsPause
+				}
+				return false
+			}
+			t.words, t.heads = append(t.words, v), append(t.heads, head)
+			slots[number] = wordTag(wordHash(heap, v, head)) | wordSlot(len(t.words))
+			number = uint16(len(t.words) - 1)
 		}
-		t.rows = append(t.rows, number)
-		before = i
+		t.rows[i] = number
 	}
 	return true
 }
 
-// number gives the number of a word, which may be a new one.
-func (t *wordTable) number(heap []byte, v batch.View, limit int) (uint16, bool) {
-	text := heap[v.Offset : v.Offset+v.Length]
-	slot := wordHash(text)
+// noWord is instead of a number where a text cannot become a word.
+const noWord = 1<<16 - 1
+
+// number gives the number of a text that is a word, and otherwise the slot for it.
+func (t *wordTable) number(slots []wordSlot, heap []byte, v batch.View, head uint64) (number uint16, ok bool) {
+	hash := wordHash(heap, v, head)
+	tag := wordTag(hash)
 	for range wordProbes {
-		at := &t.slots[slot%wordsSlots]
-		if *at == 0 {
-			if len(t.words) >= limit {
-				return 0, false
+		at := hash % uint64(len(slots))
+		slot := slots[at]
+		if slot == 0 {
+			return uint16(at), false
+		}
+		if slot&^slotNumber == tag {
+			number = uint16(slot - 1)
+			w := t.words[number]
+			if w.Length == v.Length && t.heads[number] == head && (v.Length <= headBytes || string(heap[w.Offset:w.Offset+w.Length]) == string(heap[v.Offset:v.Offset+v.Length])) {
+				return number, true
 			}
-			t.words = append(t.words, v)
-			*at = uint16(len(t.words))
-			return *at - 1, true
 		}
-		if w := t.words[*at-1]; string(heap[w.Offset:w.Offset+w.Length]) == string(text) {
-			return *at - 1, true
-		}
-		slot++
+		hash++
 	}
-	return 0, false
+	return noWord, false
+}
+
+// headBytes is how many bytes of a text are looked at as a number.
+const headBytes = 8
+
+// wordHead is the first bytes of a text, with zeros for those that it does not have.
+func wordHead(heap []byte, v batch.View) uint64 {
+	if int(v.Offset)+headBytes > len(heap) {
+		var first [headBytes]byte
+		copy(first[:], heap[v.Offset:v.Offset+v.Length])
+		return binary.LittleEndian.Uint64(first[:])
+	}
+	unused := 8 * (headBytes - min(uint64(v.Length), headBytes))
+	return binary.LittleEndian.Uint64(heap[v.Offset:]) << unused >> unused
 }
 
 // wordHash looks at the beginning, the middle and the end of a text: it is only
 // for texts that repeat.
-func wordHash(text []byte) uint64 {
-	const first, second, third = 0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f, 0x165667b19e3779f9
-	n := len(text)
-	var a, b, c uint64
-	switch {
-	case n >= 8:
-		a = binary.LittleEndian.Uint64(text)
-		b = binary.LittleEndian.Uint64(text[n/2-4:])
-		c = binary.LittleEndian.Uint64(text[n-8:])
-	case n >= 4:
-		a = uint64(binary.LittleEndian.Uint32(text))
-		c = uint64(binary.LittleEndian.Uint32(text[n-4:]))
-	case n > 0:
-		a, b, c = uint64(text[0]), uint64(text[n/2]), uint64(text[n-1])
+func wordHash(heap []byte, v batch.View, head uint64) uint64 {
+	h := head ^ uint64(v.Length)<<56
+	if v.Length > headBytes {
+		text := heap[v.Offset : v.Offset+v.Length]
+		n := len(text)
+		h ^= bits.RotateLeft64(binary.LittleEndian.Uint64(text[(n-headBytes)/2:]), 21) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(text[n-headBytes:]), 43)
 	}
-	high, low := bits.Mul64(a^first^uint64(n), bits.RotateLeft64(b, 23)^c*third^second)
-	return (high ^ low) * first >> 40
+	high, low := bits.Mul64(h^0x9e3779b97f4a7c15, 0xd6e8feb86659fd93)
+	return high ^ low
 }
+
+func wordTag(hash uint64) wordSlot { return wordSlot(hash>>32) &^ slotNumber }
 
 // append appends what find has found.
 func (t *wordTable) append(to []byte, c *batch.Column, rows int) []byte {
