@@ -6,8 +6,9 @@
 // they are rows in tables.
 //
 // Flow: a statement is bound → Create or Drop changes the catalog and, unless
-// temporary, its Keeper → binding asks for definitions by name. At start, Load
-// reads what the Keeper has and binds it again, in the order of creation.
+// temporary, its Keeper → binding asks for definitions by name. At start, what the
+// Keeper has is bound again, in the order of creation. A materialized table that is
+// changed has versions: Begin notes the next one, Swap makes it the table.
 //
 // Invariants:
 //  1. A definition handed out is never changed; a new version is a new value.
@@ -25,6 +26,7 @@ import (
 	"tidemark/base/problem"
 	"tidemark/plan"
 	"tidemark/plan/bind"
+	"tidemark/store/meta"
 )
 
 // Limits of the catalog.
@@ -41,6 +43,8 @@ const (
 type Keeper interface {
 	Put(ctx context.Context, kind, name, body string) (version int, err error)
 	Delete(ctx context.Context, kind, name string) error
+	// Change stores and deletes several definitions, all or none of them.
+	Change(ctx context.Context, all ...meta.Document) error
 }
 
 // The kinds under which a Keeper stores definitions.
@@ -68,6 +72,8 @@ type Catalog struct {
 		tables    map[string]*plan.Table
 		functions map[string]function
 		order     []string // of tables, as they were created
+		// previous and next are other versions of materialized tables, by name.
+		previous, next map[string]Version
 	}
 }
 
@@ -85,6 +91,7 @@ func New(keeper Keeper) *Catalog {
 	c := &Catalog{keeper: keeper}
 	c.mu.tables = map[string]*plan.Table{}
 	c.mu.functions = map[string]function{}
+	c.mu.previous, c.mu.next = map[string]Version{}, map[string]Version{}
 	return c
 }
 
@@ -203,13 +210,28 @@ func (c *Catalog) Drop(ctx context.Context, name string, kind plan.TableKind, if
 	if Noun(t.Kind) != Noun(kind) {
 		return nil, problem.New(problem.InvalidRequest, "%s is a %s", name, Noun(t.Kind)).WithHint("use DROP %s", strings.ToUpper(Noun(t.Kind)))
 	}
-	if c.keeper != nil && !t.Temporary {
-		if err := c.keeper.Delete(ctx, TableKind, name); err != nil {
+	if !t.Temporary {
+		if err := c.keep(ctx, c.deletions(name)...); err != nil {
 			return nil, err
 		}
 	}
+	delete(c.mu.previous, name)
+	delete(c.mu.next, name)
 	c.forget(func(other string) bool { return other == name || strings.HasPrefix(other, name+systemMark) })
 	return t, nil
+}
+
+// deletions are what a Keeper is told of a table that is dropped. The caller holds the
+// lock.
+func (c *Catalog) deletions(name string) []meta.Document {
+	all := []meta.Document{{Kind: TableKind, Name: name, Deleted: true}}
+	if _, ok := c.mu.previous[name]; ok {
+		all = append(all, meta.Document{Kind: PreviousKind, Name: name, Deleted: true})
+	}
+	if _, ok := c.mu.next[name]; ok {
+		all = append(all, meta.Document{Kind: NextKind, Name: name, Deleted: true})
+	}
+	return all
 }
 
 // forget removes tables from memory. The caller holds the lock.

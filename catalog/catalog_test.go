@@ -16,6 +16,7 @@ import (
 	"tidemark/plan"
 	"tidemark/plan/bind"
 	"tidemark/sql/parse"
+	"tidemark/store/meta"
 )
 
 // keeper notes what it is asked to keep, and fails when told to.
@@ -34,6 +35,17 @@ func (k *keeper) Put(_ context.Context, kind, name, _ string) (int, error) {
 func (k *keeper) Delete(_ context.Context, kind, name string) error {
 	if k.err == nil {
 		k.asked = append(k.asked, fmt.Sprintf("delete %s %s", kind, name))
+	}
+	return k.err
+}
+
+func (k *keeper) Change(ctx context.Context, all ...meta.Document) error {
+	for _, d := range all {
+		if d.Deleted {
+			_ = k.Delete(ctx, d.Kind, d.Name)
+		} else {
+			_, _ = k.Put(ctx, d.Kind, d.Name, d.Body)
+		}
 	}
 	return k.err
 }

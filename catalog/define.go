@@ -53,22 +53,13 @@ func (c *Catalog) Apply(ctx context.Context, session bind.Session, statement sql
 		}
 		return c.create(ctx, t, session, s, taken(s.IfNotExists, s.OrReplace))
 	case *sql.CreateMaterializedTable:
-		s = bind.Settled(session, s)
-		m, err := bind.MaterializedTable(c, session, s, dialect.Tidemark(s.Query))
-		if err != nil {
-			return Change{}, err
-		}
-		change, err := c.create(ctx, m.Table, session, s, taken(s.IfNotExists, s.OrReplace))
-		if change.Created {
-			change.Job = m
-		}
-		return change, err
+		return c.ApplyReading(ctx, c, session, s)
 	case *sql.CreateFunction:
 		s, err := bind.Embedded(session, s)
 		if err != nil {
 			return Change{}, err
 		}
-		definition := dialect.Tidemark(plain(s))
+		definition := definitionOf(s)
 		f, err := bind.Define(c, session, s, definition)
 		if err != nil {
 			return Change{}, err
@@ -81,6 +72,21 @@ func (c *Catalog) Apply(ctx context.Context, session bind.Session, statement sql
 	return Change{}, problem.New(problem.InvalidRequest, "this statement defines nothing").At(statement.Pos())
 }
 
+// ApplyReading is Apply of a materialized table whose query means what it means in
+// another catalog.
+func (c *Catalog) ApplyReading(ctx context.Context, from bind.Catalog, session bind.Session, s *sql.CreateMaterializedTable) (Change, error) {
+	s = bind.Settled(session, s)
+	m, err := bind.MaterializedTable(from, session, s, dialect.Tidemark(s.Query))
+	if err != nil {
+		return Change{}, err
+	}
+	change, err := c.create(ctx, m.Table, session, s, taken(s.IfNotExists, s.OrReplace))
+	if change.Created {
+		change.Job = m
+	}
+	return change, err
+}
+
 // Redefinition binds a CREATE OR REPLACE of a materialized table that is there,
 // and changes nothing: Create puts it in the place of what there is, when it is
 // built. Created tells whether it differs from what there is.
@@ -91,7 +97,7 @@ func (c *Catalog) Redefinition(session bind.Session, s *sql.CreateMaterializedTa
 		return Change{}, err
 	}
 	t := m.Table
-	t.Definition, t.Zone = dialect.Tidemark(plain(s)), session.Config[ZoneSetting]
+	t.Definition, t.Zone = definitionOf(s), session.Config[ZoneSetting]
 	before, ok := c.Table(t.Name)
 	if !ok {
 		return Change{}, at(Unknown(t.Name, c.Names()), s)
@@ -125,7 +131,7 @@ func taken(keep, replace bool) Conflict {
 }
 
 func (c *Catalog) create(ctx context.Context, t *plan.Table, session bind.Session, s sql.Statement, conflict Conflict) (Change, error) {
-	t.Definition, t.Zone = dialect.Tidemark(plain(s)), session.Config[ZoneSetting]
+	t.Definition, t.Zone = definitionOf(s), session.Config[ZoneSetting]
 	before, _ := c.Table(t.Name)
 	if t.StoredAs = session.Config[StoredSetting]; before != nil {
 		t.StoredAs = before.StoredAs
@@ -136,6 +142,9 @@ func (c *Catalog) create(ctx context.Context, t *plan.Table, session bind.Sessio
 	}
 	return Change{Name: t.Name, What: Noun(t.Kind), Created: created, Before: before, Table: t}, nil
 }
+
+// definitionOf is the text that a definition is kept as.
+func definitionOf(s sql.Statement) string { return dialect.Tidemark(plain(s)) }
 
 // plain is a definition without what it says about a name that is taken: that is
 // about the moment, not about the table.

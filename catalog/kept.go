@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -24,12 +25,17 @@ const StoredSetting = "tidemark.stored-as"
 // statement.
 func kept(t *plan.Table) string {
 	body := t.Definition
-	for key, text := range map[string]string{ZoneSetting: t.Zone, StoredSetting: t.StoredAs} {
-		if text != "" {
-			body = "SET '" + key + "' = '" + strings.ReplaceAll(text, "'", "''") + "';\n" + body
-		}
+	if t.StoredAs != "" {
+		body = setting(StoredSetting, t.StoredAs) + body
+	}
+	if t.Zone != "" {
+		body = setting(ZoneSetting, t.Zone) + body
 	}
 	return body
+}
+
+func setting(key, text string) string {
+	return "SET '" + key + "' = '" + strings.ReplaceAll(text, "'", "''") + "';\n"
 }
 
 // Kept reads what a Keeper stored: the statement, and the settings that it was kept
@@ -42,7 +48,7 @@ func Kept(body string) (statement sql.Statement, settings map[string]string, err
 	settings = map[string]string{}
 	for len(statements) > 1 {
 		set, ok := statements[0].(*sql.Set)
-		if !ok || set.Key == nil || set.Key.Text != ZoneSetting && set.Key.Text != StoredSetting {
+		if !ok || set.Key == nil || !slices.Contains([]string{ZoneSetting, StoredSetting, reasonSetting}, set.Key.Text) {
 			break
 		}
 		settings[set.Key.Text], statements = set.Value.Text, statements[1:]

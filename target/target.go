@@ -31,6 +31,11 @@ type Job struct {
 	Zone     *time.Location
 	// Anew has an upgrade read everything again, also when the plan is what runs.
 	Anew bool
+	// Resumed has an upgrade go on with what a start before has built of it.
+	Resumed bool
+	// Others are the names that other versions of the table are stored under which are
+	// still needed. What else is left of it, Keep removes.
+	Others []string
 }
 
 // State is what a job is doing.
@@ -112,13 +117,30 @@ type Comparison struct {
 // Upgrading is a Target that builds a changed table beside what it is. It is safe
 // for concurrent use.
 type Upgrading interface {
-	// Upgrade builds job beside the table's job. When it has caught up, swap is
-	// called, by which the table becomes what was built: if that fails, everything
-	// stays as it was. The channel gives what became of it. It is nil when the plan
-	// is what runs already. An earlier upgrade that is under way is abandoned.
-	Upgrade(ctx context.Context, job Job, swap func(context.Context) error) (<-chan error, error)
+	// Upgrade builds job beside the table's job, and tells the succession how it goes.
+	// The channel gives what became of it. It is nil when the plan is what runs
+	// already. An earlier upgrade that is under way is abandoned. One that the end of
+	// the process interrupts stays as far as it is: the next start asks for it again,
+	// Resumed.
+	Upgrade(ctx context.Context, job Job, succession Succession) (<-chan error, error)
 	// Abandon ends an upgrade that is under way; none is no error.
 	Abandon(ctx context.Context, table string) error
+	// DropVersions removes what other versions of a table have stored, but for those
+	// under these names.
+	DropVersions(ctx context.Context, table string, but ...string) error
+}
+
+// Succession is what follows from the building of a table's next version, for
+// whoever keeps the definitions. It is called from one goroutine at a time.
+type Succession interface {
+	// Begin is called before anything of the version is stored.
+	Begin(ctx context.Context) error
+	// Swap is called when the version has caught up: the table becomes what was built.
+	// If it fails, everything stays as it was.
+	Swap(ctx context.Context) error
+	// GiveUp is called when the upgrade was abandoned or cannot be done. Nothing is
+	// stored of the version any more.
+	GiveUp(ctx context.Context) error
 }
 
 // RestartPlan is what a job would do if it started anew now.

@@ -14,6 +14,7 @@ func (o *serverOptions) define(f *flag.FlagSet) {
 	f.StringVar(&o.data, "data", "tidemark-data", "folder that everything is kept in")
 	f.IntVar(&o.parallelism, "parallelism", 0, "workers per job (default: the number of cores)")
 	f.StringVar(&o.stateMemory, "state-memory", "", "state that a job may hold in memory, such as 512MB (default: 4GB)")
+	f.DurationVar(&o.keepPrevious, "keep-previous", keepPreviousFor, "how long a changed table can be rolled back; until then it holds the events that would be read")
 	o.kafka.define(f)
 	f.StringVar(&o.logFormat, "log", "text", "log lines as text or json")
 }

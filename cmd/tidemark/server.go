@@ -36,6 +36,8 @@ const (
 	rateInterval    = 2 * time.Second  // over which accepted events are counted
 	readHeaderMax   = 10 * time.Second
 	idleConnections = 2 * time.Minute
+	tidyInterval    = time.Minute // between looks for old versions of tables
+	keepPreviousFor = 24 * time.Hour
 )
 
 // serverOptions are the flags of run and demo.
@@ -43,6 +45,7 @@ type serverOptions struct {
 	listen, data string
 	parallelism  int
 	stateMemory  string // "" for the engine's default
+	keepPrevious time.Duration
 	logFormat    string
 	kafka        kafkaOptions
 }
@@ -68,6 +71,9 @@ type server struct {
 	ready    atomic.Bool
 	all      sync.WaitGroup
 	stop     context.CancelFunc
+
+	tidying     sync.WaitGroup
+	stopTidying context.CancelFunc
 }
 
 // startServer opens everything and begins to listen. project may be nil.
@@ -106,7 +112,25 @@ func startServer(ctx context.Context, c *console, o serverOptions, project *pipe
 		return s, err
 	}
 	s.ready.Store(true)
+	ctx, s.stopTidying = context.WithCancel(context.WithoutCancel(ctx))
+	s.tidying.Go(func() { s.tidy(ctx) })
 	return s, nil
+}
+
+// tidy removes, from time to time, what tables were before they were changed.
+func (s *server) tidy(ctx context.Context) {
+	ticker := time.NewTicker(tidyInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		if err := s.pipeline.DropOld(ctx, s.options.keepPrevious); err != nil && ctx.Err() == nil {
+			s.logger.Error("remove old versions of tables", "error", err)
+		}
+	}
 }
 
 // listenHost refuses to be reached from other machines: there is no login yet.
@@ -158,15 +182,11 @@ func (s *server) open(ctx context.Context) (err error) {
 
 // define loads the definitions that are kept, and then makes the project true.
 func (s *server) define(ctx context.Context, project *pipeline.Project) error {
-	tables, err := s.meta.All(ctx, catalog.TableKind)
+	kept, err := catalog.ReadDocuments(ctx, s.meta)
 	if err != nil {
 		return err
 	}
-	functions, err := s.meta.All(ctx, catalog.FunctionKind)
-	if err != nil {
-		return err
-	}
-	for _, p := range s.pipeline.Load(ctx, tables, functions) {
+	for _, p := range s.pipeline.Load(ctx, kept) {
 		s.logger.Error("definition is left out", "problem", p.Error())
 	}
 	if project == nil {
@@ -230,6 +250,10 @@ func (s *server) close() {
 	s.kafka.close()
 	if s.stop != nil {
 		s.stop()
+	}
+	if s.stopTidying != nil {
+		s.stopTidying()
+		s.tidying.Wait()
 	}
 	if s.jobs != nil {
 		s.jobs.Close()
@@ -321,6 +345,8 @@ func (v jobsView) Act(ctx context.Context, job string, action httpapi.JobAction)
 	switch action {
 	case httpapi.RollBack:
 		_, err = v.pipeline.RollBack(ctx, job)
+	case httpapi.DropPrevious:
+		err = v.pipeline.DropPrevious(ctx, job)
 	case httpapi.Replay:
 		_, err = v.pipeline.Replay(ctx, job)
 	default:

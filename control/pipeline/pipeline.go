@@ -31,7 +31,6 @@ import (
 	"tidemark/sql"
 	"tidemark/sql/dialect"
 	"tidemark/sql/parse"
-	"tidemark/store/meta"
 	"tidemark/target"
 )
 
@@ -42,14 +41,11 @@ type Pipeline struct {
 	target  target.Target
 	zone    *time.Location
 	mu      sync.Mutex // serializes changes, so that catalog and target agree; held while jobs start
-	// previous is what tables were before the last change, while the target has it.
-	// Guarded by mu.
-	previous map[string]*plan.Table
 }
 
 // New makes a pipeline. zone is the session's for statements that do not say.
 func New(c *catalog.Catalog, t target.Target, zone *time.Location) *Pipeline {
-	return &Pipeline{catalog: c, target: t, zone: zone, previous: map[string]*plan.Table{}}
+	return &Pipeline{catalog: c, target: t, zone: zone}
 }
 
 // Result is what became of one statement.
@@ -65,14 +61,15 @@ type Result struct {
 }
 
 // Load reads what a keeper has into the catalog and keeps its jobs. Definitions
-// that cannot be read any more are reported and left out.
-func (p *Pipeline) Load(ctx context.Context, tables, functions []meta.Document) problem.List {
+// that cannot be read any more are reported and left out. What was being built when
+// the process before this one ended goes on being built.
+func (p *Pipeline) Load(ctx context.Context, kept catalog.Documents) problem.List {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var all []definition
-	var wrong problem.List
+	wrong := p.catalog.LoadVersions(kept.Previous, kept.Next)
 	settings := map[sql.Statement]map[string]string{}
-	for _, d := range append(functions, tables...) {
+	for _, d := range append(kept.Functions, kept.Tables...) {
 		statement, with, err := catalog.Kept(d.Body)
 		if err != nil {
 			wrong = append(wrong, problem.New(problem.Corrupt, "the definition of %s cannot be read: %v", d.Name, err))
@@ -92,13 +89,31 @@ func (p *Pipeline) Load(ctx context.Context, tables, functions []meta.Document) 
 		session, err := catalog.InZone(p.session(), settings[d.statement][catalog.ZoneSetting])
 		if err == nil {
 			session.Config[catalog.StoredSetting] = settings[d.statement][catalog.StoredSetting]
-			_, err = p.define(ctx, d.statement, session)
+			err = p.load(ctx, d.statement, session)
 		}
 		if err != nil {
 			wrong = append(wrong, problem.All(err)...)
 		}
 	}
-	return wrong
+	return append(wrong, p.resume(ctx)...)
+}
+
+// load applies a definition that was kept. It stays kept when its job cannot be
+// kept now: the next start may find what is missing.
+func (p *Pipeline) load(ctx context.Context, s sql.Statement, session bind.Session) (err error) {
+	var change catalog.Change
+	if create, ok := s.(*sql.CreateMaterializedTable); ok {
+		var past *catalog.Catalog
+		if past, err = p.past(create.Name.String()); err == nil {
+			change, err = p.catalog.ApplyReading(ctx, past, session, create)
+		}
+	} else {
+		change, err = p.catalog.Apply(ctx, session, s)
+	}
+	if err != nil || change.Table == nil || !stored(change.Table.Kind) {
+		return err
+	}
+	return p.keep(ctx, change, session)
 }
 
 func (p *Pipeline) session() bind.Session {
@@ -257,8 +272,21 @@ func (p *Pipeline) jobOf(change catalog.Change, session bind.Session) (target.Jo
 	job.Plan = rewrite.Configure(node, change.Table.Options)
 	if change.Job != nil {
 		job.Upstream = lineage.Of(job.Plan).Tables
+		job.Others = p.otherVersions(change.Name)
 	}
 	return job, nil
+}
+
+// otherVersions are the names under which versions of a table are stored that are
+// not what it is.
+func (p *Pipeline) otherVersions(name string) (stored []string) {
+	if previous, ok := p.catalog.Previous(name); ok {
+		stored = append(stored, previous.Table.StoredName())
+	}
+	if next, ok := p.catalog.Next(name); ok {
+		stored = append(stored, next.Table.StoredName())
+	}
+	return stored
 }
 
 // droppable refuses to drop a table that others read.

@@ -89,7 +89,11 @@ func (w *world) run(t *testing.T, d *datadriven.TestData) string {
 		w.keeper = keeper
 		w.catalog = catalog.New(keeper)
 		w.pipeline = New(w.catalog, w.target, time.UTC)
-		return outcome("", w.pipeline.Load(ctx, keeper.all(catalog.TableKind), keeper.all(catalog.FunctionKind)).Err(), w.target)
+		kept, err := catalog.ReadDocuments(ctx, keeper)
+		if err != nil {
+			return wrong(err)
+		}
+		return outcome("", w.pipeline.Load(ctx, kept).Err(), w.target)
 	}
 	t.Fatalf("there is no command %q", d.Cmd)
 	return ""
@@ -204,7 +208,18 @@ func (n *notes) Delete(_ context.Context, kind, name string) error {
 	return nil
 }
 
-func (n *notes) all(kind string) []meta.Document {
+func (n *notes) Change(ctx context.Context, all ...meta.Document) error {
+	for _, d := range all {
+		if d.Deleted {
+			_ = n.Delete(ctx, d.Kind, d.Name)
+		} else {
+			_, _ = n.Put(ctx, d.Kind, d.Name, d.Body)
+		}
+	}
+	return nil
+}
+
+func (n *notes) All(_ context.Context, kind string) ([]meta.Document, error) {
 	var all []meta.Document
 	for key, body := range n.kept {
 		if key[0] == kind {
@@ -212,5 +227,5 @@ func (n *notes) all(kind string) []meta.Document {
 		}
 	}
 	slices.SortFunc(all, func(a, b meta.Document) int { return strings.Compare(a.Name, b.Name) })
-	return all
+	return all, nil
 }

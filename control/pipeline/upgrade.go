@@ -42,7 +42,7 @@ func (p *Pipeline) upgrade(ctx context.Context, s *sql.CreateMaterializedTable, 
 	if _, err := p.readersIn(p.catalog.With(change.Table), change.Name, s); err != nil {
 		return Result{}, false, err
 	}
-	result.upgrade, err = p.beside(ctx, upgrading, change, session, nextStored(change.Before), s)
+	result.upgrade, err = p.beside(ctx, upgrading, succession{change: change, session: session, stored: p.nextStored(change.Before), because: catalog.Changes, at: s})
 	if problem.Is(err, problem.NotFound) {
 		return Result{}, false, nil // there is no job that it could be built beside
 	}
@@ -57,48 +57,84 @@ func (p *Pipeline) upgrade(ctx context.Context, s *sql.CreateMaterializedTable, 
 }
 
 // upgradeReader is upgrade of a table whose definition is the same and reads
-// something that has changed.
+// something that has changed. The catalog knows of it already.
 func (p *Pipeline) upgradeReader(ctx context.Context, r rebound) (done bool, err error) {
 	upgrading, ok := p.target.(target.Upgrading)
 	if !ok {
 		return false, nil
 	}
-	building, err := p.beside(ctx, upgrading, r.change, r.session, nextStored(r.change.Before), nil)
+	next, noted := p.catalog.Next(r.change.Name)
+	if !noted {
+		next = p.following(r, "")
+	}
+	building, err := p.beside(ctx, upgrading, succession{change: r.change, session: r.session, stored: next.Table.StoredAs, because: catalog.Follows, of: next.Of, noted: noted})
+	if building == nil && noted {
+		err = errors.Join(err, p.catalog.GiveUp(ctx, r.change.Name))
+	}
 	return building != nil, err
 }
 
-// beside starts the building of a changed table under a name. The channel is nil
-// when the table's plan is what it was. at is nil for a table that is built because
-// of what it reads.
-func (p *Pipeline) beside(ctx context.Context, upgrading target.Upgrading, change catalog.Change, session bind.Session, stored string, at sql.Statement) (<-chan error, error) {
-	was := change.Table.StoredAs
-	change.Table.StoredAs = stored
-	job, err := p.jobOf(change, session)
+// following is the version that a table is going to be because another one was
+// changed.
+func (p *Pipeline) following(r rebound, changed string) catalog.Version {
+	table := *r.change.Table
+	table.StoredAs = p.nextStored(r.change.Before)
+	return catalog.Version{Table: &table, Because: catalog.Follows, Of: changed}
+}
+
+// succession is a table's next version, and what follows from its building. It
+// fulfils target.Succession.
+type succession struct {
+	pipeline *Pipeline
+	change   catalog.Change
+	session  bind.Session
+	stored   string // the name that the version is stored under
+	because  catalog.Reason
+	of       string
+	at       sql.Statement // what defines it, for the places of problems; nil for Follows
+	noted    bool          // the catalog knows of it already
+	resumed  bool          // a start before this one began it
+}
+
+var _ target.Succession = (*succession)(nil)
+
+// beside starts the building of a table's next version. The channel is nil when the
+// table's plan is what it was.
+func (p *Pipeline) beside(ctx context.Context, upgrading target.Upgrading, s succession) (<-chan error, error) {
+	s.pipeline = p
+	was := s.change.Table.StoredAs
+	s.change.Table.StoredAs = s.stored
+	job, err := p.jobOf(s.change, s.session)
 	if err != nil {
 		return nil, err
 	}
-	job.Anew = at != nil && change.Before.Definition == change.Table.Definition
-	building, err := upgrading.Upgrade(ctx, job, func(ctx context.Context) error { return p.swap(ctx, change, at) })
+	job.Anew = s.because == catalog.Replays
+	job.Resumed = s.resumed
+	building, err := upgrading.Upgrade(ctx, job, &s)
 	if building == nil {
-		change.Table.StoredAs = was
+		s.change.Table.StoredAs = was
 	}
 	return building, err
 }
 
-// nextStored is the name that the next version of a table is stored under: t, t$2,
-// t$3 …
-func nextStored(before *plan.Table) string {
-	version := 1
-	if number, ok := strings.CutPrefix(before.StoredAs, before.Name+"$"); ok {
-		version, _ = strconv.Atoi(number) // it is ours
+// Begin notes that the version is built.
+func (s *succession) Begin(ctx context.Context) error {
+	if s.noted {
+		return nil
 	}
-	return before.Name + "$" + strconv.Itoa(version+1)
+	return s.pipeline.catalog.Begin(ctx, catalog.Version{Table: s.change.Table, Because: s.because, Of: s.of})
 }
 
-// swap makes a table in the catalog what was built beside it: one write to the
+// GiveUp forgets it.
+func (s *succession) GiveUp(ctx context.Context) error {
+	return s.pipeline.catalog.GiveUp(ctx, s.change.Name)
+}
+
+// Swap makes a table in the catalog what was built beside it: one write to the
 // catalog's keeper, from which on questions and a restart find the new rows.
 // Tables that read it are built anew, beside what they are, in turn.
-func (p *Pipeline) swap(ctx context.Context, change catalog.Change, at sql.Statement) error {
+func (s *succession) Swap(ctx context.Context) error {
+	p, change := s.pipeline, s.change
 	// Whoever changes something meanwhile may be waiting for this upgrade to be
 	// given up: mu must not be waited for when it is.
 	for !p.mu.TryLock() {
@@ -114,51 +150,130 @@ func (p *Pipeline) swap(ctx context.Context, change catalog.Change, at sql.State
 		return problem.New(problem.Conflict, "%s was changed meanwhile", change.Name).WithHint("change it again")
 	}
 	var readers []rebound
-	if at != nil {
+	if s.at != nil {
 		var err error
-		if readers, err = p.readersIn(p.catalog.With(change.Table), change.Name, at); err != nil {
+		if readers, err = p.readersIn(p.catalog.With(change.Table), change.Name, s.at); err != nil {
 			return err
 		}
 	}
-	if _, err := p.catalog.Create(ctx, change.Table, catalog.Replace); err != nil {
+	var following []catalog.Version
+	for _, r := range readers {
+		following = append(following, p.following(r, change.Name))
+	}
+	back, err := p.catalog.Swap(ctx, change.Table, following)
+	if err != nil {
 		return err
 	}
-	err := p.addSystemTables(ctx, change.Table)
+	err = p.addSystemTables(ctx, change.Table)
 	if err == nil {
 		err = p.rebind(ctx, readers)
 	}
 	if err != nil {
-		return errors.Join(err, p.undo(ctx, change))
+		return errors.Join(err, p.abandon(ctx, readers), back(ctx), p.addSystemTables(ctx, change.Before))
 	}
-	p.previous[change.Name] = change.Before
 	return nil
 }
 
+// abandon ends the building of tables that follow a change which was not made.
+func (p *Pipeline) abandon(ctx context.Context, readers []rebound) error {
+	var failed error
+	for _, r := range readers {
+		if upgrading, ok := p.target.(target.Upgrading); ok {
+			failed = errors.Join(failed, upgrading.Abandon(ctx, r.change.Name))
+		}
+	}
+	return failed
+}
+
+// nextStored is the name that the next version of a table is stored under: t, t$2,
+// t$3 …
+func (p *Pipeline) nextStored(before *plan.Table) string {
+	newest := versionNumber(before)
+	if previous, ok := p.catalog.Previous(before.Name); ok {
+		newest = max(newest, versionNumber(previous.Table))
+	}
+	return before.Name + "$" + strconv.Itoa(newest+1)
+}
+
+func versionNumber(t *plan.Table) int {
+	version := 1
+	if number, ok := strings.CutPrefix(t.StoredAs, t.Name+"$"); ok {
+		version, _ = strconv.Atoi(number) // it is ours
+	}
+	return version
+}
+
 // RollBack makes a materialized table what it was before its last change. That
-// version has stood still since, and catches up first; when the target has removed
-// it, it is built from all events again. It is known until the program is started
-// again.
+// version has stood still since, and catches up first.
 func (p *Pipeline) RollBack(ctx context.Context, name string) (Result, error) {
-	return p.rebuild(ctx, name, func(now *plan.Table) (*plan.Table, string, error) {
-		was := p.previous[name]
-		if was == nil {
-			return nil, "", problem.New(problem.NotFound, "no earlier version of %s is kept", name).WithHint("change it with ALTER MATERIALIZED TABLE %s AS …, which reads its events again", name)
+	return p.rebuild(ctx, name, catalog.Changes, func(*plan.Table) (*plan.Table, string, error) {
+		was, ok := p.catalog.Previous(name)
+		if !ok {
+			return nil, "", noPrevious(name)
 		}
-		if stored := was.StoredName(); stored != name {
-			return was, stored, nil
+		if stored := was.Table.StoredName(); stored != name {
+			return was.Table, stored, nil
 		}
-		return was, "", nil
+		return was.Table, "", nil
 	})
+}
+
+func noPrevious(name string) *problem.Problem {
+	return problem.New(problem.NotFound, "no earlier version of %s is kept", name).WithHint("change it with ALTER MATERIALIZED TABLE %s AS …, which reads its events again", name)
+}
+
+// DropPrevious removes what a table was before its last change, which cannot be gone
+// back to afterwards and holds no events any more.
+func (p *Pipeline) DropPrevious(ctx context.Context, name string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t, exists := p.catalog.Table(name)
+	if !exists {
+		return catalog.Unknown(name, p.catalog.Names())
+	}
+	if _, ok := p.catalog.Previous(name); !ok {
+		return noPrevious(name)
+	}
+	return p.dropPrevious(ctx, t)
+}
+
+// DropOld is DropPrevious of all versions that were changed longer ago than kept.
+func (p *Pipeline) DropOld(ctx context.Context, kept time.Duration) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var failed error
+	for _, t := range p.catalog.Tables() {
+		was, ok := p.catalog.Previous(t.Name)
+		if _, building := p.catalog.Next(t.Name); ok && !building && time.Since(was.At) > kept {
+			failed = errors.Join(failed, p.dropPrevious(ctx, t))
+		}
+	}
+	return failed
+}
+
+// dropPrevious forgets first and removes then: what a crash in between leaves, the
+// next start removes.
+func (p *Pipeline) dropPrevious(ctx context.Context, t *plan.Table) error {
+	if _, building := p.catalog.Next(t.Name); building {
+		return problem.New(problem.Conflict, "the next version of %s is being built", t.Name).WithHint("wait until it has caught up; tidemark status shows how far that is")
+	}
+	if err := p.catalog.DropPrevious(ctx, t.Name); err != nil {
+		return err
+	}
+	if upgrading, ok := p.target.(target.Upgrading); ok {
+		return upgrading.DropVersions(ctx, t.Name, t.StoredName())
+	}
+	return nil
 }
 
 // Replay builds a materialized table again, from all events that the log has.
 func (p *Pipeline) Replay(ctx context.Context, name string) (Result, error) {
-	return p.rebuild(ctx, name, func(now *plan.Table) (*plan.Table, string, error) { return now, nextStored(now), nil })
+	return p.rebuild(ctx, name, catalog.Replays, func(now *plan.Table) (*plan.Table, string, error) { return now, p.nextStored(now), nil })
 }
 
 // rebuild builds a version of a table beside what it is; version gives its
 // definition and the name that it is stored under, "" for the table's own.
-func (p *Pipeline) rebuild(ctx context.Context, name string, version func(now *plan.Table) (*plan.Table, string, error)) (Result, error) {
+func (p *Pipeline) rebuild(ctx context.Context, name string, because catalog.Reason, version func(now *plan.Table) (*plan.Table, string, error)) (Result, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	upgrading, ok := p.target.(target.Upgrading)
@@ -173,27 +288,101 @@ func (p *Pipeline) rebuild(ctx context.Context, name string, version func(now *p
 	if err != nil {
 		return Result{}, err
 	}
-	session, err := catalog.InZone(p.session(), definition.Zone)
+	next, err := p.bound(now, definition, because)
 	if err != nil {
 		return Result{}, err
 	}
-	at, err := parse.Statement(definition.Definition)
-	if err != nil {
+	next.stored = stored
+	if _, err := p.readersIn(p.catalog.With(next.change.Table), name, next.at); err != nil {
 		return Result{}, err
 	}
-	m, err := p.catalog.Rebind(session, definition)
-	if err != nil {
-		return Result{}, err
-	}
-	change := catalog.Change{Name: name, What: catalog.Noun(now.Kind), Created: true, Before: now, Table: m.Table, Job: m}
-	if _, err := p.readersIn(p.catalog.With(change.Table), name, at); err != nil {
-		return Result{}, err
-	}
-	result := Result{Kind: change.What, Name: name, Changed: true, Building: true}
-	if result.upgrade, err = p.beside(ctx, upgrading, change, session, stored, at); err != nil {
+	result := Result{Kind: next.change.What, Name: name, Changed: true, Building: true}
+	if result.upgrade, err = p.beside(ctx, upgrading, next); err != nil {
 		return Result{}, err
 	}
 	return p.settle(ctx, result)
+}
+
+// bound binds a definition of a table that is not what it is now.
+func (p *Pipeline) bound(now, definition *plan.Table, because catalog.Reason) (next succession, err error) {
+	session, err := catalog.InZone(p.session(), definition.Zone)
+	if err != nil {
+		return next, err
+	}
+	at, err := parse.Statement(definition.Definition)
+	if err != nil {
+		return next, err
+	}
+	m, err := p.catalog.Rebind(session, definition)
+	if err != nil {
+		return next, err
+	}
+	change := catalog.Change{Name: now.Name, What: catalog.Noun(now.Kind), Created: true, Before: now, Table: m.Table, Job: m}
+	return succession{change: change, session: session, because: because, at: at}, nil
+}
+
+// resume goes on with what the process before this one was building. What cannot be
+// built any more is a problem and is given up.
+func (p *Pipeline) resume(ctx context.Context) (wrong problem.List) {
+	upgrading, ok := p.target.(target.Upgrading)
+	if !ok {
+		return nil
+	}
+	for _, v := range p.catalog.Building() {
+		building, err := p.resumeOne(ctx, upgrading, v)
+		if building != nil {
+			continue
+		}
+		now, _ := p.catalog.Table(v.Table.Name)
+		kept := []string{now.StoredName()}
+		if previous, ok := p.catalog.Previous(now.Name); ok {
+			kept = append(kept, previous.Table.StoredName())
+		}
+		err = errors.Join(err, p.catalog.GiveUp(ctx, now.Name), upgrading.DropVersions(ctx, now.Name, kept...))
+		if err != nil {
+			wrong = append(wrong, problem.New(problem.Conflict, "the change of %s, which a stop has interrupted, cannot go on: %v", now.Name, err).WithHint("change it again"))
+		}
+	}
+	return wrong
+}
+
+func (p *Pipeline) resumeOne(ctx context.Context, upgrading target.Upgrading, v catalog.Version) (<-chan error, error) {
+	now, ok := p.catalog.Table(v.Table.Name)
+	if !ok {
+		return nil, catalog.Unknown(v.Table.Name, p.catalog.Names())
+	}
+	next, err := p.bound(now, v.Table, v.Because)
+	if err != nil {
+		return nil, err
+	}
+	if v.Because == catalog.Follows {
+		next.at = nil
+	}
+	next.stored, next.of, next.noted, next.resumed = v.Table.StoredAs, v.Of, true, true
+	return p.beside(ctx, upgrading, next)
+}
+
+// past is what a definition that is loaded reads: the catalog, or that before the
+// change of a table which this one still has to follow. Its job goes on with what it
+// has read until then.
+func (p *Pipeline) past(name string) (*catalog.Catalog, error) {
+	next, ok := p.catalog.Next(name)
+	if !ok || next.Because != catalog.Follows {
+		return p.catalog, nil
+	}
+	was, ok := p.catalog.Previous(next.Of)
+	if !ok {
+		return p.catalog, nil
+	}
+	session, err := catalog.InZone(p.session(), was.Table.Zone)
+	if err != nil {
+		return nil, err
+	}
+	m, err := p.catalog.Rebind(session, was.Table)
+	if err != nil {
+		return nil, err
+	}
+	return p.catalog.With(m.Table), nil
 }
 
 // settle waits a little for what a statement changes. The caller holds mu, which is

@@ -29,10 +29,11 @@ const (
 	// goes back to one: see Savepoints.
 	MakeSavepoint    JobAction = "savepoint"
 	RestoreSavepoint JobAction = "restore"
-	// RollBack makes a table what it was before its last change, and Replay builds
-	// it again from all its events.
-	RollBack JobAction = "rollback"
-	Replay   JobAction = "replay"
+	// RollBack makes a table what it was before its last change, DropPrevious removes
+	// that, and Replay builds the table again from its events.
+	RollBack     JobAction = "rollback"
+	DropPrevious JobAction = "drop-previous"
+	Replay       JobAction = "replay"
 )
 
 // JobStatus is how a job does. What is null has not been measured.
@@ -90,7 +91,7 @@ type JobList struct {
 
 // JobActionRequest asks for an action.
 type JobActionRequest struct {
-	Action JobAction `json:"action" enum:"suspend,resume,restart,savepoint,restore,rollback,replay"`
+	Action JobAction `json:"action" enum:"suspend,resume,restart,savepoint,restore,rollback,drop-previous,replay"`
 	Name   string    `json:"name,omitempty" doc:"Of the savepoint, for savepoint and restore"`
 }
 
@@ -137,9 +138,9 @@ func (s *Server) actOnJob(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	switch request.Action {
-	case Suspend, Resume, Restart, MakeSavepoint, RestoreSavepoint, RollBack, Replay:
+	case Suspend, Resume, Restart, MakeSavepoint, RestoreSavepoint, RollBack, DropPrevious, Replay:
 	default:
-		return problem.New(problem.InvalidRequest, "action cannot be %q", request.Action).About("action").WithHint("allowed: suspend, resume, restart, savepoint, restore, rollback, replay")
+		return problem.New(problem.InvalidRequest, "action cannot be %q", request.Action).About("action").WithHint("allowed: suspend, resume, restart, savepoint, restore, rollback, drop-previous, replay")
 	}
 	name := r.PathValue("id")
 	if _, err := s.job(name); err != nil {

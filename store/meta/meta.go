@@ -4,8 +4,8 @@
 // It is not the catalog (it does not know what a definition means) and not for
 // histories, which are rows in tables.
 //
-// Flow: Open makes or checks the database (check.go) → Put and Delete make new
-// versions → All and History read them.
+// Flow: Open makes or checks the database (check.go) → Put, Delete and Change make
+// new versions → All and History read them.
 //
 // Invariants:
 //  1. A Put that returned nil survives a power loss (synchronous=FULL).
@@ -85,14 +85,52 @@ func (s *Store) Delete(ctx context.Context, kind, name string) error {
 	return err
 }
 
-func (s *Store) add(ctx context.Context, d Document) (int, error) {
+// Change makes new versions of several documents, all or none of them. Kind, Name,
+// Body and Deleted of each say what Put and Delete are told.
+func (s *Store) Change(ctx context.Context, all ...Document) error {
+	for _, d := range all {
+		if len(d.Body) > bodyBytesMax {
+			return problem.New(problem.TooLarge, "the definition of %s has %d bytes, more than %d", d.Name, len(d.Body), bodyBytesMax)
+		}
+	}
+	return s.transact(ctx, func(tx *sql.Tx) error {
+		for _, d := range all {
+			if _, err := addIn(ctx, tx, d); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Store) add(ctx context.Context, d Document) (version int, err error) {
+	err = s.transact(ctx, func(tx *sql.Tx) error {
+		version, err = addIn(ctx, tx, d)
+		return err
+	})
+	return version, err
+}
+
+// transact runs work as one transaction.
+func (s *Store) transact(ctx context.Context, work func(*sql.Tx) error) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
-		return 0, fmt.Errorf("store %s %s: %w", d.Kind, d.Name, err)
+		return fmt.Errorf("store definitions: %w", err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit there is nothing to roll back
+	if err := work(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("store definitions: %w", err)
+	}
+	return nil
+}
+
+// addIn adds the next version of a document, if it differs from the last one.
+func addIn(ctx context.Context, tx *sql.Tx, d Document) (int, error) {
 	var last Document
-	err = tx.QueryRowContext(ctx, `SELECT version, body, deleted FROM document WHERE kind = ? AND name = ? ORDER BY version DESC LIMIT 1`, d.Kind, d.Name).
+	err := tx.QueryRowContext(ctx, `SELECT version, body, deleted FROM document WHERE kind = ? AND name = ? ORDER BY version DESC LIMIT 1`, d.Kind, d.Name).
 		Scan(&last.Version, &last.Body, &last.Deleted)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -108,9 +146,6 @@ func (s *Store) add(ctx context.Context, d Document) (int, error) {
 	at := time.Now().UnixMilli()
 	_, err = tx.ExecContext(ctx, `INSERT INTO document (kind, name, version, body, deleted, at, checksum) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		d.Kind, d.Name, d.Version, d.Body, d.Deleted, at, checksum(d, at))
-	if err == nil {
-		err = tx.Commit()
-	}
 	if err != nil {
 		return 0, fmt.Errorf("store %s %s: %w", d.Kind, d.Name, err)
 	}

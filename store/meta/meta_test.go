@@ -104,3 +104,28 @@ func TestWrongFilesAndSizesAreProblems(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAChangeOfSeveralIsWhole(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	put(t, s, "t", "one")
+	put(t, s, "u", "one")
+	whole := []Document{{Kind: "table", Name: "t", Body: "two"}, {Kind: "table", Name: "u", Deleted: true}, {Kind: "next", Name: "t", Body: "three"}}
+	if err := s.Change(t.Context(), append(whole, Document{Kind: "table", Name: "v", Body: strings.Repeat("x", bodyBytesMax+1)})...); !problem.Is(err, problem.TooLarge) {
+		t.Errorf("got %v", err)
+	}
+	if diff := cmp.Diff([]string{"t=one", "u=one"}, bodies(t, s)); diff != "" {
+		t.Errorf("after a change that was refused: %s", diff)
+	}
+	if err := s.Change(t.Context(), whole...); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Close()
+	s = open(t, dir)
+	if diff := cmp.Diff([]string{"t=two"}, bodies(t, s)); diff != "" {
+		t.Error(diff)
+	}
+	if next, err := s.All(t.Context(), "next"); err != nil || len(next) != 1 || next[0].Body != "three" {
+		t.Errorf("next is %v, %v", next, err)
+	}
+}

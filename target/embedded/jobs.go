@@ -115,8 +115,12 @@ func (j *Jobs) Close() {
 	for _, k := range j.mu.keepers {
 		keepers = append(keepers, k)
 	}
+	upgrades := slices.Collect(maps.Values(j.mu.upgrades))
 	j.mu.Unlock()
 	var all sync.WaitGroup
+	for _, u := range upgrades {
+		all.Go(u.leave)
+	}
 	for _, k := range keepers {
 		all.Go(k.stop)
 	}
@@ -155,7 +159,7 @@ func (j *Jobs) Keep(ctx context.Context, job target.Job) error {
 		return nil
 	}
 	if t.Kind == plan.Materialized {
-		if err := j.dropLeftovers(ctx, t); err != nil {
+		if err := j.dropLeftovers(ctx, job); err != nil {
 			return err
 		}
 	}
@@ -306,7 +310,7 @@ func (j *Jobs) Drop(ctx context.Context, name string) error {
 	j.mu.Lock()
 	delete(j.mu.upgrades, name)
 	j.mu.Unlock()
-	return errors.Join(append(failed, j.dropOtherVersions(ctx, name))...)
+	return errors.Join(append(failed, j.DropVersions(ctx, name))...)
 }
 
 // Act suspends, resumes or restarts a job.
@@ -441,9 +445,6 @@ func (j *Jobs) maintain() {
 		for _, k := range keepers {
 			if err := k.retain(j.ctx); err != nil && j.ctx.Err() == nil {
 				j.options.Logger.Error("retention of rows", "table", k.job.Table.Name, "error", err)
-			}
-			if err := j.dropOld(j.ctx, k.job.Table.Name); err != nil && j.ctx.Err() == nil {
-				j.options.Logger.Error("remove an old version", "table", k.job.Table.Name, "error", err)
 			}
 		}
 		for _, t := range natives {

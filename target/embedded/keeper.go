@@ -198,7 +198,7 @@ func (k *keeper) open(ctx context.Context) error {
 	if err := k.jobs.options.Store.DropTable(ctx, stored.Name); err != nil {
 		return err
 	}
-	if err := k.dropState(); err != nil {
+	if err := errors.Join(k.dropState(), k.holdAll()); err != nil {
 		return err
 	}
 	// The definition is noted last, so that a crash before leads here again.

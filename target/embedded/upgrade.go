@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tidemark/base/problem"
@@ -22,6 +23,8 @@ import (
 // Rhythm and limits of upgrades.
 const (
 	upgradeInterval = 20 * time.Millisecond // between looks at how far it is
+	// upgradeHoldInterval is how often events that the new version has read are let go.
+	upgradeHoldInterval = 10 * time.Second
 	// upgradeNear is how many events behind the newest one the old version is
 	// stopped: some milliseconds of work.
 	upgradeNear = 10_000
@@ -30,26 +33,25 @@ const (
 	upgradeStillMax = 10 * time.Second
 	// upgradeTries is how often the new version may fail until it is given up.
 	upgradeTries = 5
-	// oldVersionKept is how long the version before is kept after an upgrade: it
-	// holds the events that it would have to read when it is gone back to.
-	oldVersionKept = 24 * time.Hour
 )
 
 // upgrade builds the next version of a table beside what it is.
 //
 // Old and new have names of their own in the hot store and folders of their own
-// for state; which of them is the table, the catalog says. A crash before swap has
-// returned leaves the old one, and what was built is removed by the next start;
-// after it, the new one goes on from its last epoch and the old one is removed.
+// for state; which of them is the table, the catalog says. What a crash or a stop
+// leaves of both goes on from its last epoch at the next start. From the beginning
+// on, the new version holds the events that it has not read yet; after the swap the
+// old one holds those that it would need if it were gone back to.
 type upgrade struct {
-	jobs   *Jobs
-	old    *keeper
-	next   *keeper
-	swap   func(context.Context) error
-	ctx    context.Context
-	cancel context.CancelFunc
-	done   chan error    // gets one
-	ended  chan struct{} // closed when nothing of it runs any more but what is the table now
+	jobs       *Jobs
+	old        *keeper
+	next       *keeper
+	succession target.Succession
+	ctx        context.Context
+	cancel     context.CancelFunc
+	leaving    atomic.Bool   // the process ends: what was built stays as it is
+	done       chan error    // gets one
+	ended      chan struct{} // closed when nothing of it runs any more but what is the table now
 
 	mu struct {
 		sync.Mutex
@@ -60,7 +62,7 @@ type upgrade struct {
 var _ target.Upgrading = (*Jobs)(nil)
 
 // Upgrade builds job beside the table's job.
-func (j *Jobs) Upgrade(ctx context.Context, job target.Job, swap func(context.Context) error) (<-chan error, error) {
+func (j *Jobs) Upgrade(ctx context.Context, job target.Job, succession target.Succession) (<-chan error, error) {
 	name := job.Table.Name
 	next, err := newKeeper(j, job)
 	if err != nil {
@@ -77,28 +79,37 @@ func (j *Jobs) Upgrade(ctx context.Context, job target.Job, swap func(context.Co
 	if err != nil || next.fingerprint == old.fingerprint && !job.Anew {
 		return nil, err
 	}
-	if job.Anew || !next.isKept() {
-		if err := j.dropVersion(ctx, next.name); err != nil {
-			return nil, err
-		}
-	}
-	next.beside.Store(true)
-	if err := j.options.Store.CreateTable(ctx, next.lateTable()); err != nil {
+	if err := succession.Begin(ctx); err != nil {
 		return nil, err
 	}
-	if err := next.open(ctx); err != nil {
-		return nil, errors.Join(err, j.dropVersion(ctx, next.name))
+	if err := next.openBeside(ctx); err != nil {
+		return nil, errors.Join(err, j.dropVersion(ctx, next.name), succession.GiveUp(ctx))
 	}
-	u := &upgrade{jobs: j, old: old, next: next, swap: swap, done: make(chan error, 1), ended: make(chan struct{})}
+	u := &upgrade{jobs: j, old: old, next: next, succession: succession, done: make(chan error, 1), ended: make(chan struct{})}
 	u.ctx, u.cancel = context.WithCancel(j.ctx)
 	u.mu.status = target.Upgrade{Phase: target.Replaying, Began: time.Now()}
 	j.mu.Lock()
 	j.mu.upgrades[name] = u
 	j.mu.Unlock()
-	j.options.Logger.Info("table is built anew beside what it is", "table", name, "stored_as", next.name)
+	j.options.Logger.Info("table is built anew beside what it is", "table", name, "stored_as", next.name, "goes_on", job.Resumed)
 	j.all.Go(next.run)
 	j.all.Go(u.run)
 	return u.done, nil
+}
+
+// openBeside opens the state and the stored rows of a version that is built beside
+// what the table is: what there is of this very definition, or nothing.
+func (k *keeper) openBeside(ctx context.Context) error {
+	if !k.job.Resumed && (k.job.Anew || !k.isKept()) {
+		if err := k.jobs.dropVersion(ctx, k.name); err != nil {
+			return err
+		}
+	}
+	k.beside.Store(true)
+	if err := k.jobs.options.Store.CreateTable(ctx, k.lateTable()); err != nil {
+		return err
+	}
+	return k.open(ctx)
 }
 
 // Abandon ends an upgrade that is under way.
@@ -132,13 +143,24 @@ func (j *Jobs) upgradeOf(table string) *target.Upgrade {
 	return &status
 }
 
+// leave ends an upgrade that is under way with the process: what was built stays,
+// and the next start goes on with it.
+func (u *upgrade) leave() {
+	u.leaving.Store(true)
+	u.cancel()
+	<-u.ended
+}
+
 // run follows the new version until it is the table, or is given up.
 func (u *upgrade) run() {
 	defer close(u.ended)
 	err := u.follow()
 	if err != nil {
 		u.next.stop()
-		err = errors.Join(err, u.jobs.dropVersion(context.WithoutCancel(u.ctx), u.next.name))
+		if !u.leaving.Load() && u.jobs.ctx.Err() == nil {
+			ctx := context.WithoutCancel(u.ctx)
+			err = errors.Join(err, u.jobs.dropVersion(ctx, u.next.name), u.succession.GiveUp(ctx))
+		}
 	}
 	u.mu.Lock()
 	u.mu.status.Phase = target.Swapped
@@ -151,13 +173,21 @@ func (u *upgrade) run() {
 }
 
 func (u *upgrade) follow() error {
-	ticker := time.NewTicker(upgradeInterval)
+	ticker, hold := time.NewTicker(upgradeInterval), time.NewTicker(upgradeHoldInterval)
 	defer ticker.Stop()
+	defer hold.Stop()
 	for {
 		select {
 		case <-ticker.C:
+		case <-hold.C:
+			// Not with the other jobs: whoever gives the version up is this goroutine, and
+			// nothing is held for it afterwards.
+			if err := u.next.retain(u.ctx); err != nil {
+				return err
+			}
+			continue
 		case <-u.ctx.Done():
-			return problem.New(problem.Canceled, "the change of %s was given up", u.old.job.Table.Name)
+			return u.canceled()
 		}
 		behind, err := u.measure()
 		if err != nil {
@@ -221,7 +251,7 @@ func (u *upgrade) meet() (done bool, err error) {
 			u.phase(target.Replaying)
 			return false, nil
 		case <-u.ctx.Done():
-			return false, problem.New(problem.Canceled, "the change of %s was given up", u.old.job.Table.Name)
+			return false, u.canceled()
 		}
 	}
 	compared, err := u.jobs.options.Store.Compare(u.ctx, u.old.stored(), u.next.stored())
@@ -231,7 +261,7 @@ func (u *upgrade) meet() (done bool, err error) {
 	u.mu.Lock()
 	u.mu.status.Compared = &target.Comparison{Equal: compared.Equal, Differing: compared.Differing, OnlyOld: compared.OnlyFirst, OnlyNew: compared.OnlySecond}
 	u.mu.Unlock()
-	if err := u.swap(u.ctx); err != nil {
+	if err := u.succession.Swap(u.ctx); err != nil {
 		return false, err
 	}
 	u.jobs.mu.Lock()
@@ -242,10 +272,18 @@ func (u *upgrade) meet() (done bool, err error) {
 	u.old.stop()
 	// Questions that were bound before still read the old version, and it is what
 	// can be gone back to.
-	if err := u.jobs.dropOtherVersions(context.WithoutCancel(u.ctx), u.old.job.Table.Name, u.old.name, u.next.name); err != nil {
+	if err := u.jobs.DropVersions(context.WithoutCancel(u.ctx), u.old.job.Table.Name, u.old.name, u.next.name); err != nil {
 		u.jobs.options.Logger.Warn("remove versions that are no longer needed", "table", u.old.job.Table.Name, "error", err)
 	}
 	return true, nil
+}
+
+// canceled says why an upgrade ended before its time.
+func (u *upgrade) canceled() error {
+	if u.leaving.Load() {
+		return problem.New(problem.Canceled, "the server stops; its next start goes on with the change of %s", u.old.job.Table.Name)
+	}
+	return problem.New(problem.Canceled, "the change of %s was given up", u.old.job.Table.Name)
 }
 
 // isKept reports whether there is state of this very definition to go on from.
@@ -289,22 +327,29 @@ func (k *keeper) isPast(other *keeper) bool {
 	return true
 }
 
-// dropOld removes the version before a table's last upgrade when it was kept long
-// enough. Going back is possible afterwards too, and reads all events again.
-func (j *Jobs) dropOld(ctx context.Context, table string) error {
-	j.mu.Lock()
-	u, k := j.mu.upgrades[table], j.mu.keepers[table]
-	j.mu.Unlock()
-	if u == nil || k == nil {
-		return nil
-	}
-	u.mu.Lock()
-	due := u.mu.status.Phase == target.Swapped && time.Since(u.mu.status.Began) > oldVersionKept
-	u.mu.Unlock()
-	if !due {
-		return nil
-	}
-	return j.dropOtherVersions(ctx, table, k.name)
+// holdAll keeps all events that the log has for a job that has read none of them.
+func (k *keeper) holdAll() error {
+	var failed error
+	plan.Inspect(k.job.Plan, func(n plan.Node) bool {
+		scan, ok := n.(*plan.Scan)
+		if !ok || scan.Table.Kind == plan.External {
+			return true
+		}
+		topic, err := k.jobs.options.Log.Topic(scan.Table.Name)
+		if err != nil {
+			failed = errors.Join(failed, err)
+			return false
+		}
+		for p := range topic.Partitions() {
+			start, err := topic.StartOffset(eventlog.Partition(p))
+			if err == nil {
+				err = topic.Hold(eventlog.Partition(p), k.holdName(), start)
+			}
+			failed = errors.Join(failed, err)
+		}
+		return false
+	})
+	return failed
 }
 
 // dropVersion forgets rows, state and holds of what is stored under a name.
@@ -319,21 +364,21 @@ func (j *Jobs) dropVersion(ctx context.Context, name string) error {
 	return errors.Join(failed...)
 }
 
-// dropLeftovers removes, when a table's job is kept for the first time, what a stop
-// in the middle of an upgrade has left, and the version before.
-func (j *Jobs) dropLeftovers(ctx context.Context, t *plan.Table) error {
+// dropLeftovers removes, when a table's job is kept for the first time, versions
+// that nobody knows of.
+func (j *Jobs) dropLeftovers(ctx context.Context, job target.Job) error {
 	j.mu.Lock()
-	known := j.mu.keepers[t.Name] != nil
+	known := j.mu.keepers[job.Table.Name] != nil
 	j.mu.Unlock()
 	if known {
 		return nil
 	}
-	return j.dropOtherVersions(ctx, t.Name, t.StoredName())
+	return j.DropVersions(ctx, job.Table.Name, append(job.Others, job.Table.StoredName())...)
 }
 
-// dropOtherVersions removes all versions of a table but those that are stored
-// under these names.
-func (j *Jobs) dropOtherVersions(ctx context.Context, table string, but ...string) error {
+// DropVersions removes all versions of a table but those that are stored under these
+// names.
+func (j *Jobs) DropVersions(ctx context.Context, table string, but ...string) error {
 	names, err := j.options.Files.List(j.options.Dir)
 	if err != nil {
 		return fmt.Errorf("list versions of %s: %w", table, err)
