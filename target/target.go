@@ -78,13 +78,22 @@ type Status struct {
 	EpochAt       time.Time
 	EpochTook     time.Duration
 	LateRows      int64
-	ExpiredKeys   int64 // asked for after their state had expired, since the last start, at least
-	StateBytes    int64
-	Parallelism   int
-	Failed        time.Time // of the last failure; zero for none since the start
-	Failure       *problem.Problem
-	Restart       RestartPlan
-	Upgrade       *Upgrade // that is under way, or was last; nil for none
+	ExpiredKeys   int64         // asked for after their state had expired, since the last start, at least
+	StateBytes    int64         // of the stored state, on disk
+	SpilledBytes  int64         // in files of state that did not fit in memory, since the last start: the most so far
+	MemoryBytes   int64         // that operators hold state in
+	CPU           time.Duration // since the last start
+	// BackPressure is which part of the time, over about the last second, readers of
+	// sources waited for what is behind them; negative when it is not known.
+	BackPressure float64
+	HeldBy       *Holdup    // nil when nothing holds it back
+	Operators    []Operator // in the order of the plan, the sink first; none while it does not run
+	Sources      []Source
+	Parallelism  int
+	Failed       time.Time // of the last failure; zero for none since the start
+	Failure      *problem.Problem
+	Restart      RestartPlan
+	Upgrade      *Upgrade // that is under way, or was last; nil for none
 }
 
 // Upgrade is the building of a table's next version beside what it is.

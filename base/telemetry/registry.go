@@ -10,7 +10,7 @@
 //
 // Invariants:
 //  1. Every metric is named tidemark_<package>_<what>[_<unit>][_total].
-//  2. Asking twice for the same metric gives the same one, so that a package
+//  2. Asking twice for the same metric gives the same one (of readings, the later), so that a package
 //     may be opened twice in one process.
 //  3. There is no global registry.
 package telemetry

@@ -69,3 +69,33 @@ func TestLogger(t *testing.T) {
 		t.Error("format xml was accepted")
 	}
 }
+
+// TestReadings asks for values when somebody looks; who registers the names anew is
+// asked from then on.
+func TestReadings(t *testing.T) {
+	r := New()
+	lag := 3.5
+	all := []Reading{
+		{Name: "tidemark_test_lag_seconds", Help: "Lag.", Labels: []string{"job"}},
+		{Name: "tidemark_test_rows_total", Help: "Rows.", Counts: true, Labels: []string{"job"}},
+	}
+	r.Read(all, func(show func(int, float64, ...string)) {
+		show(0, lag, "a")
+		show(1, 7, "a")
+	})
+	lag = 4.5
+	shown := func() string {
+		answer := httptest.NewRecorder()
+		r.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+		return answer.Body.String()
+	}
+	for _, line := range []string{`tidemark_test_lag_seconds{job="a"} 4.5`, `tidemark_test_rows_total{job="a"} 7`, `# TYPE tidemark_test_rows_total counter`} {
+		if !strings.Contains(shown(), line+"\n") {
+			t.Errorf("no line %q in\n%s", line, shown())
+		}
+	}
+	r.Read(all, func(show func(int, float64, ...string)) { show(0, 1, "b") })
+	if text := shown(); strings.Contains(text, `job="a"`) || !strings.Contains(text, `tidemark_test_lag_seconds{job="b"} 1`) {
+		t.Errorf("shown in the end:\n%s", text)
+	}
+}

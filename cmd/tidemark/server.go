@@ -385,6 +385,7 @@ func (v jobsView) Statuses() []httpapi.JobStatus {
 		}
 		describeRestart(&j, s)
 		describeUpgrade(&j, s.Upgrade)
+		describeCost(&j, s)
 		all = append(all, j)
 	}
 	return all

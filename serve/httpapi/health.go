@@ -28,10 +28,6 @@ func (s *Server) readiness(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (s *Server) showMetrics(w http.ResponseWriter, r *http.Request) error {
-	s.metrics.expired.Reset() // jobs may be gone
-	for _, j := range s.statuses() {
-		s.metrics.expired.WithLabelValues(j.Name).Set(float64(j.ExpiredKeys))
-	}
 	s.config.Telemetry.Handler().ServeHTTP(w, r)
 	return nil
 }

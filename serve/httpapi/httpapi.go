@@ -131,6 +131,7 @@ func New(config Config) (*Server, error) {
 		bodies:  newBodyReader(),
 		metrics: newMetrics(config.Telemetry),
 	}
+	config.Telemetry.Read(readingsOfJobs(), s.showJobs)
 	s.live = newFeed(s.dashboard)
 	routes := s.routes()
 	for _, r := range routes {

@@ -130,7 +130,15 @@ func (j *fakeJobs) Statuses() []JobStatus {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	lag, started := int64(7500), noon.Add(-time.Hour)
-	return []JobStatus{{Name: "ads_minute", State: j.state, Tables: []string{"ads_minute"}, Started: &started, RowsIn: 42, RowsPerSecond: 1.5, LagMillis: &lag, Watermark: &noon, Epoch: 9}}
+	processor, memory, at, end, behind := 1.5, int64(4096), int64(40), int64(42), int64(1200)
+	sum := Operator{ID: 1, Name: "Aggregate", Details: []string{"keys: k"}, Inputs: []int{2}, RowsIn: 42, RowsOut: 9, CPUSeconds: 1.25, OutputWaitSeconds: 0.5, MemoryBytes: &memory, Recent: OperatorLoad{Busy: 0.75}}
+	sum.Workers = []OperatorShare{{RowsIn: 40, CPUSeconds: 1, MemoryBytes: &memory}, {RowsIn: 2, CPUSeconds: 0.25}}
+	return []JobStatus{{
+		Name: "ads_minute", State: j.state, Tables: []string{"ads_minute"}, Started: &started, RowsIn: 42, RowsPerSecond: 1.5, LagMillis: &lag, Watermark: &noon, Epoch: 9,
+		CPUSeconds: &processor, MemoryBytes: &memory, BackPressure: &sum.Recent.Busy, HeldBy: &Holdup{Operator: 1, Name: sum.Name, Busy: 0.75},
+		Operators: []Operator{{Name: "Sink ads_minute", Inputs: []int{1}, RowsIn: 9}, sum, {ID: 2, Name: "Scan clicks", RowsOut: 42}},
+		Sources:   []JobSource{{Table: "clicks", Watermark: &noon, Splits: []JobSplit{{Name: "partition 0", Position: &at, End: &end, Waiting: new(int64), LagMillis: &behind, LastRow: &started}}}},
+	}}
 }
 
 func (j *fakeJobs) Act(_ context.Context, job string, action JobAction) error {

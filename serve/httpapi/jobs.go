@@ -10,7 +10,7 @@ import (
 
 // Jobs shows and steers what runs. It is called from many goroutines.
 type Jobs interface {
-	// Statuses lists all jobs by name.
+	// Statuses lists all jobs by name, with their operators and sources.
 	Statuses() []JobStatus
 	// Act starts an action and returns when the job has taken it up. Errors are
 	// problems: Conflict when the job's state does not allow it.
@@ -45,7 +45,7 @@ type JobStatus struct {
 	Started       *time.Time   `json:"started_at"`
 	RowsIn        int64        `json:"rows_in" doc:"Since it started"`
 	RowsOut       int64        `json:"rows_out" doc:"Since it started"`
-	RowsPerSecond float64      `json:"rows_per_second" doc:"Read, averaged over the last few seconds"`
+	RowsPerSecond float64      `json:"rows_per_second" doc:"Read, averaged over about the last second"`
 	LateRows      int64        `json:"late_rows" doc:"Came after their window was final"`
 	ExpiredKeys   int64        `json:"expired_keys" doc:"Keys that were asked for after their state had expired, since it started, at least: for them the time to live was too short"`
 	Waiting       *int64       `json:"waiting_rows" doc:"In its sources, not read yet"`
@@ -61,9 +61,13 @@ type JobStatus struct {
 	Warning       *Problem     `json:"warning,omitempty" doc:"What is not right and does not stop it"`
 	Restart       *RestartPlan `json:"restart,omitempty" doc:"What it would do if it started anew now"`
 	Upgrade       *Upgrade     `json:"upgrade,omitempty" doc:"Its next version, which is built beside it, or the last that was"`
-	StateBytes    *int64       `json:"state_bytes"`
-	CPUSeconds    *float64     `json:"cpu_seconds"`
-	MemoryBytes   *int64       `json:"memory_bytes"`
+	StateBytes    *int64       `json:"state_bytes" doc:"Stored, to go on from"`
+	SpilledBytes  *int64       `json:"spilled_bytes" doc:"Of state in files because it did not fit in memory, the most since it started"`
+	CPUSeconds    *float64     `json:"cpu_seconds" doc:"Of operators, readers and commits since it started; null while it does not run"`
+	MemoryBytes   *int64       `json:"memory_bytes" doc:"Of operators' state in memory, of those that count it"`
+	HeldBy        *Holdup      `json:"held_by" doc:"Null when nothing holds it back"`
+	Operators     []Operator   `json:"operators,omitempty" doc:"In the order of the plan, the sink first. Only of a single job"`
+	Sources       []JobSource  `json:"sources,omitempty" doc:"Only of a single job"`
 }
 
 // Upgrade is the building of a table's next version beside what it is.
@@ -103,7 +107,11 @@ func (s *Server) statuses() []JobStatus {
 }
 
 func (s *Server) listJobs(w http.ResponseWriter, _ *http.Request) error {
-	return writeJSON(w, http.StatusOK, JobList{Jobs: s.statuses()})
+	all := s.statuses()
+	for i := range all {
+		all[i].Operators, all[i].Sources = nil, nil
+	}
+	return writeJSON(w, http.StatusOK, JobList{Jobs: all})
 }
 
 func (s *Server) getJob(w http.ResponseWriter, r *http.Request) error {

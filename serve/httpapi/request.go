@@ -28,7 +28,6 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	events   *prometheus.CounterVec
 	streams  prometheus.Gauge
-	expired  *prometheus.GaugeVec
 }
 
 func newMetrics(r *telemetry.Registry) metrics {
@@ -37,7 +36,6 @@ func newMetrics(r *telemetry.Registry) metrics {
 		seconds:  r.Histogram("tidemark_httpapi_request_seconds", "Time to answer, live streams left out.", telemetry.Latencies(), "route", "status"),
 		events:   r.Counter("tidemark_httpapi_events_total", "Events received, by what became of them.", "table", "outcome"),
 		streams:  r.Gauge("tidemark_httpapi_live_streams", "Open live streams.").WithLabelValues(),
-		expired:  r.Gauge("tidemark_httpapi_job_expired_keys", "Keys asked for after their state had expired, since the job started, at least.", "job"),
 	}
 }
 

@@ -71,6 +71,7 @@ type keeper struct {
 	mu struct {
 		sync.Mutex
 		run       *job.Job
+		graph     *operatorGraph // of the job's plan; nil before it was asked for
 		state     target.State
 		suspended bool
 		stopping  bool
@@ -536,10 +537,7 @@ func splits(st job.Status) (all []progress.Split, newest int64) {
 	newest = batch.NoMark
 	for _, source := range st.Sources {
 		for _, split := range source.Splits {
-			s := progress.Split{Source: source.Table, Name: string(split.ID), Watermark: split.Watermark, LastRow: split.LastRow, Idle: split.Idle, Ended: split.Watermark == batch.Final}
-			if st.LagRows > 0 {
-				s.Waiting = st.LagRows
-			}
+			s := progress.Split{Source: source.Table, Name: string(split.ID), Watermark: split.Watermark, LastRow: split.LastRow, Idle: split.Idle, Ended: split.Watermark == batch.Final, Waiting: split.LagRows}
 			if split.Watermark != batch.Final {
 				newest = max(newest, split.Watermark)
 			}
@@ -623,7 +621,7 @@ func (k *keeper) status() target.Status {
 	s := target.Status{
 		Table: k.job.Table.Name, State: k.mu.state, Error: k.mu.failure, Started: k.started, Restarts: k.mu.restarts,
 		Watermark: k.applied.Load(), LagRows: -1, Parallelism: k.jobs.options.Parallelism,
-		Failed: k.mu.failedAt, Failure: k.mu.last, Restart: restart, Warning: k.mu.back,
+		Failed: k.mu.failedAt, Failure: k.mu.last, Restart: restart, Warning: k.mu.back, BackPressure: -1,
 	}
 	if k.mu.run != nil {
 		st := k.mu.run.Status()
@@ -632,6 +630,7 @@ func (k *keeper) status() target.Status {
 			s.Warning = st.Warning
 		}
 		s.Epoch, s.EpochAt, s.EpochTook, s.LateRows, s.ExpiredKeys, s.StateBytes = st.Epoch, st.EpochTime, st.EpochDuration, st.Late, st.ExpiredKeys, st.StateBytes
+		k.describeRun(&s, k.mu.run, st)
 	}
 	return s
 }
