@@ -40,10 +40,22 @@ func newGroups(env Environment, l *Layout) *groups {
 	return g
 }
 
+// newAccumulators makes the states of all calls. Those that count different values
+// of one column share them.
 func (l *Layout) newAccumulators(ctx *plan.Context) []plan.Accumulator {
 	accumulators := make([]plan.Accumulator, len(l.calls))
+	distinct := map[int]*distinctCounts{} // by their column
 	for i, c := range l.calls {
-		accumulators[i] = newAccumulator(ctx, c.call)
+		if !countsDistinct(ctx, c.call) {
+			accumulators[i] = newAccumulator(ctx, c.call)
+			continue
+		}
+		of := distinct[c.args[0]]
+		if of == nil || of.calls == distinctCallsMax {
+			of = newDistinctCounts()
+			distinct[c.args[0]] = of
+		}
+		accumulators[i] = of.join(c.filter)
 	}
 	return accumulators
 }
@@ -83,6 +95,12 @@ func (g *groups) update(codes []uint32, in *batch.Batch) {
 		}
 	}
 	for i, c := range g.layout.calls {
+		if d, ok := g.accumulators[i].(*distinctCount); ok {
+			if d.call == 0 { // for all that share its values
+				g.distinctOf(d, codes, in)
+			}
+			continue
+		}
 		args := make([]*batch.Column, len(c.args))
 		for k, a := range c.args {
 			args[k] = in.Columns[a]

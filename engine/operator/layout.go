@@ -57,10 +57,17 @@ func (l *Layout) addTime(t value.Type) {
 	l.Types = append(l.Types, t)
 }
 
-// addArguments adds the columns of the calls and returns their expressions.
+// addArguments adds the columns of the calls and returns their expressions. Calls
+// that say the same read one column.
 func (l *Layout) addArguments() []plan.Expr {
 	var exprs []plan.Expr
+	first := len(l.Types)
 	add := func(e plan.Expr) int {
+		for i, known := range exprs {
+			if plan.Deterministic(e) && plan.EqualExprs(e, known) {
+				return first + i
+			}
+		}
 		exprs = append(exprs, e)
 		l.Types = append(l.Types, e.Type())
 		return len(l.Types) - 1
