@@ -54,9 +54,9 @@ func (j *Job) wantEpoch() {
 // coordinate starts epochs and hands complete ones to the committer, until the
 // last one is committed.
 func (j *Job) coordinate(ctx context.Context, record *state.Record, commits chan<- *epochParts, committed <-chan *epochParts) error {
-	c := &coordinator{job: j, epoch: j.firstEpoch(record), parts: map[engine.Epoch]*epochParts{}}
-	ticker := time.NewTicker(j.spec.EpochInterval)
-	defer ticker.Stop()
+	c := &coordinator{job: j, epoch: j.firstEpoch(record), parts: map[engine.Epoch]*epochParts{}, pace: newPace(&j.spec)}
+	c.timer = time.NewTimer(c.pace.interval)
+	defer c.timer.Stop()
 	stop := j.stop
 	for {
 		if j.inputEnded() {
@@ -66,11 +66,15 @@ func (j *Job) coordinate(ctx context.Context, record *state.Record, commits chan
 			return err
 		}
 		select {
-		case <-ticker.C:
-			c.wantsEpoch = c.wantsEpoch || c.changed()
+		case <-c.timer.C:
+			c.look()
 			j.status.measure(time.Now())
 		case <-j.hurry:
 			c.wantsEpoch = c.wantsEpoch || j.pending.Load() > outputRowsMax
+			if c.rests {
+				c.rests = false
+				c.timer.Reset(gatherTime)
+			}
 		case <-stop:
 			stop, c.wantsLast = nil, true
 		case r := <-j.reports:
@@ -82,6 +86,7 @@ func (j *Job) coordinate(ctx context.Context, record *state.Record, commits chan
 				return nil // the committer has failed and says why
 			}
 			c.inFlight--
+			c.pace.took(time.Since(done.started))
 			if done.last {
 				return nil
 			}
@@ -97,6 +102,9 @@ func (j *Job) coordinate(ctx context.Context, record *state.Record, commits chan
 // coordinator decides when epochs start.
 type coordinator struct {
 	job        *Job
+	pace       pace
+	timer      *time.Timer  // when to look whether there is something to commit
+	rests      bool         // there was nothing: the next rows wake it
 	epoch      engine.Epoch // the next one
 	parts      map[engine.Epoch]*epochParts
 	inFlight   int
@@ -121,13 +129,40 @@ func (j *Job) inputEnded() bool {
 	return true
 }
 
+// look wants an epoch if there is something to commit, or else rests until rows
+// come. A task that takes rows wakes the coordinator if it finds resting set, so
+// it is set before looking once more: rows that came in between are not missed.
+func (c *coordinator) look() {
+	c.timer.Reset(c.job.spec.EpochInterval) // unless an epoch starts now
+	if c.changed() {
+		c.wantsEpoch, c.rests = true, false
+		return
+	}
+	c.rests = true
+	c.job.resting.Store(true)
+	if c.job.status.rowsIn.Load() != c.rowsSeen {
+		c.job.rouse()
+	}
+}
+
+// rouse wakes the coordinator if it rests.
+func (j *Job) rouse() {
+	if j.resting.Load() && j.resting.CompareAndSwap(true, false) {
+		j.wantEpoch()
+	}
+}
+
 // changed reports whether there is something to commit: rows, or, now and then,
-// only time or offsets. Rows that wait for the clock are looked at with every epoch.
+// only time or offsets. Rows that wait for the clock are looked at from time to time.
 func (c *coordinator) changed() bool {
-	if c.job.status.rowsIn.Load() != c.rowsSeen || c.job.waiting.Load() > 0 {
+	if c.job.status.rowsIn.Load() != c.rowsSeen {
 		return true
 	}
-	if time.Since(c.begun) < heartbeatInterval {
+	passed := time.Since(c.begun)
+	if c.job.waiting.Load() > 0 && passed >= c.job.spec.EpochInterval {
+		return true
+	}
+	if passed < heartbeatInterval {
 		return false
 	}
 	if c.job.moves.Load() != c.movesSeen {
@@ -170,6 +205,7 @@ func (c *coordinator) startEpoch(ctx context.Context) error {
 	c.epoch++
 	c.inFlight++
 	c.wantsEpoch, c.lastBegun = false, c.wantsLast
+	c.timer.Reset(c.pace.interval)
 	return nil
 }
 

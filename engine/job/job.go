@@ -59,7 +59,7 @@ const (
 	ParallelismMax = engine.KeyGroups
 )
 
-// DefaultEpochInterval is the time between epochs where a Spec says nothing.
+// DefaultEpochInterval is the longest time between epochs where a Spec says nothing.
 const DefaultEpochInterval = 200 * time.Millisecond
 
 // Spec says what to run.
@@ -77,7 +77,7 @@ type Spec struct {
 
 	Parallelism   int           // workers; 0 means 1
 	Store         *state.Store  // nil: nothing outlives the run
-	EpochInterval time.Duration // 0 means DefaultEpochInterval
+	EpochInterval time.Duration // the longest between epochs with rows (pace); 0 means DefaultEpochInterval
 	// MemoryBudget is how many bytes of state operators may hold in memory, all of
 	// them together; 0 means DefaultMemoryBudget. What is more goes to files in
 	// SpillDir, a folder of the job's own that is removed at the end; "" is a
@@ -124,6 +124,7 @@ type Job struct {
 	// taken for new when the job goes on from it.
 	unbegun atomic.Int64
 	grown   atomic.Bool // a source has splits that the run does not read
+	resting atomic.Bool // the coordinator waits for rows
 
 	status statusBoard
 }

@@ -199,6 +199,7 @@ func (t *task) takeRows(sender int, m exchange.Message) error {
 		t.job.moves.Add(1)
 	}
 	t.job.status.rowsIn.Add(rows)
+	t.job.rouse()
 	if err := t.followClocks(); err != nil {
 		return err
 	}
