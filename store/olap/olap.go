@@ -47,8 +47,12 @@ const (
 	checkpointBytes = "256MB"
 	// waitingPerRunning is how many questions may wait for each that may run.
 	waitingPerRunning = 64
-	memoryDefault     = "2GB" // DuckDB spills beyond it
-	fileName          = "hot.duckdb"
+	// coresPerThread is how many cores there are for each thread that DuckDB answers a
+	// question with: whoever waits for the others burns a core meanwhile, which on
+	// two cores is a sixth of all the work there is.
+	coresPerThread = 2
+	memoryDefault  = "2GB" // DuckDB spills beyond it
+	fileName       = "hot.duckdb"
 )
 
 // Options of Open.
@@ -165,6 +169,7 @@ func (s *Store) prepare(ctx context.Context, options Options) error {
 		"SET GLOBAL TimeZone='UTC'",
 		"SET GLOBAL default_null_order='nulls_first_on_asc_last_on_desc'", // Flink: NULL is the lowest value
 		"SET preserve_insertion_order=true",
+		fmt.Sprintf("SET threads=%d", max(runtime.GOMAXPROCS(0)/coresPerThread, 1)),
 		"SET disabled_optimizers='" + wrongOptimizers + "'",
 		`CREATE TABLE IF NOT EXISTS tidemark_epochs (table_name VARCHAR, epoch UBIGINT, watermark BIGINT)`,
 		"SET enable_external_access=false",
