@@ -105,6 +105,9 @@ func location(r connect.Request) (path string, f format.Format, err error) {
 		return "", f, err
 	}
 	f, err = format.ByName(r.Options["format"])
+	if f.InFiles != nil {
+		f = *f.InFiles
+	}
 	return path, f, err
 }
 

@@ -70,6 +70,9 @@ func (r *reader) open(split string) error {
 	if r.unpacked, err = r.unpack(); err != nil {
 		return err
 	}
+	if s.format.Container != nil {
+		r.unpacked = s.format.Container.Unwrap(r.unpacked)
+	}
 	resumeAt := r.place
 	r.place = place{}
 	if headed, ok := r.decoder.(format.Headed); ok && headed.HasHeader() {
@@ -436,6 +439,9 @@ func constant(v value.Value, n int) *batch.Column {
 
 // position is where in the file a byte of the block is.
 func (r *reader) position(offset uint32) problem.Position {
+	if r.source.format.Container != nil {
+		return problem.Position{File: r.path} // there are no lines
+	}
 	lines := bytes.Count(r.block[:offset], []byte{'\n'})
 	return problem.Position{File: r.path, Line: int(r.place.line) + lines + 1, Column: 1}
 }

@@ -116,7 +116,14 @@ func (s *sink) Apply(ctx context.Context, commit connect.Commit) error {
 	for _, folder := range folders {
 		dir := filepath.Join(s.root, folder)
 		name := fmt.Sprintf("part-%s-%020d.%s", s.writer(), commit.Epoch, s.format.Name)
-		if err := s.write(dir, name, files[folder]); err != nil {
+		content := files[folder]
+		if s.format.Container != nil {
+			var err error
+			if content, err = s.format.Container.Wrap(content, s.request.Options); err != nil {
+				return err
+			}
+		}
+		if err := s.write(dir, name, content); err != nil {
 			return fmt.Errorf("write epoch %d: %w", commit.Epoch, err)
 		}
 	}

@@ -70,7 +70,7 @@ func avroCodec(name string) (ocf.Codec, error) {
 	return nil, problem.New(problem.Unsupported, "the Avro codec %q is not built", name).About("avro.codec").WithHint("there are null, deflate, snappy, zstandard")
 }
 
-// lengthSplitter cuts records that stand behind their lengths.
+// lengthSplitter cuts records that begin with their lengths.
 type lengthSplitter struct{}
 
 const lengthBytes = 4
@@ -83,10 +83,15 @@ func (lengthSplitter) Split(records []batch.View, block []byte, _ bool) ([]batch
 		if uint64(len(block)-taken-lengthBytes) < uint64(length) {
 			break
 		}
-		records = append(records, batch.View{Offset: uint32(taken + lengthBytes), Length: length})
+		records = append(records, batch.View{Offset: uint32(taken), Length: lengthBytes + length})
 		taken += lengthBytes + int(length)
 	}
 	return records, taken
+}
+
+// behindLength is what a record has behind its length.
+func behindLength(block []byte, record batch.View) []byte {
+	return block[record.Offset+lengthBytes : record.Offset+record.Length]
 }
 
 // avroFileDecoder is told the writer's schema by the first record.
@@ -97,8 +102,15 @@ func (d *avroFileDecoder) HasHeader() bool { return true }
 
 // ReadHeader compiles the schema of a file.
 func (d *avroFileDecoder) ReadHeader(block []byte, record batch.View) (err error) {
-	d.reader, err = newAvroReader(string(block[record.Offset:record.Offset+record.Length]), d.columns)
+	d.reader, err = newAvroReader(string(behindLength(block, record)), d.columns)
 	return err
+}
+
+// Decode reads a row from each record.
+func (d *avroFileDecoder) Decode(block []byte, records []batch.View) (*batch.Batch, []Rejected) {
+	return d.decode(records, func(record batch.View) (*avroReader, []byte, *problem.Problem) {
+		return d.reader, behindLength(block, record), nil
+	})
 }
 
 // avroFileEncoder writes the schema first, and lengths before data.
@@ -129,7 +141,7 @@ func wrapAvro(content []byte, options map[string]string) ([]byte, error) {
 		return nil, err
 	}
 	records, _ := lengthSplitter{}.Split(nil, content, true)
-	text := content[records[0].Offset:][:records[0].Length]
+	text := behindLength(content, records[0])
 	schema, err := avro.Parse(string(text))
 	if err != nil {
 		return nil, fmt.Errorf("parse the schema of an Avro file: %w", err)
@@ -148,7 +160,7 @@ func wrapAvro(content []byte, options map[string]string) ([]byte, error) {
 	for len(content) > 0 {
 		records, taken := lengthSplitter{}.Split(nil, content, true)
 		for _, r := range records {
-			if _, err := w.Write(content[r.Offset : r.Offset+r.Length]); err != nil {
+			if _, err := w.Write(behindLength(content, r)); err != nil {
 				return nil, fmt.Errorf("write an Avro file: %w", err)
 			}
 		}
