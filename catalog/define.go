@@ -110,14 +110,20 @@ func (c *Catalog) Redefinition(session bind.Session, s *sql.CreateMaterializedTa
 // With is a copy of the catalog in which t is in the place of what has its name.
 // Nobody keeps what changes in it.
 func (c *Catalog) With(t *plan.Table) *Catalog {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	with := New(nil)
-	maps.Copy(with.mu.tables, c.mu.tables)
-	maps.Copy(with.mu.functions, c.mu.functions)
-	with.mu.order = slices.Clone(c.mu.order)
+	with := c.Copy()
 	with.mu.tables[t.Name] = t
 	return with
+}
+
+// Copy is a copy of the catalog. Nobody keeps what changes in it.
+func (c *Catalog) Copy() *Catalog {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	other := New(nil)
+	maps.Copy(other.mu.tables, c.mu.tables)
+	maps.Copy(other.mu.functions, c.mu.functions)
+	other.mu.order = slices.Clone(c.mu.order)
+	return other
 }
 
 func taken(keep, replace bool) Conflict {

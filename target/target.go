@@ -127,16 +127,40 @@ type Comparison struct {
 // for concurrent use.
 type Upgrading interface {
 	// Upgrade builds job beside the table's job, and tells the succession how it goes.
-	// The channel gives what became of it. It is nil when the plan is what runs
-	// already. An earlier upgrade that is under way is abandoned. One that the end of
-	// the process interrupts stays as far as it is: the next start asks for it again,
-	// Resumed.
-	Upgrade(ctx context.Context, job Job, succession Succession) (<-chan error, error)
+	// The building is nil when the plan is what runs already. An earlier upgrade that
+	// is under way is abandoned. One that the end of the process interrupts stays as
+	// far as it is: the next start asks for it again, Resumed.
+	Upgrade(ctx context.Context, job Job, succession Succession) (*Building, error)
 	// Abandon ends an upgrade that is under way; none is no error.
 	Abandon(ctx context.Context, table string) error
 	// DropVersions removes what other versions of a table have stored, but for those
 	// under these names.
 	DropVersions(ctx context.Context, table string, but ...string) error
+}
+
+// Building is an upgrade that is under way. It is safe for concurrent use.
+type Building struct {
+	ended chan struct{}
+	err   error // what became of it; not before ended
+}
+
+// NewBuilding is an upgrade that has begun.
+func NewBuilding() *Building { return &Building{ended: make(chan struct{})} }
+
+// End says what became of it, once.
+func (b *Building) End(err error) {
+	b.err = err
+	close(b.ended)
+}
+
+// Wait waits for what becomes of it, or for the end of ctx.
+func (b *Building) Wait(ctx context.Context) error {
+	select {
+	case <-b.ended:
+		return b.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Succession is what follows from the building of a table's next version, for

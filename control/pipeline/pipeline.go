@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -41,11 +42,13 @@ type Pipeline struct {
 	target  target.Target
 	zone    *time.Location
 	mu      sync.Mutex // serializes changes, so that catalog and target agree; held while jobs start
+	// building are the upgrades that were begun last, by table. Guarded by mu.
+	building map[string]*target.Building
 }
 
 // New makes a pipeline. zone is the session's for statements that do not say.
 func New(c *catalog.Catalog, t target.Target, zone *time.Location) *Pipeline {
-	return &Pipeline{catalog: c, target: t, zone: zone}
+	return &Pipeline{catalog: c, target: t, zone: zone, building: map[string]*target.Building{}}
 }
 
 // Result is what became of one statement.
@@ -57,7 +60,7 @@ type Result struct {
 	// what is built beside it has caught up.
 	Building bool
 
-	upgrade <-chan error // of Building: what became of it
+	upgrade *target.Building
 }
 
 // Load reads what a keeper has into the catalog and keeps its jobs. Definitions
@@ -199,13 +202,17 @@ func (p *Pipeline) apply(ctx context.Context, s sql.Statement, session bind.Sess
 			return result, false, err
 		}
 	}
+	functions := p.catalog.Functions()
 	change, err := p.catalog.Apply(ctx, session, s)
 	if err != nil {
 		return Result{}, false, err
 	}
 	result = Result{Kind: change.What, Name: change.Name, Changed: change.Created || change.Dropped}
 	if change.Table == nil {
-		return result, false, nil
+		if change.Created && slices.Contains(functions, strings.ToUpper(change.Name)) {
+			err = p.callers(ctx)
+		}
+		return result, false, err
 	}
 	var anew []rebound
 	if replaced = change.Before != nil && change.Created; replaced {
@@ -250,9 +257,18 @@ func (p *Pipeline) undo(ctx context.Context, change catalog.Change) error {
 // stored reports the kinds of tables that have a job.
 func stored(k plan.TableKind) bool { return k == plan.Native || k == plan.Materialized }
 
-// jobOf plans the job behind a table. A native table holds its events as they
-// are, with computed columns computed.
+// jobOf plans the job behind a table.
 func (p *Pipeline) jobOf(change catalog.Change, session bind.Session) (target.Job, error) {
+	job, err := jobIn(p.catalog, change, session)
+	if err == nil && change.Job != nil {
+		job.Others = p.otherVersions(change.Name)
+	}
+	return job, err
+}
+
+// jobIn plans the job behind a table of a catalog. A native table holds its events as
+// they are, with computed columns computed.
+func jobIn(c *catalog.Catalog, change catalog.Change, session bind.Session) (target.Job, error) {
 	job := target.Job{Table: change.Table, Zone: session.Zone}
 	node := plan.Node(nil)
 	if change.Job != nil {
@@ -263,7 +279,7 @@ func (p *Pipeline) jobOf(change catalog.Change, session bind.Session) (target.Jo
 			return job, err
 		}
 		session.Expand = false // the stored table keeps the last row of a key by itself
-		bound, err := bind.Query(p.catalog, session, all)
+		bound, err := bind.Query(c, session, all)
 		if err != nil {
 			return job, err
 		}
@@ -272,7 +288,6 @@ func (p *Pipeline) jobOf(change catalog.Change, session bind.Session) (target.Jo
 	job.Plan = rewrite.Configure(node, change.Table.Options)
 	if change.Job != nil {
 		job.Upstream = lineage.Of(job.Plan).Tables
-		job.Others = p.otherVersions(change.Name)
 	}
 	return job, nil
 }

@@ -158,6 +158,9 @@ type definition struct {
 	circular  bool               // it needs itself, perhaps through others
 }
 
+// position is where the definition stands, as it was before variables were replaced.
+func (d definition) position() problem.Position { return d.text.Original(d.statement.Pos()) }
+
 // placed gives what is wrong with the definition its place in the file, as it
 // was before variables were replaced.
 func (d definition) placed(err error) problem.List {

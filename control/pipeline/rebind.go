@@ -51,6 +51,26 @@ func (p *Pipeline) readersIn(c *catalog.Catalog, name string, at sql.Statement) 
 	return all, nil
 }
 
+// callers builds anew the materialized tables whose plan has changed with a function.
+func (p *Pipeline) callers(ctx context.Context) error {
+	var all []rebound
+	for _, t := range p.catalog.Tables() {
+		if t.Kind != plan.Materialized {
+			continue
+		}
+		in, err := catalog.InZone(p.session(), t.Zone)
+		if err != nil {
+			return err
+		}
+		m, err := p.catalog.Rebind(in, t)
+		if err != nil {
+			return problem.New(problem.Conflict, "%s cannot be read any more: %s", t.Name, problem.Of(err).Message).WithHint("change or drop %s", t.Name)
+		}
+		all = append(all, rebound{catalog.Change{Name: t.Name, What: catalog.Noun(t.Kind), Created: true, Before: t, Table: m.Table, Job: m}, in})
+	}
+	return p.rebind(ctx, all)
+}
+
 // readsAny reports whether the query of a table or view names one of the tables.
 func readsAny(t *plan.Table, names map[string]bool) bool {
 	query, err := parse.Query(t.Query)

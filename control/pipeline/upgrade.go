@@ -36,8 +36,15 @@ func (p *Pipeline) upgrade(ctx context.Context, s *sql.CreateMaterializedTable, 
 		return Result{}, false, err
 	}
 	result = Result{Kind: change.What, Name: change.Name, Changed: change.Created}
-	if !change.Created {
-		return result, true, upgrading.Abandon(ctx, change.Name)
+	next, building := p.catalog.Next(change.Name)
+	switch {
+	case !change.Created && next.Because == catalog.Changes:
+		return result, true, upgrading.Abandon(ctx, change.Name) // it is to be what it is
+	case !change.Created:
+		return result, true, nil
+	case building && next.Because == catalog.Changes && next.Table.Definition == change.Table.Definition && next.Table.Zone == change.Table.Zone && p.building[change.Name] != nil:
+		result.Building, result.upgrade = true, p.building[change.Name] // it is on its way
+		return result, true, nil
 	}
 	if _, err := p.readersIn(p.catalog.With(change.Table), change.Name, s); err != nil {
 		return Result{}, false, err
@@ -100,7 +107,7 @@ var _ target.Succession = (*succession)(nil)
 
 // beside starts the building of a table's next version. The channel is nil when the
 // table's plan is what it was.
-func (p *Pipeline) beside(ctx context.Context, upgrading target.Upgrading, s succession) (<-chan error, error) {
+func (p *Pipeline) beside(ctx context.Context, upgrading target.Upgrading, s succession) (*target.Building, error) {
 	s.pipeline = p
 	was := s.change.Table.StoredAs
 	s.change.Table.StoredAs = s.stored
@@ -113,8 +120,10 @@ func (p *Pipeline) beside(ctx context.Context, upgrading target.Upgrading, s suc
 	building, err := upgrading.Upgrade(ctx, job, &s)
 	if building == nil {
 		s.change.Table.StoredAs = was
+		return nil, err
 	}
-	return building, err
+	p.building[s.change.Name] = building
+	return building, nil
 }
 
 // Begin notes that the version is built.
@@ -346,7 +355,7 @@ func (p *Pipeline) resume(ctx context.Context) (wrong problem.List) {
 	return wrong
 }
 
-func (p *Pipeline) resumeOne(ctx context.Context, upgrading target.Upgrading, v catalog.Version) (<-chan error, error) {
+func (p *Pipeline) resumeOne(ctx context.Context, upgrading target.Upgrading, v catalog.Version) (*target.Building, error) {
 	now, ok := p.catalog.Table(v.Table.Name)
 	if !ok {
 		return nil, catalog.Unknown(v.Table.Name, p.catalog.Names())
@@ -406,10 +415,5 @@ func (p *Pipeline) wait(ctx context.Context, result Result) error {
 	}
 	p.mu.Unlock()
 	defer p.mu.Lock()
-	select {
-	case err := <-result.upgrade:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return result.upgrade.Wait(ctx)
 }

@@ -66,6 +66,8 @@ type Jobs struct {
 		upgrades map[string]*upgrade // under way, or the last
 		intakes  map[string]*native.Intake
 		natives  map[string]*plan.Table // that have a topic, stored or not
+		// replayRate is events a second of the last long upgrade; 0 before there was one.
+		replayRate float64
 	}
 }
 

@@ -49,8 +49,8 @@ type upgrade struct {
 	succession target.Succession
 	ctx        context.Context
 	cancel     context.CancelFunc
-	leaving    atomic.Bool   // the process ends: what was built stays as it is
-	done       chan error    // gets one
+	leaving    atomic.Bool // the process ends: what was built stays as it is
+	building   *target.Building
 	ended      chan struct{} // closed when nothing of it runs any more but what is the table now
 
 	mu struct {
@@ -62,7 +62,7 @@ type upgrade struct {
 var _ target.Upgrading = (*Jobs)(nil)
 
 // Upgrade builds job beside the table's job.
-func (j *Jobs) Upgrade(ctx context.Context, job target.Job, succession target.Succession) (<-chan error, error) {
+func (j *Jobs) Upgrade(ctx context.Context, job target.Job, succession target.Succession) (*target.Building, error) {
 	name := job.Table.Name
 	next, err := newKeeper(j, job)
 	if err != nil {
@@ -85,7 +85,7 @@ func (j *Jobs) Upgrade(ctx context.Context, job target.Job, succession target.Su
 	if err := next.openBeside(ctx); err != nil {
 		return nil, errors.Join(err, j.dropVersion(ctx, next.name), succession.GiveUp(ctx))
 	}
-	u := &upgrade{jobs: j, old: old, next: next, succession: succession, done: make(chan error, 1), ended: make(chan struct{})}
+	u := &upgrade{jobs: j, old: old, next: next, succession: succession, building: target.NewBuilding(), ended: make(chan struct{})}
 	u.ctx, u.cancel = context.WithCancel(j.ctx)
 	u.mu.status = target.Upgrade{Phase: target.Replaying, Began: time.Now()}
 	j.mu.Lock()
@@ -94,7 +94,7 @@ func (j *Jobs) Upgrade(ctx context.Context, job target.Job, succession target.Su
 	j.options.Logger.Info("table is built anew beside what it is", "table", name, "stored_as", next.name, "goes_on", job.Resumed)
 	j.all.Go(next.run)
 	j.all.Go(u.run)
-	return u.done, nil
+	return u.building, nil
 }
 
 // openBeside opens the state and the stored rows of a version that is built beside
@@ -162,6 +162,7 @@ func (u *upgrade) run() {
 			err = errors.Join(err, u.jobs.dropVersion(ctx, u.next.name), u.succession.GiveUp(ctx))
 		}
 	}
+	u.jobs.learnRate(u, err)
 	u.mu.Lock()
 	u.mu.status.Phase = target.Swapped
 	if err != nil {
@@ -169,7 +170,7 @@ func (u *upgrade) run() {
 	}
 	u.mu.Unlock()
 	u.jobs.options.Logger.Info("table was built anew", "table", u.old.job.Table.Name, "stored_as", u.next.name, "error", err)
-	u.done <- err
+	u.building.End(err)
 }
 
 func (u *upgrade) follow() error {

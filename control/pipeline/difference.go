@@ -1,0 +1,76 @@
+package pipeline
+
+import (
+	"fmt"
+	"strings"
+
+	"tidemark/plan"
+)
+
+// Operator is what becomes of the state of one operator when its table's plan is
+// replaced by another.
+type Operator struct {
+	Operator string // its kind and what tells it from others
+	// Unchanged tells that the old plan has the same operator over the same input.
+	Unchanged bool
+	Because   string // why its state is made anew all the same
+}
+
+// difference compares the operators of a plan that remember rows with those of the
+// plan before. No state is taken over: see docs/decisions, state of changed plans.
+func difference(before, after plan.Node) []Operator {
+	known := map[string]bool{}
+	kinds := map[string]bool{}
+	plan.Inspect(before, func(n plan.Node) bool {
+		if n != nil && remembers(n) {
+			known[plan.Print(n)] = true
+			kinds[plan.Title(n)] = true
+		}
+		return true
+	})
+	rootSame := before != nil && stateful(before) == stateful(after)
+	var all []Operator
+	plan.Inspect(after, func(n plan.Node) bool {
+		if n == nil || !remembers(n) {
+			return true
+		}
+		o := Operator{Operator: plan.Title(n)}
+		switch o.Unchanged = known[plan.Print(n)]; {
+		case before == nil:
+			o.Because = "it is new"
+		case o.Unchanged && rootSame:
+			o.Because = "its results are not kept, only its state: what stands above it has to see all of them once more"
+		case o.Unchanged:
+			o.Because = "the operators above it, which are new, have to see what it gave since the beginning"
+		case kinds[o.Operator]:
+			o.Because = "what it computes, or what comes to it, is another"
+		default:
+			o.Because = "it is new"
+		}
+		all = append(all, o)
+		return true
+	})
+	return all
+}
+
+// stateful prints the operators of a plan that remember rows, the topmost first.
+func stateful(n plan.Node) string {
+	var b strings.Builder
+	plan.Inspect(n, func(n plan.Node) bool {
+		if n != nil && remembers(n) {
+			fmt.Fprintln(&b, plan.Print(n))
+			return false
+		}
+		return true
+	})
+	return b.String()
+}
+
+// remembers reports whether an operator keeps rows, or what it has made of them.
+func remembers(n plan.Node) bool {
+	switch n.(type) {
+	case *plan.Aggregate, *plan.WindowAggregate, *plan.Join, *plan.TemporalJoin, *plan.Over, *plan.Rank, *plan.Match, *plan.Normalize:
+		return true
+	}
+	return false
+}

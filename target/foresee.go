@@ -1,0 +1,39 @@
+package target
+
+import "time"
+
+// History is what there is to read of a table's events.
+type History struct {
+	Events int64
+	Gone   int64 // that retention has removed: nothing can be made of them any more
+	Bytes  int64
+	Oldest time.Time // about when the oldest came; zero when there is none
+	Holds  []Hold
+}
+
+// Hold is what keeps retention from removing events.
+type Hold struct {
+	By        string // a job or a savepoint
+	Partition int
+	Behind    int64 // events at and behind the held one
+}
+
+// Fate is what Keep or Upgrade would do to a table's job.
+type Fate string
+
+// The fates.
+const (
+	Begins Fate = "begins"  // there is no job
+	GoesOn Fate = "goes-on" // its plan is what runs
+	IsMade Fate = "is-made" // its plan is being built already
+	Anew   Fate = "anew"    // its plan is another one: everything is read again
+)
+
+// Foreseeing is a Target that tells what it would do, and how much that is.
+type Foreseeing interface {
+	Foresee(job Job) (Fate, error)
+	// History is what the log has of a table; ok is false for tables of other systems.
+	History(table string) (h History, ok bool)
+	// ReplayRate is how many events a second a job reads again, about.
+	ReplayRate() float64
+}
