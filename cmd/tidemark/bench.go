@@ -23,6 +23,7 @@ func benchCommand() *command {
 		usage: `
 Usage: tidemark bench ysb [--from memory|file|http|log] [--events N] [--parallelism N] [--json]
        tidemark bench nexmark [--all | --query NAME] [--events N] [--parallelism N] [--json]
+       tidemark bench join [--keys N] [--events N] [--parallelism N] [--json]
        tidemark bench post --to URL --events N [--parallelism N]
        tidemark bench freshness [--rate N] [--seconds N] [--json]
        tidemark bench startup [--events N] [--json]
@@ -32,10 +33,14 @@ Benchmark): from JSON in memory or in files, posted over HTTP to a server in thi
 process (durably, and asked back), or replayed from the event log. CPU is that of
 this process from the first event to the last final window. What makes the events
 does not count: from memory the time it takes is subtracted, over HTTP it is a
-client in a process of its own, and files and log are filled before.
+client in a process of its own (post), and files and log are filled before.
 nexmark runs the queries of the Nexmark benchmark, or one of them, over a JSON
 file of auctions and bids, and prints events per CPU second for each.
-post is that client: it posts the events of ysb to the table ad_events.
+join pairs impressions and clicks of the same request, a UUID, within 5 minutes of
+event time, from JSON made in memory: it fills the join until it has so many live
+keys and goes on for as many impressions more. 2 % are clicked, 30 s later on
+average; both come up to 60 ms out of order.
+post is the client of ysb: it posts its events to the table ad_events.
 freshness posts to the ad project while dashboards ask, and measures how long an
 acknowledged event takes to be in an answer.
 startup measures how soon a server with data is ready, and its idle memory.
@@ -47,7 +52,8 @@ Examples:
 		flags: func(f *flag.FlagSet) {
 			f.StringVar(&o.from, "from", fromMemory, "ysb: memory, file, http or log")
 			f.StringVar(&o.to, "to", "", "post: the server's address")
-			f.Int64Var(&o.events, "events", 0, "how many events (ysb: 10 M from memory and files, 3 M otherwise; nexmark: 1 M)")
+			f.Int64Var(&o.events, "events", 0, "how many events (ysb: 10 M from memory and files, 3 M otherwise; nexmark: 1 M; join: impressions, twice the keys)")
+			f.Int64Var(&o.keys, "keys", 0, "join: how many keys are live at a time (default 10 M)")
 			f.IntVar(&o.parallelism, "parallelism", 0, "workers, and partitions (default: the number of cores)")
 			f.StringVar(&o.query, "query", "", "nexmark: q0, q1, …")
 			f.BoolVar(&o.all, "all", false, "nexmark: every query (the default)")
@@ -58,7 +64,7 @@ Examples:
 		},
 		run: func(ctx context.Context, c *console, args []string) error {
 			if len(args) != 1 {
-				return usagef("name one benchmark: ysb, nexmark, freshness or startup")
+				return usagef("name one benchmark: ysb, nexmark, join, freshness or startup")
 			}
 			return o.run(ctx, c, args[0])
 		},
@@ -71,15 +77,15 @@ type benchOptions struct {
 	query         string
 	all           bool
 	profile       string
-	events        int64
+	events, keys  int64
 	parallelism   int
 	rate, seconds float64
 	json          bool
 }
 
 func (o *benchOptions) run(ctx context.Context, c *console, name string) error {
-	if o.events < 0 || o.parallelism < 0 || o.rate <= 0 || o.seconds <= 0 {
-		return usagef("--events, --parallelism, --rate and --seconds cannot be negative")
+	if o.events < 0 || o.keys < 0 || o.parallelism < 0 || o.rate <= 0 || o.seconds <= 0 {
+		return usagef("--events, --keys, --parallelism, --rate and --seconds cannot be negative")
 	}
 	if o.all && o.query != "" {
 		return usagef("choose --all or --query")
@@ -100,12 +106,14 @@ func (o *benchOptions) run(ctx context.Context, c *console, name string) error {
 		result, err = o.ysb(ctx, c)
 	case "nexmark":
 		result, err = o.nexmark(ctx)
+	case "join":
+		result, err = o.join(ctx)
 	case "freshness":
 		result, err = o.freshness(ctx, c)
 	case "startup":
 		result, err = o.startup(ctx, c)
 	default:
-		err = usagef("there is no benchmark %q: choose ysb, nexmark, freshness or startup", name)
+		err = usagef("there is no benchmark %q: choose ysb, nexmark, join, freshness or startup", name)
 	}
 	if err = errors.Join(err, endProfile()); err != nil {
 		return err

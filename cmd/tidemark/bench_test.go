@@ -20,6 +20,13 @@ func TestBenchmarksAreRight(t *testing.T) {
 			}
 		})
 	}
+	t.Run("join", func(t *testing.T) {
+		var r joinResult
+		bench(t, &r, "join", "--keys", "20000", "--parallelism", "2")
+		if !r.Right || r.Rows == 0 || r.StateBytes == 0 || r.EventsPerCPUSecond <= 0 {
+			t.Errorf("%+v", r)
+		}
+	})
 	t.Run("freshness", func(t *testing.T) {
 		var r freshnessResult
 		bench(t, &r, "freshness", "--rate", "1000", "--seconds", "2")
@@ -38,5 +45,26 @@ func bench(t *testing.T, result any, args ...string) {
 	}
 	if err := json.Unmarshal(out.Bytes(), result); err != nil {
 		t.Fatalf("%v: %s", err, out.String())
+	}
+}
+
+// TestJoinAnswerIsExact: a pair more or less, or another one, is seen.
+func TestJoinAnswerIsExact(t *testing.T) {
+	load := &joinLoad{keys: 2000, impressions: 4000}
+	want := load.answer()
+	if want.rows == 0 {
+		t.Fatal("nothing is clicked")
+	}
+	fewer, other := want, want
+	fewer.rows--
+	other.sum++
+	for _, wrong := range []joinAnswer{{}, fewer, other} {
+		r := joinResult{Rows: wrong.rows, Difference: want.difference(wrong)}
+		if r.wrong() == "" {
+			t.Errorf("%+v is taken for %+v", wrong, want)
+		}
+	}
+	if d := want.difference(want); d != "" {
+		t.Errorf("the right answer is wrong: %s", d)
 	}
 }

@@ -8,16 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"tidemark/base/vfs"
-	"tidemark/catalog"
 	"tidemark/connect"
-	"tidemark/engine/job"
 	"tidemark/examples/ysb"
 	"tidemark/plan"
-	"tidemark/plan/bind"
-	rules "tidemark/plan/rewrite" // the tests of this package have a flag rewrite
-	"tidemark/sql"
-	"tidemark/sql/parse"
 )
 
 // Where the events of ysb come from.
@@ -128,54 +121,16 @@ func (b *ysbBench) share(partition int, events int64) func() (from, to int64, ok
 	}
 }
 
-// planned is the query's plan, by way of its text, and the table that it reads.
+// planned is the query's plan.
 func (b *ysbBench) planned(ctx context.Context) (plan.Node, error) {
-	statements, wrong := parse.Script("", ysb.Table+";\n"+ysb.Query)
-	if err := wrong.Err(); err != nil {
-		return nil, err
-	}
-	tables := catalog.New(nil)
-	session := bind.Session{Zone: time.UTC, Streaming: true, Now: time.Now(), Expand: true, Config: map[string]string{}}
-	if _, err := tables.Apply(ctx, session, statements[0]); err != nil {
-		return nil, err
-	}
-	bound, err := bind.Query(tables, session, statements[1].(*sql.QueryStatement).Query)
-	if err != nil {
-		return nil, err
-	}
-	optimized, _ := rules.Optimize(bound.Plan)
-	return optimized, nil
+	return plannedQuery(ctx, ysb.Table+";\n"+ysb.Query)
 }
 
 // run runs the plan over a source to its end and collects the answer.
 func (b *ysbBench) run(ctx context.Context, n plan.Node, source func(connect.Request) (connect.Source, error)) (map[ysb.Key]int64, error) {
-	from := map[*plan.Scan]connect.Source{}
-	var failed error
-	plan.Inspect(n, func(n plan.Node) bool {
-		if scan, ok := n.(*plan.Scan); ok {
-			r := connect.Request{Table: scan.Table.Name, Zone: time.UTC, FS: vfs.OS(), Bounded: true}
-			for _, p := range scan.Columns {
-				r.Columns = append(r.Columns, connect.Column{Name: scan.Table.Columns[p].Name, Type: scan.Table.Columns[p].Type})
-			}
-			from[scan], failed = source(r)
-		}
-		return failed == nil
-	})
-	if failed != nil {
-		return nil, failed
-	}
 	sink := &ysbSink{answer: map[ysb.Key]int64{}}
-	now := time.Now()
-	// The splits are read side by side: each is in the order of event time, so
-	// that no row is late whatever the timing.
-	j, err := job.New(job.Spec{
-		Name: "ysb", Plan: n, Sources: from, Sink: sink, Parallelism: b.parallelism, AnyOrder: true,
-		Context: plan.Context{Zone: time.UTC, Now: now, Start: now, Streaming: true},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return sink.answer, j.Run(ctx)
+	_, err := runQuery(ctx, n, b.parallelism, source, sink)
+	return sink.answer, err
 }
 
 // everyPartition does something for each partition at the same time.
