@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"tidemark/base/batch"
+	"tidemark/base/value"
 	"tidemark/engine"
 	"tidemark/plan"
 )
@@ -33,6 +34,7 @@ type IntervalJoin struct {
 	node    *plan.Join
 	pairing *pairing
 	inputs  [2]*joinInput
+	forms   [2]*heldForm
 	times   [2]int // the time column of each input
 	reach   [2]int64
 	span    int64 // Upper - Lower; negative when there can be no pairs
@@ -43,8 +45,8 @@ type IntervalJoin struct {
 	saved   engine.Watermark // watermark as it was saved last
 
 	encoded joinRows
-	hashes  []uint64
-	near    []*generation
+	at      []int64 // of each row: its time, in milliseconds
+	near    near
 	run     heldRun
 }
 
@@ -63,19 +65,26 @@ func NewIntervalJoin(env Environment, n *plan.Join) (*IntervalJoin, error) {
 	if j.span >= 0 {
 		j.hold = max(i.Upper, -i.Lower, j.span) + 1
 	}
-	whole := len(n.Keys) == 0
-	width := j.span/intervalGenerations + 1
-	j.sides[0] = newGenerations('l', whole, n.Kind.KeepsLeft(), width)
+	for port, name := range [2]byte{'l', 'r'} {
+		j.forms[port] = newHeldForm(j.inputs[port], j.times[port])
+		// A row is kept for its reach. Rows of the other side look through all that are
+		// there of the span.
+		width := max(j.reach[port]/intervalGenerations, j.span/spanGenerationsMax) + 1
+		j.sides[port] = newGenerations(name, len(n.Keys) == 0, keepsSide(n.Kind, port), width, j.forms[port])
+	}
 	j.sides[0].tracks = n.Kind.KeepsLeft() || n.Kind == plan.SemiJoin
-	j.sides[1] = newGenerations('r', whole, n.Kind.KeepsRight(), width)
-	j.run.pairing, j.run.inputs = p, j.inputs
+	j.run.pairing, j.run.forms = p, j.forms
 	j.run.tracks = [2]bool{j.sides[0].tracks, j.sides[1].tracks}
 	return j, nil
 }
 
-// intervalGenerations is how many generations an interval is cut into: with more
-// of them a row looks into more, with fewer rows are kept longer than needed.
-const intervalGenerations = 4
+// intervalGenerations is how many generations the time that a row is kept for is cut
+// into, spanGenerationsMax how many the interval is cut into at most: with more of
+// them a row looks into more, with fewer rows are kept longer than needed.
+const (
+	intervalGenerations = 5
+	spanGenerationsMax  = 16
+)
 
 // behind is a watermark so many milliseconds earlier.
 func behind(w engine.Watermark, by int64) engine.Watermark {
@@ -99,11 +108,9 @@ func (j *IntervalJoin) Process(port int, rows *batch.Batch, emit engine.Emit) er
 			return err
 		}
 	}
-	j.inputs[port].encode(&j.encoded, rows)
-	j.hashes = j.hashes[:0]
-	for i := range rows.Rows {
-		j.hashes = append(j.hashes, generationHash(j.encoded.key(i)))
-	}
+	j.at = appendMilliseconds(j.at[:0], rows.Columns[j.times[port]])
+	j.forms[port].encode(&j.encoded, rows)
+	j.encoded.hash(generationSeed)
 	null := nullKeys(j.inputs[port], rows)
 	j.run.start(port, rows, j.Held(j.now), emit)
 	if j.span >= 0 {
@@ -112,6 +119,20 @@ func (j *IntervalJoin) Process(port int, rows *batch.Batch, emit engine.Emit) er
 		}
 	}
 	return j.keep(port, rows, null, emit)
+}
+
+// appendMilliseconds appends the times of a column without NULL.
+func appendMilliseconds(to []int64, c *batch.Column) []int64 {
+	if c.Type.Class() == value.Ints {
+		for _, micros := range c.Ints {
+			to = append(to, wholeMilliseconds(micros))
+		}
+		return to
+	}
+	for i := range c.Len() {
+		to = append(to, milliseconds(c, i))
+	}
+	return to
 }
 
 // splitByTime takes out the rows whose time is NULL: they have no partner. An
@@ -143,67 +164,89 @@ func (j *IntervalJoin) bounds(port int, at int64) (low, high int64) {
 	return at - j.node.Interval.Upper, at - j.node.Interval.Lower
 }
 
+// near is the generations that have the possible partners of rows whose times are
+// from one on and before another.
+type near struct {
+	from, until int64
+	generations []*generation
+}
+
+// look makes j.near that of a row of the port.
+func (j *IntervalJoin) look(port int, at int64) {
+	if at >= j.near.from && at < j.near.until {
+		return
+	}
+	other := j.sides[1-port]
+	low, high := j.bounds(port, at)
+	first, last := floorDivide(low, other.width), floorDivide(high, other.width)
+	j.near.generations = other.between(low, high, j.near.generations[:0])
+	j.near.from = at + max(first*other.width-low, last*other.width-high)
+	j.near.until = at + min((first+1)*other.width-low, (last+1)*other.width-high)
+}
+
 // probe finds the partners of rows that are there.
 func (j *IntervalJoin) probe(port int, rows *batch.Batch, null []bool) error {
-	other := j.sides[1-port]
-	if len(other.byID) == 0 {
+	if len(j.sides[1-port].byID) == 0 {
 		return nil
 	}
-	times := rows.Columns[j.times[port]]
-	var firstID, lastID int64
-	j.near = j.near[:0]
-	look := func(i int) (at, low, high int64) {
-		at = milliseconds(times, i)
-		low, high = j.bounds(port, at)
-		if first, last := floorDivide(low, other.width), floorDivide(high, other.width); i == 0 || first != firstID || last != lastID {
-			firstID, lastID = first, last
-			j.near = other.between(low, high, j.near[:0])
+	j.near.until = j.near.from // generations may have come and gone
+	for begin := 0; begin < rows.Rows; begin += touchRows {
+		end := min(begin+touchRows, rows.Rows)
+		// Mostly the others of them are near the same ones.
+		j.look(port, j.at[begin])
+		for _, g := range j.near.generations {
+			g.touch(j.encoded.hashes[begin:end])
 		}
-		return at, low, high
-	}
-	// Touching all slots first lets their cache misses overlap.
-	var touched uint64
-	for i := range rows.Rows {
-		look(i)
-		for _, g := range j.near {
-			touched |= g.slots[j.hashes[i]&uint64(len(g.slots)-1)]
-		}
-	}
-	_ = touched
-	for i := range rows.Rows {
-		if null != nil && null[i] {
-			continue
-		}
-		at, low, high := look(i)
-		mark := max(rows.Mark(i), j.now)
-		for _, g := range j.near {
-			for number := g.latest(j.hashes[i], j.encoded.key(i)); number != 0; {
-				r := &g.rows[number-1]
-				if r.at >= low && r.at <= high && mark <= r.at+j.reach[1-port] && (!r.isLate || g.marks[number-1] <= at+j.reach[port]) {
-					if err := j.run.add(i, g, number-1); err != nil {
-						return err
-					}
-				}
-				number = r.older
+		for i := begin; i < end; i++ {
+			if null != nil && null[i] {
+				continue
+			}
+			if err := j.match(port, rows, i); err != nil {
+				return err
 			}
 		}
 	}
 	return j.run.settle()
 }
 
+// match finds the partners of row i.
+func (j *IntervalJoin) match(port int, rows *batch.Batch, i int) error {
+	at := j.at[i]
+	j.look(port, at)
+	for _, g := range j.near.generations {
+		for found := g.latest(j.encoded.hashes[i], j.encoded.key(i)); found != 0; found = g.older(found) {
+			low, high := j.bounds(port, at)
+			within, isLate := g.timeOf(found)
+			time := g.id*j.sides[1-port].width + within
+			if time < low || time > high || max(rows.Mark(i), j.now) > time+j.reach[1-port] || isLate && g.marks[found] > at+j.reach[port] {
+				continue
+			}
+			if err := j.run.add(i, g, found, time); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // keep stores the rows that can find more partners, and shows those that cannot,
 // if they are to be shown alone.
 func (j *IntervalJoin) keep(port int, rows *batch.Batch, null []bool, emit engine.Emit) error {
-	side, times := j.sides[port], rows.Columns[j.times[port]]
+	side := j.sides[port]
 	keeps, semi := keepsSide(j.node.Kind, port), port == 0 && j.node.Kind == plan.SemiJoin
 	var alone, late []uint32
-	for i := range rows.Rows {
-		at, mark := milliseconds(times, i), max(rows.Mark(i), j.now)
+	for i, at := range j.at {
+		if i%touchRows == 0 {
+			side.of(at).touch(j.encoded.hashes[i:min(i+touchRows, rows.Rows)])
+		}
+		mark := max(rows.Mark(i), j.now)
 		hopeless := mark > at+j.span || j.span < 0
 		if !hopeless && j.now <= at+j.reach[port] && (null == nil || !null[i]) {
 			if !semi || !j.run.matched[i] {
-				held := heldRow{at: at, isLate: mark >= at, paired: j.run.matched[i]}
-				side.add(side.of(at), j.hashes[i], j.encoded.key(i), j.encoded.row(i), held, mark)
+				held := heldRow{at: at, mark: mark, isLate: mark >= at, paired: j.run.matched[i]}
+				if err := side.add(side.of(at), j.encoded.hashes[i], j.encoded.key(i), j.encoded.row(i), held); err != nil {
+					return err
+				}
 			}
 			continue
 		}
@@ -247,15 +290,15 @@ func (j *IntervalJoin) Advance(w engine.Watermark, emit engine.Emit) error {
 // showDue shows the rows of a port without a partner whose times are before
 // until.
 func (j *IntervalJoin) showDue(port int, until int64, emit engine.Emit) error {
-	side, part := j.sides[port], decodedRows{input: j.inputs[port]}
+	side, part := j.sides[port], heldColumns{form: j.forms[port]}
 	var err error
 	flush := func() {
-		if err != nil || part.rows == 0 {
+		if err != nil || part.rows() == 0 {
 			return
 		}
 		var columns []*batch.Column
-		if columns, err = part.inOrder(); err == nil {
-			err = j.pairing.alone(port, columns, rowNumbers(part.rows), constantMarks(j.Held(j.now), part.rows), emit)
+		if columns, err = part.columns(); err == nil {
+			err = j.pairing.alone(port, columns, rowNumbers(part.rows()), constantMarks(j.Held(j.now), part.rows()), emit)
 		}
 		part.clear()
 	}
@@ -263,11 +306,11 @@ func (j *IntervalJoin) showDue(port int, until int64, emit engine.Emit) error {
 		if g.id*side.width >= until {
 			break
 		}
-		g.takeDue(side.width, until, func(number uint32) {
+		g.takeDue(side.width, until, func(at rowPlace, time int64) {
 			if err == nil {
-				err = part.add(g.row(number))
+				err = part.add(g.row(at), time)
 			}
-			if part.rows == batch.MaxRows {
+			if part.rows() == batch.MaxRows {
 				flush()
 			}
 		})
@@ -282,7 +325,9 @@ func (j *IntervalJoin) Flush(engine.Emit) error { return nil }
 // Save writes the rows that came and the watermark.
 func (j *IntervalJoin) Save(to engine.Changes) error {
 	for _, side := range j.sides {
-		side.save(to, &j.numbers)
+		if err := side.save(to, &j.numbers); err != nil {
+			return fmt.Errorf("save interval join: %w", err)
+		}
 	}
 	saveWatermark(j.env, to, j.now, &j.saved)
 	return nil
@@ -296,3 +341,5 @@ func (j *IntervalJoin) Load(from engine.Saved) error {
 	j.saved = j.now
 	return nil
 }
+
+func (j *IntervalJoin) held() int64 { return j.sides[0].held() + j.sides[1].held() }

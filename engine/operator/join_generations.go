@@ -1,15 +1,14 @@
 package operator
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/binary"
-	"errors"
 	"maps"
 	"math/rand/v2"
 	"slices"
 
 	"tidemark/base/batch"
+	"tidemark/base/problem"
 	"tidemark/engine"
 )
 
@@ -17,62 +16,97 @@ import (
 // the generation that their time falls in: rows come and are found by key within
 // a generation, and go when their whole generation does.
 type generations struct {
-	name   byte // of blocks of rows in stored keys; of blocks of pairings it is the capital letter
-	whole  bool // there is no key: all rows are in key group 0
-	width  int64
-	tracks bool // it matters which rows have had a partner
-	waits  bool // rows that have had none are asked for with takeDue
-	byID   map[int64]*generation
-	spare  []*generation // memory of generations that are gone
-	recent *generation   // found last
-	gone   []storedKey   // stored blocks of generations that are gone
+	name    byte // of blocks of rows in stored keys; of blocks of pairings it is the capital letter
+	whole   bool // there is no key: all rows are in key group 0
+	form    *heldForm
+	width   int64
+	tracks  bool // it matters which rows have had a partner
+	waits   bool // rows that have had none are asked for with takeDue
+	byID    map[int64]*generation
+	free    [][]byte    // blocks of generations that are gone, for new ones
+	spare   [][]uint64  // and slots
+	dropped int         // keys of the generation that was dropped last
+	recent  *generation // found last
+	size    int64       // bytes of all blocks and slots
+	gone    []storedKey // stored blocks of generations that are gone
+	reading heldColumns // scratch of save
+	stored  joinRows    // scratch of save
 }
 
 // generation is the rows of one stretch of event time: an open-addressing hash
-// table whose slots hold 32 bits of the hash beside the latest row of a key;
-// rows with the same key are a list. Nothing in it has pointers.
+// table whose slots hold 32 bits of the hash beside the place of the latest row of a
+// key; rows with the same key are a list. A new key touches a slot and the end of the
+// last block. The collector has one pointer a block to follow.
+//
+// A row, at a multiple of placeBytes in a block, is
+//
+//	older     4 bytes  place of the row with the same key before it; 0 for none
+//	time      4 bytes  milliseconds since the generation's beginning, and two flags
+//	length    uvarint
+//	row       in the held form
 type generation struct {
 	id      int64 // its rows' times are in [id*width, (id+1)*width)
 	slots   []uint64
 	keys    int
-	rows    []heldRow
-	arena   []byte
-	marks   map[uint32]engine.Watermark // of rows that came late
-	savedTo int                         // rows before it are stored
+	touched uint64
+	blocks  [][]byte
+	marks   map[rowPlace]engine.Watermark // of rows that came late
 
-	due [dueBuckets][]uint32 // rows without a partner, by parts of the generation; of sides that wait
+	due [dueBuckets][]rowPlace // rows without a partner, by parts of the generation; of sides that wait
+
+	last   rowPlace    // the row that came last
+	saved  rowPlace    // the last one that is stored, as are those before it
+	stored []storedKey // what is stored of the generation
 	// Of sides that track pairings.
-	refs   []blockRef  // where each stored row is stored
-	turned []uint32    // stored rows that have found a partner since
-	blocks []storedKey // what is stored of the generation
+	refs   []savedRow // where each stored row is stored, in the order of their places
+	turned []rowPlace // stored rows that have found a partner since
 }
 
-// heldRow is a row of a generation; its bytes end where those of the next begin.
+// rowPlace says where a row of a generation is: the block, and in the lowest placeBits
+// how many times placeBytes it is behind the block's beginning. No row is at 0.
+type rowPlace uint32
+
+// heldRow is what is known of a row beside its columns.
 type heldRow struct {
-	at       int64
-	start    int
-	older    uint32 // 1 + the row with the same key before it; 0 for none
-	keyBytes uint32
-	isLate   bool // its mark is in marks
-	paired   bool // it has had a partner
+	at     int64
+	mark   engine.Watermark // of rows that came late
+	isLate bool
+	paired bool // it has had a partner
 }
 
-// blockRef is a place in a stored block.
-type blockRef struct {
-	block    uint64
-	position uint32
+// savedRow says where a row is stored.
+type savedRow struct {
+	at  rowPlace
+	ref blockRef
 }
 
 const (
 	// dueBuckets is how many parts of a generation are looked through one by
 	// one for rows that will find no partner any more.
 	dueBuckets = 64
-	// spareGenerationsMax is how many generations' memory is kept for new ones.
-	spareGenerationsMax = 2
-	generationSlotsMin  = 64
-	// generationWidthMin is in milliseconds: rows may wait much longer for the
-	// watermark than for each other, and generations should not be many.
+	// touchRows is how many rows' slots are touched at a time: what they lie in is still
+	// in the nearest cache, and its addresses too, when they are asked for.
+	touchRows          = 256
+	generationSlotsMin = 16
+	// generationWidthMin and generationWidthMax are in milliseconds: rows may wait
+	// much longer for the watermark than for each other, and generations should not
+	// be many; times within one have timeBits.
 	generationWidthMin = 1000
+	generationWidthMax = 1 << timeBits
+
+	// The first block of a generation doubles up to blockBytes, which the others have;
+	// a row that needs more has a block of its own.
+	blockBytesMin = 1 << 8
+	blockBytes    = placeBytes << placeBits
+	blocksMax     = 1 << (32 - placeBits)
+	placeBits     = 18
+	placeBytes    = 4
+
+	rowHeader  = 8
+	timeBits   = 30
+	timePaired = 1 << 31
+	timeLate   = 1 << 30
+	timeOfRow  = timeLate - 1
 )
 
 // generationSeed is secret: users cannot choose keys that collide. It is the same
@@ -83,37 +117,57 @@ func generationHash(key []byte) uint64 { return batch.Hash(generationSeed, key) 
 
 // newGenerations makes a side; waits says that rows without a partner are asked
 // for, which means that pairings are tracked.
-func newGenerations(name byte, whole, waits bool, width int64) *generations {
-	return &generations{name: name, whole: whole, tracks: waits, waits: waits, width: max(width, generationWidthMin), byID: map[int64]*generation{}}
+func newGenerations(name byte, whole, waits bool, width int64, form *heldForm) *generations {
+	g := &generations{name: name, whole: whole, tracks: waits, waits: waits, form: form, byID: map[int64]*generation{}}
+	g.width = min(max(width, generationWidthMin), generationWidthMax)
+	g.reading.form = form
+	return g
 }
 
 // of finds or makes the generation of a time.
 func (g *generations) of(at int64) *generation {
-	id := floorDivide(at, g.width)
-	if g.recent != nil && g.recent.id == id {
+	// The usual case, without a division.
+	if g.recent != nil && uint64(at-g.recent.id*g.width) < uint64(g.width) {
 		return g.recent
 	}
+	id := floorDivide(at, g.width)
 	found := g.byID[id]
 	if found == nil {
-		if n := len(g.spare); n > 0 {
-			found, g.spare = g.spare[n-1], g.spare[:n-1]
-		} else {
-			found = g.allocate()
-		}
-		found.id = id
+		found = &generation{id: id, slots: g.takeSlots(slotsFor(g.expected()))}
 		g.byID[id] = found
 	}
 	g.recent = found
 	return found
 }
 
-// allocate makes an empty generation with room for as much as the one before.
-func (g *generations) allocate() *generation {
-	if g.recent == nil {
-		return &generation{slots: make([]uint64, generationSlotsMin)}
+// expected is how many keys a new generation may have: as many as the largest one.
+func (g *generations) expected() int {
+	keys := g.dropped
+	for _, of := range g.byID {
+		keys = max(keys, of.keys)
 	}
-	rows, bytes := len(g.recent.rows), len(g.recent.arena)
-	return &generation{slots: make([]uint64, len(g.recent.slots)), rows: make([]heldRow, 0, rows+rows/8), arena: make([]byte, 0, bytes+bytes/8)}
+	return keys
+}
+
+// slotsFor is how many slots so many keys need, with some room.
+func slotsFor(keys int) int { return max(generationSlotsMin, keys+keys*2/5) }
+
+// isCrowded reports whether a further key needs more slots. At four fifths, a key
+// that is not there is looked for in two cache lines.
+func (g *generation) isCrowded() bool { return 5*(g.keys+1) > 4*len(g.slots) }
+
+// takeSlots gives n slots or some more, which are free.
+func (g *generations) takeSlots(n int) []uint64 {
+	for i, slots := range g.spare {
+		if cap(slots) >= n && cap(slots) <= 2*n {
+			g.spare = slices.Delete(g.spare, i, i+1)
+			slots = slots[:n]
+			clear(slots)
+			return slots
+		}
+	}
+	g.size += int64(n) * 8
+	return make([]uint64, n)
 }
 
 // between appends the generations with rows of times from low to high.
@@ -141,103 +195,242 @@ func (g *generations) inOrder() []*generation {
 	return slices.SortedFunc(maps.Values(g.byID), func(a, b *generation) int { return cmp.Compare(a.id, b.id) })
 }
 
-// add stores a row and returns its number in the generation.
-func (g *generations) add(to *generation, hash uint64, key, row []byte, held heldRow, mark engine.Watermark) uint32 {
-	number := uint32(len(to.rows))
-	held.start, held.keyBytes = len(to.arena), uint32(len(key))
+// add stores a row.
+func (g *generations) add(to *generation, hash uint64, key, row []byte, held heldRow) error {
+	at, err := g.append(to, row, held)
+	if err != nil {
+		return err
+	}
+	if to.isCrowded() {
+		g.grow(to)
+	}
+	to.link(hash, key, at)
 	if held.isLate {
 		if to.marks == nil {
-			to.marks = map[uint32]engine.Watermark{}
+			to.marks = map[rowPlace]engine.Watermark{}
 		}
-		to.marks[number] = mark
+		to.marks[at] = held.mark
 	}
-	to.arena = append(to.arena, row...)
-	to.rows = append(to.rows, held)
-	to.link(hash, number)
 	if g.waits && !held.paired {
 		bucket := (held.at - to.id*g.width) * dueBuckets / g.width
-		to.due[bucket] = append(to.due[bucket], number)
+		to.due[bucket] = append(to.due[bucket], at)
 	}
-	return number
+	return nil
 }
 
-// link makes a row the latest of its key.
-func (g *generation) link(hash uint64, number uint32) {
-	if 2*(g.keys+1) > len(g.slots) {
-		g.grow()
+// touch looks at the slots of keys that are asked for next, so that their cache misses
+// overlap.
+func (g *generation) touch(hashes []uint64) {
+	touched := uint64(0)
+	for _, hash := range hashes {
+		touched |= g.slots[g.home(hash)]
 	}
-	mask := uint64(len(g.slots) - 1)
-	key := g.key(number)
-	for at := hash & mask; ; at = (at + 1) & mask {
-		slot := g.slots[at]
+	g.touched = touched // what nobody needs is not loaded
+}
+
+// append writes a row behind the others.
+func (g *generations) append(to *generation, row []byte, held heldRow) (rowPlace, error) {
+	needed := (rowHeader + binary.MaxVarintLen32 + len(row) + placeBytes - 1) &^ (placeBytes - 1)
+	last := len(to.blocks) - 1
+	if last < 0 || cap(to.blocks[last])-len(to.blocks[last]) < needed {
+		if err := g.makeRoom(to, needed); err != nil {
+			return 0, err
+		}
+		last = len(to.blocks) - 1
+	}
+	block := to.blocks[last]
+	at := rowPlace(last<<placeBits | len(block)/placeBytes)
+	time := uint32(held.at - to.id*g.width)
+	if held.isLate {
+		time |= timeLate
+	}
+	if held.paired {
+		time |= timePaired
+	}
+	block = binary.LittleEndian.AppendUint64(block, uint64(time)<<32)
+	block = append(binary.AppendUvarint(block, uint64(len(row))), row...)
+	to.blocks[last] = block[:(len(block)+placeBytes-1)&^(placeBytes-1)]
+	to.last = at
+	return at, nil
+}
+
+// makeRoom gives a generation a block with room for so many bytes.
+func (g *generations) makeRoom(to *generation, needed int) error {
+	switch n := len(to.blocks); {
+	case n == 0:
+		first := g.block(max(blockBytesMin, needed+placeBytes))
+		to.blocks = append(to.blocks, first[:placeBytes]) // no row is at 0
+	case n == 1 && len(to.blocks[0])+needed <= blockBytes:
+		size := 2 * cap(to.blocks[0])
+		for size < len(to.blocks[0])+needed {
+			size *= 2
+		}
+		larger := append(g.block(min(size, blockBytes)), to.blocks[0]...)
+		g.release(to.blocks[0])
+		to.blocks[0] = larger
+	case n == blocksMax:
+		return problem.New(problem.TooLarge, "the rows of a join within %d ms have more than %d GiB", g.width, blocksMax*blockBytes>>30).
+			WithHint("use more workers, or a shorter interval or window")
+	default:
+		to.blocks = append(to.blocks, g.block(max(blockBytes, needed)))
+	}
+	return nil
+}
+
+// block gives an empty block with room for so many bytes.
+func (g *generations) block(size int) []byte {
+	if last := len(g.free) - 1; size == blockBytes && last >= 0 {
+		b := g.free[last]
+		g.free = g.free[:last]
+		return b
+	}
+	g.size += int64(size)
+	return make([]byte, 0, size)
+}
+
+// release takes back a block that is needed no more.
+func (g *generations) release(block []byte) {
+	if cap(block) == blockBytes && len(g.free) < g.freeMax() {
+		g.free = append(g.free, block[:0])
+		return
+	}
+	g.size -= int64(cap(block))
+}
+
+// freeMax is how many blocks are kept for new generations: half of what is in use.
+func (g *generations) freeMax() int {
+	return 1 + int(g.size/blockBytes)/2
+}
+
+// home is the slot that the key with the hash belongs to. It rises with the hash, so
+// that a larger table has its keys in the same order.
+func (g *generation) home(hash uint64) int { return int(hash >> 32 * uint64(len(g.slots)) >> 32) }
+
+// link makes a row the latest of its key.
+func (g *generation) link(hash uint64, key []byte, latest rowPlace) {
+	slots := g.slots
+	for at := g.home(hash); ; at++ {
+		if at == len(slots) {
+			at = 0
+		}
+		slot := slots[at]
 		if slot == 0 {
 			g.keys++
-		} else if slot>>32 != hash>>32 || !bytes.Equal(g.key(uint32(slot)-1), key) {
+		} else if slot>>32 != hash>>32 || !g.hasKey(rowPlace(slot), key) {
 			continue
 		}
-		g.rows[number].older = uint32(slot)
-		g.slots[at] = hash&^(1<<32-1) | uint64(number+1)
+		binary.LittleEndian.PutUint32(g.header(latest), uint32(slot))
+		slots[at] = hash&^(1<<32-1) | uint64(latest)
 		return
 	}
 }
 
-func (g *generation) grow() {
-	old := g.slots
-	g.slots = make([]uint64, 2*len(old))
-	mask := uint64(len(g.slots) - 1)
+// grow gives a generation twice the slots.
+func (g *generations) grow(of *generation) {
+	old := of.slots
+	of.slots = g.takeSlots(2 * len(old))
 	for _, slot := range old {
 		if slot == 0 {
 			continue
 		}
-		at := generationHash(g.key(uint32(slot)-1)) & mask
-		for g.slots[at] != 0 {
-			at = (at + 1) & mask
+		at := of.home(slot)
+		for of.slots[at] != 0 {
+			if at++; at == len(of.slots) {
+				at = 0
+			}
 		}
-		g.slots[at] = slot
+		of.slots[at] = slot
 	}
+	g.size -= int64(cap(old)) * 8
 }
 
-// latest is 1 + the latest row with the key; 0 when there is none.
-func (g *generation) latest(hash uint64, key []byte) uint32 {
-	mask := uint64(len(g.slots) - 1)
-	for at := hash & mask; ; at = (at + 1) & mask {
-		slot := g.slots[at]
+// latest is the latest row with the key; 0 when there is none.
+func (g *generation) latest(hash uint64, key []byte) rowPlace {
+	slots := g.slots
+	for at := g.home(hash); ; at++ {
+		if at == len(slots) {
+			at = 0
+		}
+		slot := slots[at]
 		if slot == 0 {
 			return 0
 		}
-		if slot>>32 == hash>>32 && bytes.Equal(g.key(uint32(slot)-1), key) {
-			return uint32(slot)
+		if slot>>32 == hash>>32 && g.hasKey(rowPlace(slot), key) {
+			return rowPlace(slot)
 		}
 	}
 }
 
-// key is the key of a row, valid until the next add.
-func (g *generation) key(number uint32) []byte {
-	r := &g.rows[number]
-	return g.arena[r.start : r.start+int(r.keyBytes)]
+// header is a row with what is before and all that is behind it.
+func (g *generation) header(at rowPlace) []byte {
+	return g.blocks[at>>placeBits][at&(1<<placeBits-1)*placeBytes:]
 }
 
-// row is a row in stored form, valid until the next add.
-func (g *generation) row(number uint32) []byte {
-	end := len(g.arena)
-	if int(number)+1 < len(g.rows) {
-		end = g.rows[number+1].start
+// hasKey reports whether a row begins with the key.
+func (g *generation) hasKey(at rowPlace, key []byte) bool {
+	row := g.row(at)
+	return len(row) >= len(key) && string(row[:len(key)]) == string(key)
+}
+
+// row is a row in the held form. It stays where it is until the generation is dropped.
+func (g *generation) row(at rowPlace) []byte {
+	b := g.header(at)[rowHeader:]
+	length, used := uint64(b[0]), 1
+	if length > 0x7f {
+		length, used = binary.Uvarint(b)
 	}
-	return g.arena[g.rows[number].start:end]
+	return b[used : used+int(length) : used+int(length)]
+}
+
+// older is the row with the same key before a row; 0 for none.
+func (g *generation) older(at rowPlace) rowPlace {
+	return rowPlace(binary.LittleEndian.Uint32(g.header(at)))
+}
+
+// timeOf is a row's time within the generation, and whether it came late.
+func (g *generation) timeOf(at rowPlace) (within int64, isLate bool) {
+	time := binary.LittleEndian.Uint32(g.header(at)[4:])
+	return int64(time & timeOfRow), time&timeLate != 0
+}
+
+func (g *generation) isPaired(at rowPlace) bool { return g.header(at)[7]&(timePaired>>24) != 0 }
+
+// next is the row behind a row; 0 for none. Behind 0 is the first one.
+func (g *generation) next(at rowPlace) rowPlace {
+	block, offset := int(at>>placeBits), placeBytes
+	if at != 0 {
+		row := g.row(at)
+		end := cap(g.blocks[block]) - cap(g.header(at)) + rowHeader + sizedBytes(len(row))
+		offset = (end + placeBytes - 1) &^ (placeBytes - 1)
+	}
+	if block < len(g.blocks) && offset >= len(g.blocks[block]) {
+		block, offset = block+1, 0
+	}
+	if block >= len(g.blocks) {
+		return 0
+	}
+	return rowPlace(block<<placeBits | offset/placeBytes)
+}
+
+// sizedBytes is how many bytes a text of n bytes takes behind its length.
+func sizedBytes(n int) int {
+	var length [binary.MaxVarintLen64]byte
+	return binary.PutUvarint(length[:], uint64(n)) + n
 }
 
 // pair notes that a row has a partner, and reports whether it is the first one.
-func (g *generation) pair(number uint32) (first bool) {
-	r := &g.rows[number]
-	if r.paired {
+func (g *generation) pair(at rowPlace) (first bool) {
+	if g.isPaired(at) {
 		return false
 	}
-	r.paired = true
-	if int(number) < g.savedTo {
-		g.turned = append(g.turned, number)
+	g.setPaired(at)
+	if at <= g.saved {
+		g.turned = append(g.turned, at)
 	}
 	return true
 }
+
+func (g *generation) setPaired(at rowPlace) { g.header(at)[7] |= timePaired >> 24 }
 
 // drop forgets a generation.
 func (g *generations) drop(gone *generation) {
@@ -245,17 +438,17 @@ func (g *generations) drop(gone *generation) {
 	if g.recent == gone {
 		g.recent = nil
 	}
-	g.gone = append(g.gone, gone.blocks...)
-	if len(g.spare) == spareGenerationsMax {
+	g.dropped = gone.keys
+	g.gone = append(g.gone, gone.stored...)
+	for _, block := range gone.blocks {
+		g.release(block)
+	}
+	if len(g.spare) == 0 {
+		g.spare = append(g.spare, gone.slots)
 		return
 	}
-	clear(gone.slots)
-	due := gone.due
-	for i := range due {
-		due[i] = due[i][:0]
-	}
-	*gone = generation{slots: gone.slots, rows: gone.rows[:0], arena: gone.arena[:0], refs: gone.refs[:0], due: due}
-	g.spare = append(g.spare, gone)
+	g.size -= int64(cap(g.spare[0])) * 8
+	g.spare[0] = gone.slots
 }
 
 // dropUntil forgets the generations all of whose times are before the given one.
@@ -267,259 +460,26 @@ func (g *generations) dropUntil(time int64) {
 	}
 }
 
-func (g *generations) group(key []byte) engine.KeyGroup {
-	if g.whole {
-		return 0
-	}
-	return engine.GroupOf(key)
-}
-
-// A stored generation is blocks, because keys and values of a row each would
-// cost ten times as much to write:
-//
-//	name, generation (8 bytes, big endian, sign bit turned), number (8 bytes)
-//	→ rows: time (varint), flags (1 byte: 1 paired, 2 late), of late ones the
-//	  mark (varint), length of the key (uvarint), length (uvarint), row
-//	capital name, generation, number
-//	→ rows that have found a partner since they were stored: number of the block
-//	  and position in it (uvarint each)
-//
-// Numbers are counted for each key group.
-const (
-	blockKeyBytes = 1 + 8 + 8
-	heldPaired    = 1
-	heldLate      = 2
-)
-
-// blockNumbers is the next block number of each key group.
-type blockNumbers [engine.KeyGroups]uint64
-
-func blockKey(name byte, id int64, number uint64) []byte {
-	key := binary.BigEndian.AppendUint64([]byte{name}, uint64(id)^1<<63)
-	return binary.BigEndian.AppendUint64(key, number)
-}
-
-// save writes the rows that are new and the pairings of old ones.
-func (g *generations) save(to engine.Changes, numbers *blockNumbers) {
-	for _, gone := range g.gone {
-		to.Delete(gone.group, gone.key)
-	}
-	g.gone = g.gone[:0]
-	for _, of := range g.byID {
-		if len(of.turned) > 0 {
-			g.savePairings(of, to, numbers)
-		}
-		if of.savedTo < len(of.rows) {
-			g.saveRows(of, to, numbers)
-		}
-	}
-}
-
-func (g *generations) saveRows(of *generation, to engine.Changes, numbers *blockNumbers) {
-	var blocks [engine.KeyGroups][]byte
-	var counts [engine.KeyGroups]uint32
-	for number := of.savedTo; number < len(of.rows); number++ {
-		group := g.group(of.key(uint32(number)))
-		if g.tracks {
-			of.refs = append(of.refs, blockRef{numbers[group], counts[group]})
-		}
-		counts[group]++
-		blocks[group] = of.appendRow(blocks[group], uint32(number))
-	}
-	of.savedTo = len(of.rows)
-	g.put(of, g.name, blocks, to, numbers)
-}
-
-func (g *generations) savePairings(of *generation, to engine.Changes, numbers *blockNumbers) {
-	var blocks [engine.KeyGroups][]byte
-	for _, number := range of.turned {
-		group, ref := g.group(of.key(number)), of.refs[number]
-		blocks[group] = binary.AppendUvarint(binary.AppendUvarint(blocks[group], ref.block), uint64(ref.position))
-	}
-	of.turned = of.turned[:0]
-	g.put(of, g.name-'a'+'A', blocks, to, numbers)
-}
-
-// put writes the blocks of each key group.
-func (g *generations) put(of *generation, name byte, blocks [engine.KeyGroups][]byte, to engine.Changes, numbers *blockNumbers) {
-	for group, block := range blocks {
-		if block == nil {
-			continue
-		}
-		key := blockKey(name, of.id, numbers[group])
-		numbers[group]++
-		to.Put(engine.KeyGroup(group), key, block)
-		of.blocks = append(of.blocks, storedKey{engine.KeyGroup(group), key})
-	}
-}
-
-func (g *generation) appendRow(to []byte, number uint32) []byte {
-	r := &g.rows[number]
-	to = binary.AppendVarint(to, r.at)
-	flags := byte(0)
-	if r.paired {
-		flags |= heldPaired
-	}
-	if r.isLate {
-		flags |= heldLate
-	}
-	to = append(to, flags)
-	if r.isLate {
-		to = binary.AppendVarint(to, g.marks[number])
-	}
-	row := g.row(number)
-	to = binary.AppendUvarint(to, uint64(r.keyBytes))
-	to = binary.AppendUvarint(to, uint64(len(row)))
-	return append(to, row...)
-}
-
-// generationLoad is what is known of stored blocks while they are read.
-type generationLoad struct {
-	first    map[blockRef]uint32 // number of the first row of each block; position is the key group
-	pairings []storedPairings
-}
-
-type storedPairings struct {
-	group engine.KeyGroup
-	id    int64
-	refs  []byte
-}
-
-// load takes a block that save wrote, if it is of this side.
-func (g *generations) load(l *generationLoad, group engine.KeyGroup, key, val []byte, numbers *blockNumbers) error {
-	if len(key) != blockKeyBytes || key[0]|0x20 != g.name {
-		return nil
-	}
-	id, number := int64(binary.BigEndian.Uint64(key[1:])^1<<63), binary.BigEndian.Uint64(key[9:])
-	numbers[group] = max(numbers[group], number+1)
-	of := g.of(id * g.width)
-	of.blocks = append(of.blocks, storedKey{group, bytes.Clone(key)})
-	if key[0] != g.name {
-		l.pairings = append(l.pairings, storedPairings{group, id, bytes.Clone(val)})
-		return nil
-	}
-	if l.first == nil {
-		l.first = map[blockRef]uint32{}
-	}
-	l.first[blockRef{number, uint32(group)}] = uint32(len(of.rows))
-	for position := uint32(0); len(val) > 0; position++ {
-		var err error
-		if val, err = g.loadRow(of, val); err != nil {
-			return err
-		}
-		if g.tracks {
-			of.refs = append(of.refs, blockRef{number, position})
-		}
-	}
-	of.savedTo = len(of.rows)
-	return nil
-}
-
-var errHeldRow = errors.New("a block of rows is damaged")
-
-func (g *generations) loadRow(of *generation, val []byte) (rest []byte, err error) {
-	next := func() (n int64) {
-		n, used := binary.Varint(val)
-		if used <= 0 {
-			val, err = nil, errHeldRow
-			return 0
-		}
-		val = val[used:]
-		return n
-	}
-	length := func() uint64 {
-		n, used := binary.Uvarint(val)
-		if used <= 0 || n > uint64(len(val)) {
-			val, err = nil, errHeldRow
-			return 0
-		}
-		val = val[used:]
-		return n
-	}
-	held := heldRow{at: next()}
-	if len(val) == 0 {
-		return nil, errHeldRow
-	}
-	flags := val[0]
-	val = val[1:]
-	held.paired, held.isLate = flags&heldPaired != 0, flags&heldLate != 0
-	mark := batch.NoMark
-	if held.isLate {
-		mark = next()
-	}
-	keyBytes, rowBytes := length(), length()
-	if err != nil || keyBytes > rowBytes || rowBytes > uint64(len(val)) || floorDivide(held.at, g.width) != of.id {
-		return nil, errHeldRow
-	}
-	row := val[:rowBytes]
-	g.add(of, generationHash(row[:keyBytes]), row[:keyBytes], row, held, mark)
-	return val[rowBytes:], nil
-}
-
-// finishLoad notes the pairings, and forgets which rows wait that have been
-// shown alone at the watermark now: those whose times are before until.
-func (g *generations) finishLoad(l *generationLoad, until int64) error {
-	for _, p := range l.pairings {
-		of := g.byID[p.id]
-		for refs := p.refs; len(refs) > 0; {
-			block, used := binary.Uvarint(refs)
-			if used <= 0 {
-				return errHeldRow
-			}
-			position, more := binary.Uvarint(refs[used:])
-			first, known := l.first[blockRef{block, uint32(p.group)}]
-			if more <= 0 || !known || uint64(first)+position >= uint64(len(of.rows)) {
-				return errHeldRow
-			}
-			of.rows[uint64(first)+position].paired = true
-			refs = refs[used+more:]
-		}
-	}
-	for _, of := range g.byID {
-		of.takeDue(g.width, until, func(uint32) {})
-	}
-	return nil
-}
-
-// loadGenerations reads the watermark and the rows of both sides. A row does not
-// wait for a partner any more when the watermark is beyond its time and the
-// reach of its side.
-func loadGenerations(worker engine.Worker, from engine.Saved, sides [2]*generations, numbers *blockNumbers, now *engine.Watermark, reach [2]int64) error {
-	if err := loadWatermark(from, now); err != nil {
-		return err
-	}
-	var loads [2]generationLoad
-	err := from.Each(worker, func(group engine.KeyGroup, key, val []byte) error {
-		for port, side := range sides {
-			if err := side.load(&loads[port], group, key, val, numbers); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	for port, side := range sides {
-		if err == nil {
-			err = side.finishLoad(&loads[port], behind(*now, reach[port]))
-		}
-	}
-	return err
-}
+// held is how many bytes the rows and slots take.
+func (g *generations) held() int64 { return g.size }
 
 // takeDue calls f with the rows that have no partner and whose time is before
 // until, and does not wait for them any more.
-func (g *generation) takeDue(width, until int64, f func(number uint32)) {
+func (g *generation) takeDue(width, until int64, f func(at rowPlace, time int64)) {
+	begin := g.id * width
 	for i := range g.due {
-		if g.id*width+floorDivide(int64(i)*width, dueBuckets) >= until {
+		if begin+floorDivide(int64(i)*width, dueBuckets) >= until {
 			return
 		}
 		waiting := g.due[i][:0]
-		for _, number := range g.due[i] {
-			switch r := &g.rows[number]; {
-			case r.paired:
-			case r.at < until:
-				f(number)
+		for _, at := range g.due[i] {
+			within, _ := g.timeOf(at)
+			switch {
+			case g.isPaired(at):
+			case begin+within < until:
+				f(at, begin+within)
 			default:
-				waiting = append(waiting, number)
+				waiting = append(waiting, at)
 			}
 		}
 		g.due[i] = waiting

@@ -12,12 +12,12 @@ import (
 // Pairs are collected, so that the condition is evaluated over columns.
 type heldRun struct {
 	pairing *pairing
-	inputs  [2]*joinInput
 	tracks  [2]bool // of each side: it matters which rows have had a partner
 	port    int
 	rows    *batch.Batch
 	matched []bool // of each row of the batch: it has had a partner
-	decoded decodedRows
+	forms   [2]*heldForm
+	decoded heldColumns
 	found   []foundRow // of each decoded row
 	pairs   [2][]uint32
 	output  joinOutput
@@ -25,8 +25,8 @@ type heldRun struct {
 
 // foundRow says where a row is.
 type foundRow struct {
-	in     *generation
-	number uint32
+	in *generation
+	at rowPlace
 }
 
 // start begins a batch of the port; results get the mark.
@@ -34,18 +34,18 @@ func (r *heldRun) start(port int, rows *batch.Batch, mark engine.Watermark, emit
 	r.port, r.rows = port, rows
 	r.matched = append(r.matched[:0], make([]bool, rows.Rows)...)
 	r.output.pairing, r.output.mark, r.output.emit = r.pairing, mark, emit
-	r.decoded.input = r.inputs[1-port]
+	r.decoded.form = r.forms[1-port]
 }
 
 // add notes that row i of the batch may pair with a row of the other side.
-func (r *heldRun) add(i int, g *generation, number uint32) error {
+func (r *heldRun) add(i int, g *generation, at rowPlace, time int64) error {
 	if len(r.found) == 0 {
 		r.decoded.clear()
 	}
 	r.pairs[r.port] = append(r.pairs[r.port], uint32(i))
-	r.pairs[1-r.port] = append(r.pairs[1-r.port], uint32(r.decoded.rows))
-	r.found = append(r.found, foundRow{g, number})
-	if err := r.decoded.add(g.row(number)); err != nil {
+	r.pairs[1-r.port] = append(r.pairs[1-r.port], uint32(r.decoded.rows()))
+	r.found = append(r.found, foundRow{g, at})
+	if err := r.decoded.add(g.row(at), time); err != nil {
 		return err
 	}
 	if len(r.found) == batch.MaxRows {
@@ -59,7 +59,7 @@ func (r *heldRun) settle() error {
 	if len(r.found) == 0 {
 		return nil
 	}
-	decoded, err := r.decoded.inOrder()
+	decoded, err := r.decoded.columns()
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (r *heldRun) pair(at int) error {
 	isFirst := !r.matched[i]
 	r.matched[i] = true
 	if r.tracks[1-r.port] {
-		first := found.in.pair(found.number)
+		first := found.in.pair(found.at)
 		if r.port == 1 {
 			isFirst = first
 		}

@@ -23,6 +23,7 @@ type WindowJoin struct {
 	env     Environment
 	node    *plan.Join
 	inputs  [2]*joinInput
+	forms   [2]*heldForm
 	ends    [2]int // the window_end column of each input
 	windows *assigner
 	sides   [2]*generations
@@ -50,12 +51,14 @@ func NewWindowJoin(env Environment, n *plan.Join) (*WindowJoin, error) {
 	if onWall(n) && env.Context.Zone != time.UTC {
 		j.windows.zone = env.Context.Zone
 	}
-	j.run.pairing, j.run.inputs = p, j.inputs
+	j.run.pairing = p
 	for port, name := range [2]byte{'l', 'r'} {
-		j.sides[port] = newGenerations(name, false, keepsSide(n.Kind, port), 0)
+		j.forms[port] = newHeldForm(j.inputs[port], j.ends[port])
+		j.sides[port] = newGenerations(name, false, keepsSide(n.Kind, port), 0, j.forms[port])
 		j.sides[port].width = 1 // a window is where its end is
 		j.run.tracks[port] = j.sides[port].tracks
 	}
+	j.run.forms = j.forms
 	return j, nil
 }
 
@@ -85,13 +88,15 @@ func (j *WindowJoin) Process(port int, rows *batch.Batch, _ engine.Emit) error {
 	if retractions(rows) != nil {
 		return fmt.Errorf("window join: the input takes rows back")
 	}
-	j.inputs[port].encode(&j.encoded, rows)
 	side, ends := j.sides[port], rows.Columns[j.ends[port]]
+	if ends.Nulls != nil && ends.Nulls.Count() > 0 {
+		rows, _ = splitByTime(rows, j.ends[port]) // the others are in no window
+		ends = rows.Columns[j.ends[port]]
+	}
+	j.forms[port].encode(&j.encoded, rows)
+	j.encoded.hash(generationSeed)
 	recent, fires, late := batch.NoMark, batch.NoMark, 0
 	for i := range rows.Rows {
-		if ends.IsNull(i) {
-			continue // a row in no window
-		}
 		end := milliseconds(ends, i)
 		if end != recent {
 			recent, fires = end, j.windows.fires(end)
@@ -100,8 +105,9 @@ func (j *WindowJoin) Process(port int, rows *batch.Batch, _ engine.Emit) error {
 			late++
 			continue
 		}
-		key := j.encoded.key(i)
-		side.add(side.of(end), generationHash(key), key, j.encoded.row(i), heldRow{at: end}, batch.NoMark)
+		if err := side.add(side.of(end), j.encoded.hashes[i], j.encoded.key(i), j.encoded.row(i), heldRow{at: end}); err != nil {
+			return err
+		}
 		j.queue(end)
 	}
 	if late > 0 && j.env.Dropped != nil {
@@ -137,10 +143,19 @@ func (j *WindowJoin) Advance(w engine.Watermark, emit engine.Emit) error {
 func (j *WindowJoin) fire(end int64, emit engine.Emit) error {
 	left, right := j.sides[0].byID[end], j.sides[1].byID[end]
 	if left != nil {
-		for start := 0; start < len(left.rows); start += batch.MaxRows {
-			if err := j.pairPart(left, start, min(start+batch.MaxRows, len(left.rows)), right, emit); err != nil {
+		part := heldColumns{form: j.forms[0]}
+		for at := left.next(0); at != 0; at = left.next(at) {
+			if err := part.add(left.row(at), end); err != nil {
 				return err
 			}
+			if part.rows() == batch.MaxRows {
+				if err := j.pairPart(&part, right, end, emit); err != nil {
+					return err
+				}
+			}
+		}
+		if err := j.pairPart(&part, right, end, emit); err != nil {
+			return err
 		}
 		j.sides[0].drop(left)
 	}
@@ -148,7 +163,7 @@ func (j *WindowJoin) fire(end int64, emit engine.Emit) error {
 		return nil
 	}
 	if keepsSide(j.node.Kind, 1) {
-		if err := j.showLone(right, emit); err != nil {
+		if err := j.showLone(right, end, emit); err != nil {
 			return err
 		}
 	}
@@ -157,29 +172,20 @@ func (j *WindowJoin) fire(end int64, emit engine.Emit) error {
 }
 
 // pairPart joins some rows of the left with the right's, nil for none.
-func (j *WindowJoin) pairPart(left *generation, start, stop int, right *generation, emit engine.Emit) error {
-	part := decodedRows{input: j.inputs[0]}
-	for number := start; number < stop; number++ {
-		if err := part.add(left.row(uint32(number))); err != nil {
-			return err
-		}
+func (j *WindowJoin) pairPart(part *heldColumns, right *generation, end int64, emit engine.Emit) error {
+	if part.rows() == 0 {
+		return nil
 	}
-	columns, err := part.inOrder()
+	columns, err := part.columns()
 	if err != nil {
 		return err
 	}
-	rows := &batch.Batch{Rows: part.rows, Columns: columns}
+	rows := &batch.Batch{Rows: part.rows(), Columns: columns}
+	part.clear()
 	j.run.start(0, rows, j.now, emit)
-	null := nullKeys(j.inputs[0], rows)
-	for i := range rows.Rows {
-		if right == nil || null != nil && null[i] {
-			continue
-		}
-		key := left.key(uint32(start + i))
-		for number := right.latest(generationHash(key), key); number != 0; number = right.rows[number-1].older {
-			if err := j.run.add(i, right, number-1); err != nil {
-				return err
-			}
+	if right != nil {
+		if err := j.pairWith(right, rows, end); err != nil {
+			return err
 		}
 	}
 	if err := j.run.settle(); err != nil {
@@ -197,27 +203,50 @@ func (j *WindowJoin) pairPart(left *generation, start, stop int, right *generati
 	return j.run.pairing.alone(0, rows.Columns, lone, constantMarks(j.now, len(lone)), emit)
 }
 
-// showLone shows the rows of the right that have had no partner.
-func (j *WindowJoin) showLone(right *generation, emit engine.Emit) error {
-	part := decodedRows{input: j.inputs[1]}
-	for number := range right.rows {
-		if !right.rows[number].paired {
-			if err := part.add(right.row(uint32(number))); err != nil {
-				return err
-			}
+// pairWith pairs rows of the left with the right's.
+func (j *WindowJoin) pairWith(right *generation, rows *batch.Batch, end int64) error {
+	j.forms[0].encode(&j.encoded, rows)
+	j.encoded.hash(generationSeed)
+	null := nullKeys(j.inputs[0], rows)
+	for i, hash := range j.encoded.hashes {
+		if null != nil && null[i] {
+			continue
 		}
-		if part.rows == batch.MaxRows || part.rows > 0 && number == len(right.rows)-1 {
-			columns, err := part.inOrder()
-			if err != nil {
+		for at := right.latest(hash, j.encoded.key(i)); at != 0; at = right.older(at) {
+			if err := j.run.add(i, right, at, end); err != nil {
 				return err
 			}
-			if err := j.run.pairing.alone(1, columns, rowNumbers(part.rows), constantMarks(j.now, part.rows), emit); err != nil {
-				return err
-			}
-			part.clear()
 		}
 	}
 	return nil
+}
+
+// showLone shows the rows of the right that have had no partner.
+func (j *WindowJoin) showLone(right *generation, end int64, emit engine.Emit) error {
+	part := heldColumns{form: j.forms[1]}
+	show := func() error {
+		columns, err := part.columns()
+		if err != nil {
+			return err
+		}
+		n := part.rows()
+		part.clear()
+		return j.run.pairing.alone(1, columns, rowNumbers(n), constantMarks(j.now, n), emit)
+	}
+	for at := right.next(0); at != 0; at = right.next(at) {
+		if right.isPaired(at) {
+			continue
+		}
+		if err := part.add(right.row(at), end); err != nil {
+			return err
+		}
+		if part.rows() == batch.MaxRows {
+			if err := show(); err != nil {
+				return err
+			}
+		}
+	}
+	return show()
 }
 
 // Flush has nothing to show: windows are shown when they are over.
@@ -226,7 +255,9 @@ func (j *WindowJoin) Flush(engine.Emit) error { return nil }
 // Save writes the rows that came and the watermark.
 func (j *WindowJoin) Save(to engine.Changes) error {
 	for _, side := range j.sides {
-		side.save(to, &j.numbers)
+		if err := side.save(to, &j.numbers); err != nil {
+			return fmt.Errorf("save window join: %w", err)
+		}
 	}
 	saveWatermark(j.env, to, j.now, &j.saved)
 	return nil
@@ -246,3 +277,5 @@ func (j *WindowJoin) Load(from engine.Saved) error {
 	}
 	return nil
 }
+
+func (j *WindowJoin) held() int64 { return j.sides[0].held() + j.sides[1].held() }

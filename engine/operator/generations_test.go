@@ -1,0 +1,120 @@
+package operator
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"tidemark/base/value"
+	"tidemark/plan"
+)
+
+func testGenerations(width int64) *generations {
+	schema := plan.Schema{{Name: "id", Type: value.StringType}, {Name: "at", Type: value.TimestampOf(3)}}
+	return newGenerations('l', false, true, width, newHeldForm(newJoinInput(schema, []int{0}, nil), 1))
+}
+
+// TestGenerationsAreLists does the same to generations and to a map of lists: rows of
+// any size come, are found by key and in order, and go; what is gone is used again.
+func TestGenerationsAreLists(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const width = 1000
+		g := testGenerations(width)
+		type kept struct {
+			row string
+			at  int64
+		}
+		want := map[int64][]kept{}
+		for n := range rapid.IntRange(1, 400).Draw(t, "rows") {
+			if rapid.IntRange(0, 50).Draw(t, "drop") == 0 && len(want) > 0 {
+				id := slices.Min(slices.Collect(maps.Keys(want)))
+				g.drop(g.byID[id])
+				delete(want, id)
+			}
+			key := fmt.Sprint(rapid.IntRange(0, 40).Draw(t, "key"))
+			encoded := string(rune(len(key)+2)) + key
+			row := encoded + fmt.Sprint(n) + strings.Repeat("x", rapid.SampledFrom([]int{0, 0, 5, 300, blockBytes / 3, 2 * blockBytes}).Draw(t, "more"))
+			at := rapid.Int64Range(-2*width, 3*width).Draw(t, "at")
+			if err := g.add(g.of(at), generationHash([]byte(encoded)), []byte(encoded), []byte(row), heldRow{at: at}); err != nil {
+				t.Fatal(err)
+			}
+			id := floorDivide(at, width)
+			want[id] = append(want[id], kept{row, at})
+		}
+		if len(g.byID) != len(want) {
+			t.Fatalf("%d generations, want %d", len(g.byID), len(want))
+		}
+		var held int64
+		for id, rows := range want {
+			of := g.byID[id]
+			at := rowPlace(0)
+			byKey := map[string][]string{}
+			for i, w := range rows {
+				at = of.next(at)
+				within, _ := of.timeOf(at)
+				if at == 0 || string(of.row(at)) != w.row || id*width+within != w.at {
+					t.Fatalf("row %d of generation %d is not as it was", i, id)
+				}
+				key := w.row[:1+int(w.row[0])-2]
+				byKey[key] = append(byKey[key], w.row)
+			}
+			if of.next(at) != 0 || of.last != at {
+				t.Fatalf("there is more than %d rows", len(rows))
+			}
+			for key, rows := range byKey {
+				found := of.latest(generationHash([]byte(key)), []byte(key))
+				for _, row := range slices.Backward(rows) {
+					if found == 0 || string(of.row(found)) != row {
+						t.Fatalf("a row of key %q is not where it should be", key[1:])
+					}
+					found = of.older(found)
+				}
+				if found != 0 {
+					t.Fatalf("key %q has more rows", key[1:])
+				}
+			}
+			held += int64(cap(of.slots)) * 8
+			for _, b := range of.blocks {
+				held += int64(cap(b))
+			}
+		}
+		for _, b := range g.free {
+			held += int64(cap(b))
+		}
+		for _, s := range g.spare {
+			held += int64(cap(s)) * 8
+		}
+		if held != g.held() {
+			t.Fatalf("%d bytes are held, counted as %d", held, g.held())
+		}
+	})
+}
+
+// TestGenerationsUseMemoryAgain: as many rows again take no more memory.
+func TestGenerationsUseMemoryAgain(t *testing.T) {
+	g := testGenerations(generationWidthMin)
+	var steady int64
+	for id := range int64(20) {
+		for n := range 50_000 {
+			key := fmt.Sprintf("\x09%07d", n)
+			at := id * generationWidthMin
+			if err := g.add(g.of(at), generationHash([]byte(key)), []byte(key), []byte(key), heldRow{at: at, paired: true}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		g.dropUntil((id - 1) * generationWidthMin)
+		if id == 5 {
+			steady = g.held()
+		}
+	}
+	if g.held() > steady {
+		t.Errorf("%d bytes are held, and %d were", g.held(), steady)
+	}
+	if perRow := g.held() / (3 * 50_000); perRow > 60 {
+		t.Errorf("a row takes %d bytes", perRow)
+	}
+}
