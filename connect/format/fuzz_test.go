@@ -27,7 +27,8 @@ func FuzzJSONDecoder(f *testing.F) {
 	for _, s := range []string{
 		`{"s":"plain"}`, `{ "s" : 1.50 , "x" : [ {} , { "y" : null } ] }`, `{"s":"é\n😀","r":{"a":["b",null,3]}}`,
 		`{"m":{"a":1,"b":{"c": 2},"a":true}}`, `{"s":"a","s":null}`, `{}`, "{\"s\":\"\xff\"}", `{"s":"\ud800"}`, `{"s":01}`,
-		`{"user_id": "u", "s": "1700000000000", "ip": "1.2.3.4"} rest`, `{"\u0073":"escaped key","r":5,"m":[]}`, `{"s":-0.1e+5,}`,
+		`{"user_id": "u", "s": "1700000000000", "ip": "1.2.3.4"} rest`, `{"r":{"s":"a","a":["b"]},"x":{"y":[1,2.5e-1,{"z":"\u00e9\\"}],"w":null,"v":-0},"s":"1","m":{}}`,
+		`{"s":"0123456789012345678901234567890123456789012345678901234567890123456789\n012345678901234567890","x":{"a":"é","b":"ü"},"r":null}`, `{"\u0073":"escaped key","r":5,"m":[]}`, `{"s":-0.1e+5,}`,
 	} {
 		f.Add([]byte(s))
 	}
@@ -42,10 +43,12 @@ func FuzzJSONDecoder(f *testing.F) {
 	})
 }
 
-// compare decodes a record some times and compares it with what it must be.
+// compare decodes a record some times and compares it with what it must be. Behind
+// it there is enough in the block for words to be read.
 func compare(t *testing.T, d *JSONDecoder, record []byte, want string, accept bool) *batch.Batch {
 	const times = 3
 	block, records := bytes.Repeat(record, times), make([]batch.View, times)
+	block = append(block, strings.Repeat("\",", wordsAhead)...)
 	for i := range records {
 		records[i] = batch.View{Offset: uint32(i * len(record)), Length: uint32(len(record))}
 	}

@@ -100,6 +100,7 @@ func TestDecodeLinesIsSplitThenDecode(t *testing.T) {
 			}
 		}
 		sameLines(t, text, rapid.IntRange(1, 60).Draw(t, "block"))
+		sameLines(t, append(append(text, text...), strings.Repeat("-", wordsAhead)...), 2*len(text)+wordsAhead)
 	})
 }
 
@@ -110,6 +111,9 @@ func FuzzDecodeLines(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte, blockBytes uint8) {
 		if len(text) < 2000 {
 			sameLines(t, append(text, text...), int(blockBytes)+1)
+			// Words can be read of all but the last line, whose block they are in.
+			far := append(append(text, text...), "\n{\"s\":\""+strings.Repeat("-", wordsAhead)+"\"}"...)
+			sameLines(t, far, len(far))
 		}
 	})
 }

@@ -194,10 +194,14 @@ func (d *JSONDecoder) longText(i int) (end int, mark uint32) {
 		if i > s.limit && !s.look(b, i) {
 			return -1, 0
 		}
-		if i = s.next(b, i); i > s.to {
-			i = s.to // all up to there is plain
+		if i = s.next(b, i); i >= s.to {
+			// All up to there is plain.
+			if i = s.to; !s.look(b, i) {
+				return -1, 0
+			}
+			continue
 		}
-		if i > s.limit && !s.look(b, i) {
+		if i > s.limit {
 			return -1, 0
 		}
 		switch c := b[i]; {
