@@ -131,9 +131,7 @@ func (a *Aggregate) show(emit engine.Emit) error {
 	out := newChangelog(a.layout, a.node.Groupings, a.now)
 	for start := 0; start < len(a.pending); start += batch.MaxRows / 2 {
 		codes := a.pending[start:min(start+batch.MaxRows/2, len(a.pending))]
-		if err := a.showGroups(codes, out); err != nil {
-			return err
-		}
+		a.showGroups(codes, out)
 		if err := out.emit(emit); err != nil {
 			return err
 		}
@@ -142,7 +140,7 @@ func (a *Aggregate) show(emit engine.Emit) error {
 	return nil
 }
 
-func (a *Aggregate) showGroups(codes []uint32, out *changelog) error {
+func (a *Aggregate) showGroups(codes []uint32, out *changelog) {
 	results := a.groups.results(codes)
 	var row []byte
 	for i, code := range codes {
@@ -150,9 +148,7 @@ func (a *Aggregate) showGroups(codes []uint32, out *changelog) error {
 		before := a.shown.get(code)
 		if a.groups.rows[code] <= 0 && !IsGlobal(a.node) {
 			if before != nil {
-				if err := out.add(batch.Delete, a.groups.table.key(code), before); err != nil {
-					return err
-				}
+				out.add(batch.Delete, a.groups.table.key(code), before)
 			}
 			a.drop(code)
 			continue
@@ -160,22 +156,15 @@ func (a *Aggregate) showGroups(codes []uint32, out *changelog) error {
 		row = append(batch.AppendKey(row[:0], results, i), 0) // never empty
 		switch {
 		case before == nil:
-			if err := out.add(batch.Insert, a.groups.table.key(code), row); err != nil {
-				return err
-			}
+			out.add(batch.Insert, a.groups.table.key(code), row)
 		case bytes.Equal(before, row) && a.expiry == nil:
 			continue
 		default:
-			if err := out.add(batch.UpdateBefore, a.groups.table.key(code), before); err != nil {
-				return err
-			}
-			if err := out.add(batch.UpdateAfter, a.groups.table.key(code), row); err != nil {
-				return err
-			}
+			out.add(batch.UpdateBefore, a.groups.table.key(code), before)
+			out.add(batch.UpdateAfter, a.groups.table.key(code), row)
 		}
 		a.shown.put(code, row)
 	}
-	return nil
 }
 
 // drop forgets a group that has no rows.
@@ -254,49 +243,44 @@ type changelog struct {
 	layout    *Layout
 	groupings [][]int
 	mark      engine.Watermark
-	keys      []*batch.Column
-	results   []*batch.Column
+	rows      rowHeap // keys, then results
 	kinds     []batch.Kind
 }
 
 func newChangelog(l *Layout, groupings [][]int, mark engine.Watermark) *changelog {
-	c := &changelog{layout: l, groupings: groupings, mark: mark}
-	c.clear()
-	return c
-}
-
-func (c *changelog) clear() {
-	c.keys, c.results, c.kinds = columnsOf(c.layout.Keys, 0), columnsOf(c.layout.resultTypes(), 0), nil
+	types := append(append([]value.Type(nil), l.Keys...), l.resultTypes()...)
+	return &changelog{layout: l, groupings: groupings, mark: mark, rows: newRowHeap(types)}
 }
 
 // add appends a row with the group's key and the results, both in key form.
-func (c *changelog) add(kind batch.Kind, key, results []byte) error {
-	if _, err := batch.AppendRow(c.keys, key); err != nil {
-		return fmt.Errorf("show group: %w", err)
-	}
-	if _, err := batch.AppendRow(c.results, results); err != nil {
-		return fmt.Errorf("show group: %w", err)
-	}
+func (c *changelog) add(kind batch.Kind, key, results []byte) {
+	c.rows.add(key)
+	c.rows.extend(results)
 	c.kinds = append(c.kinds, kind)
-	return nil
 }
 
 // batch is what was collected, with further columns behind; nil when nothing was.
-func (c *changelog) batch(more ...*batch.Column) *batch.Batch {
+func (c *changelog) batch(more ...*batch.Column) (*batch.Batch, error) {
 	rows := len(c.kinds)
 	if rows == 0 {
-		return nil
+		return nil, nil
+	}
+	columns, err := c.rows.read()
+	if err != nil {
+		return nil, err
 	}
 	b := &batch.Batch{Rows: rows, Kinds: c.kinds, Marks: constantMarks(c.mark, rows)}
-	b.Columns = append(append(b.Columns, c.layout.shownKeys(c.keys)...), c.results...)
-	b.Columns = append(append(b.Columns, c.layout.groupings(c.groupings, c.keys, rows)...), more...)
-	c.clear()
-	return b
+	c.kinds = nil
+	keys, results := columns[:len(c.layout.Keys)], columns[len(c.layout.Keys):]
+	b.Columns = append(append(b.Columns, c.layout.shownKeys(keys)...), results...)
+	b.Columns = append(append(b.Columns, c.layout.groupings(c.groupings, keys, rows)...), more...)
+	return b, nil
 }
 
 func (c *changelog) emit(emit engine.Emit) error {
-	if b := c.batch(); b != nil {
-		return emit(b)
+	b, err := c.batch()
+	if err != nil || b == nil {
+		return err
 	}
-	return nil
+	return emit(b)
 }

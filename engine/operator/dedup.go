@@ -209,16 +209,19 @@ func (k *KeepFirst) show(codes []uint32, emit engine.Emit) error {
 	if len(codes) == 0 {
 		return nil
 	}
-	b := &batch.Batch{Columns: columnsOf(k.schema, len(codes)), Rows: len(codes), Marks: make([]int64, len(codes))}
+	b := &batch.Batch{Rows: len(codes), Marks: make([]int64, len(codes))}
+	rows := newRowHeap(k.schema)
 	for i, code := range codes {
 		row := k.rows.get(code)
-		if _, err := batch.AppendRow(b.Columns, row[:len(row)-1]); err != nil {
-			return fmt.Errorf("show the first row: %w", err)
-		}
+		rows.add(row[:len(row)-1])
 		b.Marks[i] = k.due[code] - 1
 		k.rows.drop(code)
 		k.due[code] = shownForGood
 		k.note(code)
+	}
+	var err error
+	if b.Columns, err = rows.read(); err != nil {
+		return err
 	}
 	if k.number {
 		b.Columns = append(b.Columns, ones(b.Rows))

@@ -59,7 +59,7 @@ func (o *Normalize) Process(_ int, rows *batch.Batch, emit engine.Emit) error {
 		o.flags = append(o.flags, 0)
 	}
 	o.renew(in.Rows)
-	out := &changes{types: o.types, emit: emit, silent: !o.env.Context.Streaming}
+	out := &changes{rows: newRowHeap(o.types), emit: emit, silent: !o.env.Context.Streaming}
 	for i := range in.Rows {
 		code := o.codes[i]
 		before := o.rows.get(code)
@@ -141,7 +141,7 @@ func (o *Normalize) Advance(w engine.Watermark, emit engine.Emit) error {
 	if o.env.Context.Streaming || w != batch.Final {
 		return nil
 	}
-	out := &changes{types: o.types, emit: emit}
+	out := &changes{rows: newRowHeap(o.types), emit: emit}
 	for code := range o.keys.size() {
 		row := o.rows.get(uint32(code))
 		if row == nil {
@@ -203,10 +203,11 @@ func (o *Normalize) add(key, val []byte, flags groupFlags) error {
 
 // changes collects rows in key form, each with its kind and mark.
 type changes struct {
-	types  []value.Type
 	emit   engine.Emit
 	silent bool
-	out    *batch.Batch
+	rows   rowHeap
+	kinds  []batch.Kind
+	marks  []int64
 }
 
 // add appends a row, and emits when the batch is full.
@@ -214,24 +215,24 @@ func (c *changes) add(kind batch.Kind, row []byte, mark engine.Watermark) error 
 	if c.silent {
 		return nil
 	}
-	if c.out == nil {
-		c.out = &batch.Batch{Columns: columnsOf(c.types, 0)}
-	}
-	if _, err := batch.AppendRow(c.out.Columns, row); err != nil {
-		return fmt.Errorf("show row: %w", err)
-	}
-	c.out.Kinds, c.out.Marks, c.out.Rows = append(c.out.Kinds, kind), append(c.out.Marks, mark), c.out.Rows+1
-	if c.out.Rows == batch.MaxRows {
+	c.rows.add(row)
+	c.kinds, c.marks = append(c.kinds, kind), append(c.marks, mark)
+	if c.rows.isFull() {
 		return c.flush()
 	}
 	return nil
 }
 
 func (c *changes) flush() error {
-	if c.out == nil {
+	rows := c.rows.len()
+	if rows == 0 {
 		return nil
 	}
-	full := c.out
-	c.out = nil
+	columns, err := c.rows.read()
+	if err != nil {
+		return err
+	}
+	full := &batch.Batch{Columns: columns, Rows: rows, Kinds: c.kinds, Marks: c.marks}
+	c.kinds, c.marks = nil, nil
 	return c.emit(full)
 }

@@ -1,8 +1,6 @@
 package operator
 
 import (
-	"fmt"
-
 	"tidemark/base/batch"
 	"tidemark/base/value"
 	"tidemark/engine"
@@ -11,40 +9,25 @@ import (
 // rowChangelog collects changes of rows that are given in key form, and emits
 // them in batches.
 type rowChangelog struct {
-	types   []value.Type
 	mark    engine.Watermark
 	emit    engine.Emit
-	columns []*batch.Column
+	rows    rowHeap
 	kinds   []batch.Kind
 	updates bool // kinds has others than inserts
 }
 
 func newRowChangelog(types []value.Type, mark engine.Watermark, emit engine.Emit) *rowChangelog {
-	c := &rowChangelog{types: types, mark: mark, emit: emit}
-	c.clear()
-	return c
-}
-
-func (c *rowChangelog) clear() {
-	c.columns, c.kinds, c.updates = columnsOf(c.types, 0), nil, false
+	return &rowChangelog{rows: newRowHeap(types), mark: mark, emit: emit}
 }
 
 // add appends a row, whose columns are given in one or two parts. A batch never
 // ends between the two rows of an update.
 func (c *rowChangelog) add(kind batch.Kind, row, behind []byte) error {
-	columns := c.columns
-	for _, part := range [][]byte{row, behind} {
-		for len(part) > 0 {
-			var err error
-			if part, err = batch.AppendRow(columns[:1], part); err != nil {
-				return fmt.Errorf("show row: %w", err)
-			}
-			columns = columns[1:]
-		}
-	}
+	c.rows.add(row)
+	c.rows.extend(behind)
 	c.kinds = append(c.kinds, kind)
 	c.updates = c.updates || kind != batch.Insert
-	if len(c.kinds) >= batch.MaxRows-1 && kind != batch.UpdateBefore {
+	if kind != batch.UpdateBefore && c.rows.isFull() {
 		return c.flush()
 	}
 	return nil
@@ -52,14 +35,18 @@ func (c *rowChangelog) add(kind batch.Kind, row, behind []byte) error {
 
 // flush passes on what was collected.
 func (c *rowChangelog) flush() error {
-	rows := len(c.kinds)
+	rows := c.rows.len()
 	if rows == 0 {
 		return nil
 	}
-	b := &batch.Batch{Columns: c.columns, Rows: rows, Marks: constantMarks(c.mark, rows)}
+	columns, err := c.rows.read()
+	if err != nil {
+		return err
+	}
+	b := &batch.Batch{Columns: columns, Rows: rows, Marks: constantMarks(c.mark, rows)}
 	if c.updates {
 		b.Kinds = c.kinds
 	}
-	c.clear()
+	c.kinds, c.updates = make([]batch.Kind, 0, rows), false
 	return c.emit(b)
 }

@@ -315,9 +315,7 @@ func (c *sessionChanges) open() {
 // addAll appends the rows of a session, and emits when a batch is full.
 func (c *sessionChanges) addAll(kind batch.Kind, s *shownSession, emit engine.Emit) error {
 	for i := range s.keys {
-		if err := c.add(kind, s.keys[i], s.rows[i]); err != nil {
-			return err
-		}
+		c.add(kind, s.keys[i], s.rows[i])
 		for k, p := range c.properties {
 			n := len(c.kinds) - 1
 			c.columns[k].Resize(n + 1)
@@ -333,9 +331,9 @@ func (c *sessionChanges) addAll(kind batch.Kind, s *shownSession, emit engine.Em
 }
 
 func (c *sessionChanges) emit(emit engine.Emit) error {
-	b := c.batch(c.columns...)
-	if b == nil {
-		return nil
+	b, err := c.batch(c.columns...)
+	if err != nil || b == nil {
+		return err
 	}
 	c.open()
 	if !slices.ContainsFunc(b.Kinds, func(k batch.Kind) bool { return k != batch.Insert }) {

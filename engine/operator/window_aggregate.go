@@ -40,6 +40,7 @@ type WindowAggregate struct {
 	now     engine.Watermark
 	fired   engine.Watermark // up to which windows have fired; later than now within an Advance
 	inside  *table           // keys that may be in memory; nil as long as nothing went to files
+	merged  *table           // keys of the window that is put together
 
 	pending  windowHeap // windows that have not fired, by their end
 	isQueued map[int64]bool
@@ -77,7 +78,7 @@ func NewWindowAggregate(env Environment, n *plan.WindowAggregate, partial bool) 
 	}
 	l := WindowLayoutOf(n)
 	return &WindowAggregate{
-		env: env, node: n, layout: l, partial: partial, windows: windows, panes: newPanes(windows, n.Late), groups: newGroups(env, l),
+		env: env, node: n, layout: l, partial: partial, windows: windows, panes: newPanes(windows, n.Late), groups: newGroups(env, l), merged: newTable(),
 		now: batch.NoMark, fired: batch.NoMark, savedNow: batch.NoMark, isQueued: map[int64]bool{}, purges: batch.Final,
 		amends: !IsShownOnce(n, env.Context.Streaming),
 		shown:  map[int64]*shownWindow{}, stirred: map[int64]bool{},
@@ -274,13 +275,15 @@ type content struct {
 	rows         []int64
 }
 
-// collect puts a window together. With only, just the groups with these keys.
+// collect puts a window together, until the next one is. With only, just the groups
+// with these keys.
 func (a *WindowAggregate) collect(end int64, only *table) content {
 	panes := a.panesOf(end)
 	if len(panes) == 1 {
 		return a.collectOne(panes[0], only)
 	}
-	merged := newTable()
+	merged := a.merged
+	merged.clear()
 	var rows []int64
 	type move struct{ into, from []uint32 }
 	moves := make([]move, len(panes))
@@ -341,14 +344,16 @@ func (a *WindowAggregate) showAll(end int64, mark engine.Watermark, emit engine.
 			shown, keys = append(shown, code), append(keys, c.keys[i])
 		}
 	}
+	rows := newRowHeap(a.layout.Keys)
 	for start := 0; start < len(shown); start += batch.MaxRows {
 		stop := min(start+batch.MaxRows, len(shown))
 		n := stop - start
-		columns := columnsOf(a.layout.Keys, n)
 		for _, key := range keys[start:stop] {
-			if _, err := batch.AppendRow(columns, key); err != nil {
-				return fmt.Errorf("show window: %w", err)
-			}
+			rows.add(key)
+		}
+		columns, err := rows.read()
+		if err != nil {
+			return err
 		}
 		out := &batch.Batch{Rows: n, Marks: constantMarks(mark, n)}
 		out.Columns = append(append(out.Columns, a.layout.shownKeys(columns)...), a.layout.resultsOf(c.accumulators, shown[start:stop])...)
@@ -414,9 +419,7 @@ func (a *WindowAggregate) amend(end int64, only *table, mark engine.Watermark, e
 			code := shown.table.put(c.keys[i])
 			before := shown.rows.get(code)
 			row = append(batch.AppendKey(row[:0], results, i-start), 0) // never empty
-			if err := amendGroup(out, c.keys[i], before, row, c.rows[i] > 0); err != nil {
-				return err
-			}
+			amendGroup(out, c.keys[i], before, row, c.rows[i] > 0)
 			if c.rows[i] > 0 {
 				shown.rows.put(code, row)
 			} else {
@@ -424,7 +427,11 @@ func (a *WindowAggregate) amend(end int64, only *table, mark engine.Watermark, e
 			}
 		}
 		if rows := len(out.kinds); rows > 0 {
-			if err := emit(out.batch(a.properties(end, rows)...)); err != nil {
+			b, err := out.batch(a.properties(end, rows)...)
+			if err != nil {
+				return err
+			}
+			if err := emit(b); err != nil {
 				return err
 			}
 		}
@@ -433,19 +440,17 @@ func (a *WindowAggregate) amend(end int64, only *table, mark engine.Watermark, e
 }
 
 // amendGroup adds the rows that turn what was shown of a group into what it is.
-func amendGroup(out *changelog, key, before, after []byte, exists bool) error {
+func amendGroup(out *changelog, key, before, after []byte, exists bool) {
 	switch {
 	case before == nil && exists:
-		return out.add(batch.Insert, key, after)
+		out.add(batch.Insert, key, after)
 	case before == nil || exists && bytes.Equal(before, after):
-		return nil
 	case !exists:
-		return out.add(batch.Delete, key, before)
+		out.add(batch.Delete, key, before)
+	default:
+		out.add(batch.UpdateBefore, key, before)
+		out.add(batch.UpdateAfter, key, after)
 	}
-	if err := out.add(batch.UpdateBefore, key, before); err != nil {
-		return err
-	}
-	return out.add(batch.UpdateAfter, key, after)
 }
 
 func (a *WindowAggregate) shownOf(end int64) *shownWindow {
