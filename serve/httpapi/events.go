@@ -13,6 +13,9 @@ import (
 	"tidemark/plan"
 )
 
+// fullRetrySeconds is when it is worth to send events again after the disk was full.
+const fullRetrySeconds = 10
+
 // EventsReceipt is the answer to a body of events.
 type EventsReceipt struct {
 	native.Receipt
@@ -36,6 +39,9 @@ func (s *Server) takeEvents(w http.ResponseWriter, r *http.Request) error {
 	}
 	receipt, err := intake.Accept(r.Context(), native.Body{Text: text, Key: options.key, Partition: options.partition})
 	release() // the intake keeps nothing of it
+	if problem.Is(err, problem.DiskFull) {
+		w.Header().Set("Retry-After", strconv.Itoa(fullRetrySeconds))
+	}
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func TestGoldenBytes(t *testing.T) {
 			}
 			return hex.Dump(b)
 		case "segment-name":
-			return (&segment{id: 7, base: 1234}).fileName() + "\n"
+			return (&segment{id: 7, base: 1234}).plainName() + "\n"
 		case "folder-name":
 			return escapeName(d.Input) + "\n"
 		}

@@ -28,7 +28,7 @@ func newLedger() *ledger {
 
 // workload does what a program does with a log, until something fails. It goes
 // through several segments, single appends and runs of three, keys, a hold,
-// retention and a clean restart.
+// retention, sealing and a clean restart.
 func (g *ledger) workload(fsys vfs.FS, c *clock) error {
 	options := Options{SegmentBytes: 8 << 10, Now: c.Now}
 	l, err := Open(fsys, testDir, options)
@@ -58,6 +58,8 @@ func (g *ledger) workload(fsys vfs.FS, c *clock) error {
 			return err
 		}
 		switch i {
+		case 10, 30:
+			err = l.Maintain(context.Background())
 		case 12:
 			err = topic.Hold(0, "job", 10)
 		case 15:
@@ -169,7 +171,7 @@ func (g *ledger) compare(topic *Topic) (extent, error) {
 			break
 		}
 		if err != nil {
-			return extent{}, err
+			return extent{}, fmt.Errorf("read at %d: %w", r.Offset(), err)
 		}
 		for i, text := range textsOf(k) {
 			offset := k.First() + Offset(i)

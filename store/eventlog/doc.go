@@ -16,6 +16,9 @@
 // partition.publish raises the high water → callers and readers wake.
 // Flow of a read: Reader.Next → partition.at finds the segment → the index finds
 // a position → whole batches are loaded, checked and handed out as a Block.
+// Flow of maintenance, in the background: segments that are old are ended → those
+// that are not written to any more are compressed (partition.seal), frame by frame,
+// and take the place of the plain ones. They read as the plain ones did.
 // Flow of a start: checkpoint → scanner.survey of what came after it → a torn
 // tail is cut off, the rest synced → writers start.
 //
@@ -46,6 +49,10 @@
 //  8. A producer's numbered batches are appended in their order and once, over
 //     any crash, for as long as the producer is remembered.
 //
-// Lock order: Topic.file stands alone; Log.mu, then partition.checkpointing, then index.building, then
+//  9. Events are refused before the disk is full (Log.checkRoom): what was
+//     accepted has to get into state and tables.
+//
+// Lock order: Topic.file stands alone; maintenance.working, then Log.mu, then partition.sealing, then
+// partition.checkpointing, then index.building, then
 // one of partition.mu, keyTable.mu, producerTable.mu, index.mu, writer.queue, which never nest.
 package eventlog

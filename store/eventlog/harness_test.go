@@ -173,7 +173,7 @@ func segmentPaths(t testing.TB, fsys vfs.FS, topic *Topic, p Partition) []string
 	}
 	var paths []string
 	for _, name := range names {
-		if strings.HasSuffix(name, segmentSuffix) {
+		if _, ok := parseSegmentName(name); ok {
 			paths = append(paths, dir+"/"+name)
 		}
 	}

@@ -42,6 +42,27 @@ const (
 	// indexStepBytes is the distance of entries in the sparse index.
 	indexStepBytes = 64 << 10
 
+	// frameBytes is from how many bytes on a frame of a sealed segment is written.
+	frameBytes = 512 << 10
+	// sealTrialBytes is after how much of a segment sealing gives up when it does
+	// not get smaller by one part in sealGainMin.
+	sealTrialBytes = 8 << 20
+	sealGainMin    = 8
+	// sealRest is how many times as long as it works sealing rests: it takes a
+	// quarter of a core at most.
+	sealRest = 3
+	// maintenancePause lies between two looks at what is to be done; segmentAgeMax
+	// is how old a segment's oldest record is when another one is begun.
+	maintenancePause = 30 * time.Second
+	segmentAgeMax    = 24 * time.Hour
+	// retentionParts is into how many segments retention wants its age cut.
+	retentionParts = 4
+
+	// keptFreeBytes is how much of the disk stays free, on a small disk one part in
+	// keptFreePart of it.
+	keptFreeBytes = 256 << 20
+	keptFreePart  = 50
+
 	// Idempotency keys are remembered while they are among the newest
 	// keysMaxDefault of their partition and younger than keyAgeDefault.
 	keysMaxDefault = 100_000

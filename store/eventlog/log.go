@@ -24,13 +24,14 @@ const (
 	lockName  = "LOCK"
 	topicName = "topic" // the file that makes a folder a topic
 	// FormatVersion is that of docs/formats/eventlog.md.
-	FormatVersion = formatMarks
+	FormatVersion = formatSealed
 
 	// Topics of an older version become one of the version that they need
 	// before they get what is new in it.
-	formatFirst = 1
-	formatPacks = 2 // packed batches
-	formatMarks = 3 // records without a value that are void or deletions
+	formatFirst  = 1
+	formatPacks  = 2 // packed batches
+	formatMarks  = 3 // records without a value that are void or deletions
+	formatSealed = 4 // sealed segments
 )
 
 // Options are what a log can be opened with; the zero value is usual.
@@ -69,13 +70,15 @@ func (o Options) withDefaults() (Options, error) {
 
 // Log is all topics under one folder. One process has it open at a time.
 type Log struct {
-	fs      vfs.FS
-	dir     string
-	options Options
-	metrics *metrics
-	buffers bufferPool
-	lock    io.Closer
-	mu      struct {
+	fs          vfs.FS
+	dir         string
+	options     Options
+	metrics     *metrics
+	buffers     bufferPool
+	unsealer    unsealer
+	maintenance maintenance
+	lock        io.Closer
+	mu          struct {
 		sync.Mutex
 		topics map[string]*Topic
 		// broken are topics whose own file is damaged, and how.
@@ -114,6 +117,7 @@ func Open(fsys vfs.FS, dir string, options Options) (*Log, error) {
 	if err := l.openTopics(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open event log: %w", err), l.Close())
 	}
+	l.startMaintenance()
 	return l, nil
 }
 
@@ -309,6 +313,7 @@ func (l *Log) Topics() []*Topic {
 
 // Close writes what is waiting, ends all readers, and gives the folder free.
 func (l *Log) Close() error {
+	l.endMaintenance()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.mu.closed {

@@ -545,7 +545,7 @@ func TestTopicOfANewerVersionIsRefused(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := vfs.WriteFile(fsys, testDir+"/clicks/"+topicName, []byte(`{"format":4,"partitions":1}`)); err != nil {
+	if err := vfs.WriteFile(fsys, testDir+"/clicks/"+topicName, fmt.Appendf(nil, `{"format":%d,"partitions":1}`, FormatVersion+1)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := open(t, fsys, Options{}).Topic("clicks"); !problem.Is(err, problem.Unsupported) {

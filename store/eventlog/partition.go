@@ -29,6 +29,11 @@ type partition struct {
 	// recovery is what opening found.
 	recovery Recovery
 
+	// sealing is held while a segment is sealed, until closing ends.
+	sealing sync.Mutex
+	closing context.Context
+	stop    context.CancelFunc
+
 	// checkpointing is held while a checkpoint is made and written, so that an
 	// older one never replaces a newer one; the file is written under it.
 	checkpointing sync.Mutex
@@ -134,6 +139,9 @@ func (p *partition) wait(ctx context.Context, offset Offset) error {
 func (p *partition) publish(s *segment, size int64, next Offset, timeMS int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if s.size == 0 {
+		s.firstTime = timeMS
+	}
 	s.size, s.lastTime = size, timeMS
 	p.mu.next, p.mu.lastTime = next, timeMS
 	p.wake()
@@ -162,7 +170,7 @@ func (p *partition) startSegment(s *segment) (dropped *segment) {
 
 // seek finds a place in the segment from which walking forward meets the offset.
 func (p *partition) seek(v view, offset Offset) (indexEntry, error) {
-	open := func() (*scanner, func(), error) { return v.segment.openScanner(p.log.fs, p.dir, v.size, v.end) }
+	open := func() (*scanner, func(), error) { return p.openScanner(v) }
 	if err := v.segment.index.complete(open); err != nil {
 		return indexEntry{}, p.readError(v.segment, offset, err)
 	}
@@ -186,7 +194,7 @@ func (p *partition) answer(offset Offset, key string) (a Appended, found bool, e
 	if err != nil {
 		return a, false, err
 	}
-	s, done, err := v.segment.openScanner(p.log.fs, p.dir, v.size, v.end)
+	s, done, err := p.openScanner(v)
 	if err != nil {
 		return a, false, p.readError(v.segment, offset, err)
 	}
@@ -250,9 +258,12 @@ func (p *partition) saveCheckpointLocked() error {
 
 // close ends readers and the writer.
 func (p *partition) close() {
+	p.stop()
 	if p.failed != nil {
 		return
 	}
+	p.sealing.Lock()
+	defer p.sealing.Unlock()
 	p.writer.close()
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 
 	"tidemark/base/problem"
 	"tidemark/base/vfs"
@@ -18,7 +17,7 @@ type Reader struct {
 	partition *partition
 	offset    Offset // of the next record to give
 	segment   *segment
-	file      vfs.File
+	file      segmentFile
 	position  int64  // of the next batch to read
 	expect    Offset // its base offset
 	loaded    piece  // of the segment, around the position
@@ -84,14 +83,16 @@ func (r *Reader) enter() (view, error) {
 	if err := r.leave(); err != nil {
 		return v, err
 	}
-	from, err := r.partition.seek(v, r.offset)
-	if err != nil {
-		return v, err
+	from := indexEntry{offset: v.segment.base}
+	if r.offset > v.segment.base {
+		if from, err = r.partition.seek(v, r.offset); err != nil {
+			return v, err
+		}
+		if from, err = r.approach(v, from); err != nil {
+			return v, r.partition.readError(v.segment, r.offset, err)
+		}
 	}
-	if from, err = r.approach(v, from); err != nil {
-		return v, r.partition.readError(v.segment, r.offset, err)
-	}
-	file, err := vfs.OpenDirectRead(r.partition.log.fs, filepath.Join(r.partition.dir, v.segment.fileName()))
+	file, err := r.partition.openSegment(v.segment, true)
 	if err != nil {
 		return v, r.partition.readError(v.segment, r.offset, err)
 	}
@@ -105,7 +106,7 @@ func (r *Reader) approach(v view, from indexEntry) (indexEntry, error) {
 	if from.offset == r.offset {
 		return from, nil
 	}
-	s, done, err := v.segment.openScanner(r.partition.log.fs, r.partition.dir, v.size, v.end)
+	s, done, err := r.partition.openScanner(v)
 	if err != nil {
 		return from, err
 	}
@@ -190,7 +191,26 @@ func (r *Reader) load(v view, least int) error {
 	} else if ok {
 		p.release()
 	}
+	if sealed, ok := r.file.(*sealedFile); ok {
+		return r.loadFrame(sealed, least)
+	}
 	return r.loadFile(v, least, before)
+}
+
+// loadFrame loads a frame of a sealed segment, which is whole batches.
+func (r *Reader) loadFrame(s *sealedFile, least int) error {
+	i, ok := s.frameAt(r.position)
+	if !ok || s.frames[i].end() < r.position+int64(least) {
+		return damaged("the frame of byte %d ends inside a batch", r.position)
+	}
+	f := &s.frames[i]
+	buffer := r.partition.log.buffers.take(f.size)
+	if err := s.read(i, buffer.bytes[:f.size]); err != nil {
+		buffer.release()
+		return err
+	}
+	r.loaded = piece{buffer: buffer, start: f.start, bytes: buffer.bytes[:f.size]}
+	return nil
 }
 
 // loadFile loads whole blocks of the file, but for those that the piece before
@@ -268,9 +288,9 @@ func (r *Reader) SkipCorrupt() (Range, error) {
 		return skipped, problem.New(problem.InvalidRequest, "nothing is damaged at offset %d of %v", r.offset, r.partition)
 	}
 	target := v.end
-	s, done, err := v.segment.openScanner(r.partition.log.fs, r.partition.dir, v.size, v.end)
+	s, done, err := r.partition.openScanner(v)
 	switch {
-	case isMissing(err):
+	case isMissing(err), isDamage(err): // there is nothing of it
 	case err != nil:
 		return skipped, r.partition.readError(v.segment, r.offset, err)
 	default:

@@ -2,11 +2,13 @@ package eventlog
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -21,6 +23,7 @@ func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 func openPartition(l *Log, topic string, id Partition, dir string, keys *keyTable) *partition {
 	p := &partition{log: l, topic: topic, id: id, dir: dir, keys: keys, producers: newProducerTable()}
 	p.mu.holds = map[string]Offset{}
+	p.closing, p.stop = context.WithCancel(context.Background())
 	p.writer = newWriter(p)
 	if err := p.recover(); err != nil {
 		p.failed = p.writeError(fmt.Errorf("open %v: %w", p, err))
@@ -93,16 +96,31 @@ func (p *partition) findSegments(c *checkpoint) error {
 		return err
 	}
 	var newest SegmentID
+	byID := map[SegmentID]*segment{}
 	for _, m := range c.segments {
-		p.mu.segments = append(p.mu.segments, &segment{id: m.id, base: m.base, size: m.size, lastTime: m.lastTime})
-		newest = m.id
+		s := &segment{id: m.id, base: m.base, size: m.size, lastTime: m.lastTime}
+		p.mu.segments = append(p.mu.segments, s)
+		byID[m.id], newest = s, m.id
 	}
+	// Of one id, the sealed file comes before the plain one.
+	slices.SortFunc(names, func(a, b string) int { return strings.Compare(plainLast(a), plainLast(b)) })
 	for _, name := range names {
 		s, ok := parseSegmentName(name)
-		switch {
-		case ok && s.id > newest:
+		if ok && byID[s.id] == nil && s.id > newest {
 			p.mu.segments = append(p.mu.segments, s)
-		case ok && s.id < c.firstID(), strings.HasSuffix(name, ".new"):
+			byID[s.id] = s
+		}
+		known := ok && byID[s.id] != nil
+		switch {
+		case known && strings.HasSuffix(name, sealedSuffix):
+			info, err := p.log.fs.Stat(filepath.Join(p.dir, name))
+			if err != nil {
+				return err
+			}
+			byID[s.id].sealedBytes.Store(max(info.Size, 1))
+		// A crash came before the plain file of a sealed segment was removed, or
+		// before what was being written got its name, or retention was done.
+		case known && byID[s.id].isSealed(), ok && s.id < c.firstID(), strings.HasSuffix(name, temporarySuffix):
 			if err := p.log.fs.Remove(filepath.Join(p.dir, name)); err != nil {
 				return err
 			}
@@ -119,6 +137,14 @@ func (p *partition) findSegments(c *checkpoint) error {
 	return nil
 }
 
+// plainLast sorts the names of a segment's files.
+func plainLast(name string) string {
+	if rest, isPlain := strings.CutSuffix(name, segmentSuffix); isPlain {
+		return rest + "~"
+	}
+	return name
+}
+
 // firstID is the oldest segment that was kept.
 func (c *checkpoint) firstID() SegmentID {
 	if len(c.segments) == 0 {
@@ -130,11 +156,10 @@ func (c *checkpoint) firstID() SegmentID {
 // recoverSegment scans a segment from what the checkpoint knows of it (s.size,
 // writer.next) to its end. The last segment becomes the writer's.
 func (p *partition) recoverSegment(s *segment, limit Offset) error {
-	w, name := p.writer, filepath.Join(p.dir, s.fileName())
-	last := limit == noLimit
+	w, last := p.writer, limit == noLimit
 	s.index.mu.unscanned = s.size
-	file, fileSize, err := p.openForRecovery(name, last)
-	if isMissing(err) || err == nil && fileSize < s.size {
+	file, fileSize, err := p.openForRecovery(s, last)
+	if isMissing(err) || isDamage(err) || err == nil && fileSize < s.size {
 		// Acknowledged bytes are gone. Their offsets are not given out again:
 		// reading them reports the damage.
 		if err == nil {
@@ -145,6 +170,9 @@ func (p *partition) recoverSegment(s *segment, limit Offset) error {
 			w.spoiled = true
 		} else {
 			w.next = limit
+		}
+		if isDamage(err) {
+			return nil
 		}
 		return ignoreMissing(err)
 	}
@@ -167,8 +195,11 @@ func (p *partition) recoverSegment(s *segment, limit Offset) error {
 	})
 	p.recovery.ScannedBytes += end - s.size
 	s.size = end
-	if err == nil && last {
-		err = p.takeOver(s, file, sc, end, fileSize)
+	if plain, ok := file.(vfs.File); ok && err == nil && last {
+		err = p.takeOver(s, plain, sc, end)
+	} else if err == nil && last {
+		// The one after it is lost. Nothing is appended to a sealed segment.
+		w.next, w.spoiled = sc.expect, true
 	}
 	if !last && sc.expect < limit {
 		p.recovery.Damaged = append(p.recovery.Damaged, Range{sc.expect, limit})
@@ -187,8 +218,17 @@ func (p *partition) lost(synced Offset, s *segment, limit Offset) {
 	}
 }
 
-// openForRecovery opens a segment; the last one for writing as well.
-func (p *partition) openForRecovery(name string, last bool) (vfs.File, int64, error) {
+// openForRecovery opens a segment; the last one for writing as well, unless it is
+// sealed.
+func (p *partition) openForRecovery(s *segment, last bool) (segmentFile, int64, error) {
+	if s.isSealed() {
+		sealed, err := p.openSealed(s)
+		if err != nil {
+			return nil, 0, err
+		}
+		return sealed, sealed.size, nil
+	}
+	name := filepath.Join(p.dir, s.plainName())
 	info, err := p.log.fs.Stat(name)
 	if err != nil {
 		return nil, 0, err
@@ -197,13 +237,13 @@ func (p *partition) openForRecovery(name string, last bool) (vfs.File, int64, er
 	if last {
 		open = p.log.fs.OpenReadWrite
 	}
-	file, err := open(name)
+	file, err := asSegmentFile(open(name))
 	return file, info.Size, err
 }
 
 // takeOver cuts a torn tail off the last segment, makes what is left durable,
 // and opens it for the writer.
-func (p *partition) takeOver(s *segment, file vfs.File, sc *scanner, end, fileSize int64) error {
+func (p *partition) takeOver(s *segment, file vfs.File, sc *scanner, end int64) error {
 	w := p.writer
 	torn, err := sc.tornBytes(end)
 	if err != nil {
@@ -222,11 +262,32 @@ func (p *partition) takeOver(s *segment, file vfs.File, sc *scanner, end, fileSi
 	if n, err := file.ReadAt(w.block[:lead], end-lead); n < int(lead) {
 		return fmt.Errorf("read the last block: %w", err)
 	}
-	if w.file, err = p.log.fs.OpenDirect(filepath.Join(p.dir, s.fileName())); err != nil {
+	if s.firstTime, err = sc.firstTime(end, w.lastTime); err != nil {
+		return err
+	}
+	if w.file, err = p.log.fs.OpenDirect(filepath.Join(p.dir, s.plainName())); err != nil {
 		return err
 	}
 	w.segment, w.position, w.reserved, w.next = s, end, end, sc.expect
 	return nil
+}
+
+// firstTime is when the first record of the segment was appended; unknown where
+// it is damaged.
+func (s *scanner) firstTime(end, unknown int64) (int64, error) {
+	if end == 0 {
+		return unknown, nil
+	}
+	b, err := s.bytes(0, headerBytes)
+	if err != nil && err != io.EOF {
+		return 0, err
+	}
+	if err == nil {
+		if h, err := decodeHeader(b); err == nil {
+			return h.firstTime, nil
+		}
+	}
+	return unknown, nil
 }
 
 // tornBytes counts the bytes from a position up to the last that is not zero.

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 	"time"
@@ -61,14 +62,19 @@ func (t *Topic) ReleaseHold(id Partition, name string) error {
 }
 
 // Trim removes segments whose records all fall under the retention and that no
-// hold keeps. The segment that is being written stays. It returns the number of
-// bytes removed.
+// hold keeps. The segment that is being written stays, and another one is begun
+// when its oldest record is older than a quarter of the age: a record is gone when
+// it is a quarter older than the age at the latest. It returns the number of bytes
+// removed.
 func (t *Topic) Trim(r Retention) (removed int64, err error) {
 	now := t.log.options.Now().UnixMilli()
 	var failures []error
 	for _, p := range t.partitions {
 		if p.failed != nil {
 			continue
+		}
+		if r.Age > 0 {
+			failures = append(failures, p.endOld(context.Background(), r.Age/retentionParts))
 		}
 		bytes, err := p.trim(r, now, r.Bytes/int64(len(t.partitions)))
 		removed += bytes
@@ -93,10 +99,12 @@ func (p *partition) trim(r Retention, nowMS, bytesMax int64) (removed int64, err
 	start, _ := p.bounds()
 	p.keys.forgetBefore(p.id, start)
 	for _, s := range trimmed {
-		if err := p.log.fs.Remove(filepath.Join(p.dir, s.fileName())); ignoreMissing(err) != nil {
-			return removed, err
+		for _, name := range []string{s.plainName(), s.sealedName()} {
+			if err := p.log.fs.Remove(filepath.Join(p.dir, name)); ignoreMissing(err) != nil {
+				return removed, err
+			}
 		}
-		removed += s.size
+		removed += s.diskBytes()
 	}
 	return removed, nil
 }
@@ -110,7 +118,7 @@ func (p *partition) takeTrimmed(r Retention, nowMS, bytesMax int64) []*segment {
 		held = min(held, offset)
 	}
 	for _, s := range p.mu.segments {
-		bytes += s.size
+		bytes += s.diskBytes()
 	}
 	n := 0
 	for n+1 < len(p.mu.segments) && p.mu.segments[n+1].base <= held {
@@ -120,7 +128,7 @@ func (p *partition) takeTrimmed(r Retention, nowMS, bytesMax int64) []*segment {
 		if !tooOld && !tooMany {
 			break
 		}
-		bytes -= s.size
+		bytes -= s.diskBytes()
 		n++
 	}
 	trimmed := p.mu.segments[:n:n]

@@ -91,8 +91,39 @@ func TestRetention(t *testing.T) {
 		t.Errorf("removed %d bytes, %v", removed, err)
 	}
 	starts(t, recovered, 4*per)
-	trim(t, recovered, Retention{Bytes: 1, Age: 1})
+	trim(t, recovered, Retention{Bytes: 1})
 	starts(t, recovered, 4*per)
+
+	// Age reaches the segment that is written to.
+	trim(t, recovered, Retention{Age: time.Hour})
+	starts(t, recovered, 51)
+	if a := mustAppend(t, recovered, 0, events("", "after all was removed")); a.First != 51 {
+		t.Errorf("appended at %d", a.First)
+	}
+}
+
+// TestRetentionOfATrickle: a segment that never gets full is ended in time, so that
+// a record is gone when it is a quarter older than the age at the latest.
+func TestRetentionOfATrickle(t *testing.T) {
+	fsys, c := vfs.NewMem(), newClock()
+	topic := create(t, open(t, fsys, Options{Now: c.Now}), "clicks", 1)
+	const age = 8 * time.Hour
+	for i := range 100 {
+		c.now = c.now.Add(10 * time.Minute)
+		mustAppend(t, topic, 0, events("", "now and then"))
+		trim(t, topic, Retention{Age: age})
+		start, err := topic.StartOffset(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept := time.Duration(i-int(start)) * 10 * time.Minute
+		if kept > age+age/retentionParts+20*time.Minute || start > 0 && kept < age-10*time.Minute {
+			t.Fatalf("after %d records the oldest is %v old", i+1, kept)
+		}
+	}
+	if paths := segmentPaths(t, fsys, topic, 0); len(paths) > 2*retentionParts {
+		t.Errorf("%d segments", len(paths))
+	}
 }
 
 // TestReaderBehindRetention keeps reading the file it has open, then learns

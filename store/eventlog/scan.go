@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-
-	"tidemark/base/vfs"
 )
 
 // noLimit is an offset that no record reaches.
@@ -15,7 +13,7 @@ const noLimit = Offset(math.MaxInt64)
 
 // window reads a file through a buffer that slides forward.
 type window struct {
-	file   vfs.File
+	file   io.ReaderAt
 	size   int64 // readable bytes
 	start  int64
 	buffer []byte

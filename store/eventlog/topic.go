@@ -216,7 +216,7 @@ func (p *partition) offsetAt(timeMS int64) (Offset, error) {
 }
 
 func (p *partition) offsetInSegment(v view, timeMS int64) (Offset, error) {
-	s, done, err := v.segment.openScanner(p.log.fs, p.dir, v.size, v.end)
+	s, done, err := p.openScanner(v)
 	if err != nil {
 		return 0, p.readError(v.segment, v.segment.base, err)
 	}

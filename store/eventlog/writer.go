@@ -55,6 +55,8 @@ type request struct {
 	first    Offset
 	timeMS   int64 // when it was appended
 	done     chan error
+	// end asks for a new segment instead; there are no events then.
+	end bool
 }
 
 func newWriter(p *partition) *writer {
@@ -125,8 +127,15 @@ func (w *writer) take() []*request {
 	}
 	n, size := 0, 0
 	for n < len(w.queue.waiting) && (n == 0 || size+w.queue.waiting[n].bytesMax <= runBytes) {
+		end := w.queue.waiting[n].end
+		if end && n > 0 {
+			break // it is a run by itself
+		}
 		size += w.queue.waiting[n].bytesMax
 		n++
+		if end {
+			break
+		}
 	}
 	run := append([]*request(nil), w.queue.waiting[:n]...)
 	left := copy(w.queue.waiting, w.queue.waiting[n:])
@@ -148,7 +157,12 @@ func (w *writer) close() {
 func (w *writer) run() {
 	defer close(w.ended)
 	for run := w.take(); run != nil; run = w.take() {
-		err := w.commit(run)
+		var err error
+		if run[0].end {
+			err = w.end()
+		} else {
+			err = w.commit(run)
+		}
 		if err != nil {
 			err = w.partition.writeError(fmt.Errorf("append to %v: %w", w.partition, err))
 		}
@@ -188,7 +202,13 @@ func (w *writer) commit(run []*request) error {
 		bytesMax += r.bytesMax
 	}
 	full := w.position > 0 && w.position+int64(bytesMax) > w.partition.log.options.SegmentBytes
-	if w.file == nil || w.spoiled || full {
+	rolls := w.file == nil || w.spoiled || full
+	if rolls || int64(wholeBlocks(int(w.position)+bytesMax)) > w.reserved {
+		if err := w.partition.log.checkRoom(int64(bytesMax) + reserveBytesMin); err != nil {
+			return err
+		}
+	}
+	if rolls {
 		if err := w.roll(); err != nil {
 			return err
 		}
@@ -254,6 +274,9 @@ func (w *writer) reserve(size int64) error {
 		return nil
 	}
 	more := size + min(max(size, reserveBytesMin), reserveBytesMax)
+	if w.partition.log.checkRoom(more-w.reserved) != nil {
+		more = size
+	}
 	err := w.file.Preallocate(more)
 	if vfs.IsDiskFull(err) {
 		more = size
@@ -287,6 +310,17 @@ func (w *writer) publish(run []*request, size int64, next Offset, timeMS int64) 
 	metrics.bytes.WithLabelValues(p.topic).Add(float64(size))
 }
 
+// end begins a new segment unless there is an empty one.
+func (w *writer) end() error {
+	if w.file == nil || w.position == 0 {
+		return nil
+	}
+	if err := w.partition.log.checkRoom(reserveBytesMin); err != nil {
+		return err
+	}
+	return w.roll()
+}
+
 // roll begins a new segment. From its first step on, the old one is not
 // appended to again, even if beginning the new one fails: a file that was made
 // for it may be found after a crash, and its name ends the old one here.
@@ -294,7 +328,7 @@ func (w *writer) roll() error {
 	p := w.partition
 	w.lastID++
 	s := &segment{id: w.lastID, base: w.next}
-	name := filepath.Join(p.dir, s.fileName())
+	name := filepath.Join(p.dir, s.plainName())
 	old, spoiled := w.file, w.spoiled
 	w.spoiled = true
 	file, err := p.log.fs.OpenDirect(name)
@@ -320,7 +354,7 @@ func (w *writer) roll() error {
 		_ = old.Close()
 	}
 	if dropped := p.startSegment(s); dropped != nil {
-		_ = p.log.fs.Remove(filepath.Join(p.dir, dropped.fileName()))
+		_ = p.log.fs.Remove(filepath.Join(p.dir, dropped.plainName()))
 	}
 	w.segment, w.file, w.position, w.reserved, w.spoiled = s, file, 0, reserveBytesMin, false
 	w.mark()
@@ -336,6 +370,10 @@ func (p *partition) writeError(err error) error { return p.log.writeError(p.topi
 func (l *Log) writeError(topic string, err error) error {
 	if !vfs.IsDiskFull(err) {
 		return err
+	}
+	if isNoRoom(err) {
+		return problem.New(problem.DiskFull, "the disk is nearly full: %s takes no events now, so that what was taken before can still be worked up", topic).
+			WithHint("free some space in %s; what is stored can be read, and appending goes on by itself", l.dir).Retryable()
 	}
 	return problem.New(problem.DiskFull, "the disk is full: %s takes no events now", topic).
 		WithHint("free some space in %s; what is stored can be read, and appending goes on by itself", l.dir).Retryable()
