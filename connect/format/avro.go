@@ -64,9 +64,9 @@ func avroTableSchema(fields []value.Field, options map[string]string) (string, e
 // avroReader reads records of one writer's schema into the columns of a table.
 type avroReader struct{ fields *avroFields }
 
-// newAvroReader compiles a writer's schema.
-func newAvroReader(schema string, columns []Column) (*avroReader, error) {
-	t, err := parseAvro(schema)
+// newAvroReader compiles a writer's schema, which may name types of others.
+func newAvroReader(schema string, columns []Column, named ...string) (*avroReader, error) {
+	t, err := parseAvro(schema, named...)
 	if err != nil {
 		return nil, err
 	}

@@ -49,17 +49,29 @@ var avroKinds = map[string]avroKind{
 	"array": avroArray, "map": avroMap, "record": avroRecord, "error": avroRecord,
 }
 
-// parseAvro reads a schema, which must be that of a record.
-func parseAvro(schema string) (*avroType, error) {
-	parsed, err := avro.Parse(schema)
-	if err != nil {
-		return nil, problem.New(problem.InvalidValue, "not an Avro schema: %v", err)
+// parseAvro reads a schema, which must be that of a record. named are schemas
+// whose types it may name, each behind those that it names itself.
+func parseAvro(schema string, named ...string) (*avroType, error) {
+	var known avro.SchemaCache
+	types := map[string]*avroType{}
+	for _, text := range named {
+		if _, err := newAvroSchema(&known, text, types); err != nil {
+			return nil, err
+		}
 	}
-	t, err := newAvroType(parsed.Root(), "", map[string]*avroType{})
+	t, err := newAvroSchema(&known, schema, types)
 	if err == nil && t.kind != avroRecord {
 		return nil, problem.New(problem.TypeMismatch, "the Avro schema is not that of a record").WithHint("a table's rows are records")
 	}
 	return t, err
+}
+
+func newAvroSchema(known *avro.SchemaCache, text string, types map[string]*avroType) (*avroType, error) {
+	parsed, err := known.Parse(text)
+	if err != nil {
+		return nil, problem.New(problem.InvalidValue, "not an Avro schema: %v", err)
+	}
+	return newAvroType(parsed.Root(), "", types)
 }
 
 // newAvroType makes a type of a node in a namespace. Types with names are kept in

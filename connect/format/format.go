@@ -110,7 +110,7 @@ type Container struct {
 
 // Formats lists the formats there are.
 func Formats() []Format {
-	return []Format{jsonFormat(), csvFormat(), avroFormat(), rawFormat(), changelogFormat(debezium), changelogFormat(canal), changelogFormat(maxwell)}
+	return []Format{jsonFormat(), csvFormat(), avroFormat(), avroConfluentFormat(), rawFormat(), changelogFormat(debezium), changelogFormat(canal), changelogFormat(maxwell)}
 }
 
 // ByName finds a format; an unknown name is a problem with the nearest one.

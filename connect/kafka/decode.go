@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -11,13 +12,13 @@ import (
 )
 
 // decodeSome makes a batch of as many pending records as fit.
-func (r *reader) decodeSome() (*batch.Batch, error) {
+func (r *reader) decodeSome(ctx context.Context) (*batch.Batch, error) {
 	most := len(r.pending)
 	if r.source.reading.value.format.Changes && r.source.reading.needsRecord() {
 		most = 1 // rows and records must be told apart to put other columns beside them
 	}
 	for n := most; ; n /= 2 {
-		b, err := r.decode(r.pending[:n])
+		b, err := r.decode(ctx, r.pending[:n])
 		if err != nil {
 			return nil, err
 		}
@@ -44,7 +45,7 @@ func (p *reading) needsRecord() bool {
 }
 
 // decode makes a batch of records.
-func (r *reader) decode(records []record) (*batch.Batch, error) {
+func (r *reader) decode(ctx context.Context, records []record) (*batch.Batch, error) {
 	plan := r.source.reading
 	if !plan.upsert && plan.value.format.Name != "raw" {
 		// A deletion says nothing to a table of events.
@@ -53,11 +54,11 @@ func (r *reader) decode(records []record) (*batch.Batch, error) {
 		}
 	}
 	for {
-		keys, badKeys, err := r.side(r.keys, plan.key, plan.keyColumns, records, func(x *record) (batch.View, bool) { return x.key, x.hasKey })
+		keys, badKeys, err := r.side(ctx, r.keys, plan.key, plan.keyColumns, records, func(x *record) (batch.View, bool) { return x.key, x.hasKey })
 		if err != nil {
 			return nil, err
 		}
-		values, badValues, err := r.side(r.values, plan.value, plan.valueColumns, records, func(x *record) (batch.View, bool) { return x.value, x.hasValue })
+		values, badValues, err := r.side(ctx, r.values, plan.value, plan.valueColumns, records, func(x *record) (batch.View, bool) { return x.value, x.hasValue })
 		if err != nil {
 			return nil, err
 		}
@@ -88,7 +89,7 @@ func without(records []record, bad ...[]format.Rejected) []record {
 // side decodes the keys or the values of records. Those that cannot be decoded
 // are an error, unless the format's options say to leave them out. Where a record
 // has no such side, its columns are NULL.
-func (r *reader) side(d format.Decoder, s side, columns []format.Column, records []record, of func(*record) (batch.View, bool)) (*batch.Batch, []format.Rejected, error) {
+func (r *reader) side(ctx context.Context, d format.Decoder, s side, columns []format.Column, records []record, of func(*record) (batch.View, bool)) (*batch.Batch, []format.Rejected, error) {
 	if d == nil {
 		return &batch.Batch{Rows: len(records)}, nil, nil
 	}
@@ -117,6 +118,11 @@ func (r *reader) side(d format.Decoder, s side, columns []format.Column, records
 		}
 		if has {
 			present++
+		}
+	}
+	if asking, ok := d.(format.Asking); ok {
+		if err := asking.Prepare(ctx, r.block, views); err != nil {
+			return nil, nil, err
 		}
 	}
 	b, rejected := d.Decode(r.block, views)

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"bytes"
+	"context"
 	"slices"
 	"time"
 
@@ -68,6 +69,18 @@ func newWriting(r connect.Request, l layout) (*writing, error) {
 	}
 	w.values, err = l.value.format.NewEncoder(fields, l.value.options)
 	return w, err
+}
+
+// announce tells registries what will be written.
+func (w *writing) announce(ctx context.Context) error {
+	for _, e := range []format.Encoder{w.keys, w.values} {
+		if announcing, ok := e.(format.Announcing); ok {
+			if err := announcing.Announce(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // records makes the records of an epoch, in the order in which they are to be

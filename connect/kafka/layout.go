@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -75,6 +76,10 @@ func newLayout(r connect.Request, upsert bool) (layout, error) {
 		}
 		l.key.options = optionsOf(r.Options, "key.")
 	}
+	if topic := r.Options[optTopic]; topic != "" {
+		l.key.options = withSubject(l.key, topic)
+		l.value.options = withSubject(l.value, topic)
+	}
 	prefix := r.Options[optKeyPrefix]
 	excluded := r.Options[optInclude] == "EXCEPT_KEY"
 	if prefix != "" && !excluded {
@@ -93,6 +98,19 @@ func newLayout(r connect.Request, upsert bool) (layout, error) {
 		}
 	}
 	return l, nil
+}
+
+// withSubject names the subject of a topic's schemas as all of Kafka's clients do.
+func withSubject(s side, topic string) map[string]string {
+	if _, given := s.options[format.SubjectOption]; given {
+		return s.options
+	}
+	options := maps.Clone(s.options)
+	if options == nil {
+		options = map[string]string{}
+	}
+	options[format.SubjectOption] = topic + "-" + s.name
+	return options
 }
 
 // keyColumns are the columns that stand in the key.

@@ -75,7 +75,7 @@ func (r *reader) Read(ctx context.Context) (*batch.Batch, error) {
 	}
 	for {
 		if len(r.pending) > 0 {
-			return r.decodeSome()
+			return r.decodeSome(ctx)
 		}
 		if r.place.next >= r.place.end {
 			return nil, io.EOF

@@ -132,6 +132,9 @@ func (s *sink) Apply(ctx context.Context, commit connect.Commit) error {
 	if s.closed {
 		return fmt.Errorf("apply epoch %d: %w", commit.Epoch, fs.ErrClosed)
 	}
+	if err := s.writing.announce(ctx); err != nil {
+		return err
+	}
 	records, err := s.writing.records(commit.Batches)
 	if err != nil {
 		return err
