@@ -166,3 +166,48 @@ func TestJSONUnreadFields(t *testing.T) {
 		}
 	}
 }
+
+// bidEvents makes lines as the Nexmark benchmark does: a ROW among NULLs.
+func bidEvents(n int) []byte {
+	var block []byte
+	for i := range n {
+		block = fmt.Appendf(block, `{"event_type":2,"person":null,"auction":null,"bid":{"auction":%d,"bidder":%d,"price":%d,"channel":"channel-%d","url":"https://www.nexmark.com/abcd/efgh/ijkl/item.htm?query=1&channel_id=%d","dateTime":"2024-03-01 10:20:%02d.%03d","extra":"abcdefghijklm\\\\nopqrstuvwxyz%d"}}`+"\n",
+			1000+i%77, 1001+i%991, 100+i*7919%100000, i%10000, i*131071%1000000, i/1000%60, i%1000, i)
+	}
+	return block
+}
+
+var bidColumns = []Column{
+	{Name: "event_type", Type: value.IntType},
+	{Name: "bid", Type: value.RowOf(
+		value.Field{Name: "auction", Type: value.BigIntType}, value.Field{Name: "bidder", Type: value.BigIntType}, value.Field{Name: "price", Type: value.BigIntType},
+		value.Field{Name: "channel", Type: value.StringType}, value.Field{Name: "url", Type: value.StringType},
+		value.Field{Name: "dateTime", Type: value.TimestampOf(3)}, value.Field{Name: "extra", Type: value.StringType},
+	), Unread: []bool{false, false, false, true, true, false, false}},
+}
+
+// BenchmarkDecodeLines reads lines as a file's reader does: 3 of the 7 texts of ad
+// events, and 5 of the 7 fields of bids.
+func BenchmarkDecodeLines(b *testing.B) {
+	ads, _ := adEvents(batch.MaxRows)
+	adTexts := []Column{adColumns[0], adColumns[1], {Name: "event_time", Type: value.StringType}}
+	for _, c := range []struct {
+		name    string
+		columns []Column
+		block   []byte
+	}{{"ads", adTexts, ads}, {"bids", bidColumns, bidEvents(batch.MaxRows)}} {
+		b.Run(c.name, func(b *testing.B) {
+			d := NewJSONDecoder(c.columns, JSONOptions{})
+			d.CopyTexts()
+			d.CutLines()
+			for b.Loop() {
+				l := d.DecodeLines(c.block, true)
+				if l.Rows.Rows != batch.MaxRows {
+					b.Fatal("rows are missing")
+				}
+				d.Reuse(l.Rows)
+			}
+			b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N)/batch.MaxRows, "ns/event")
+		})
+	}
+}

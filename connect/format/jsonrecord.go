@@ -2,6 +2,7 @@ package format
 
 import (
 	"math"
+	"math/bits"
 
 	"tidemark/base/batch"
 	"tidemark/base/value"
@@ -134,7 +135,15 @@ func (d *JSONDecoder) known(i, row int) int {
 		}
 		switch g.kind {
 		case textBehind:
-			end, mark := s.next(b, i), uint32(0)
+			// As next, without a call in the usual case.
+			var found uint64
+			if vector {
+				found = s.near(i)
+			}
+			end, mark := i+bits.TrailingZeros64(found), uint32(0)
+			if found == 0 {
+				end = s.further(b, i)
+			}
 			if end > s.limit || b[end] != '"' {
 				if end, mark = d.longText(i); end < 0 {
 					return -1

@@ -49,10 +49,12 @@ func (t *texts) copyAll(columns []*batch.Column, block []byte) {
 	}
 }
 
-// copy makes a heap of the texts of a column. It is made long enough first: the
-// words of a text may be copied beyond its end, over which the next one is copied.
+// copy makes a heap of the texts of a column. It is made long enough first: short
+// texts are copied by the word, also beyond their end, over which the next one is
+// copied.
 func (t *texts) copy(c *batch.Column, block []byte) {
-	total := wordBytes
+	const atLeast, byWords = 2 * wordBytes, 6 * wordBytes
+	total := atLeast + wordBytes
 	for _, v := range c.Views {
 		total += int(v.Length &^ escapedMark)
 	}
@@ -60,22 +62,34 @@ func (t *texts) copy(c *batch.Column, block []byte) {
 	if cap(heap) < total {
 		heap = make([]byte, 0, total+total/8) // the next batch seldom has exactly as much
 	}
+	heap = heap[:cap(heap)]
+	n := 0
 	for row, v := range c.Views {
-		from, length, start := int(v.Offset), int(v.Length), len(heap)
+		from, length := int(v.Offset), int(v.Length)
 		switch {
-		case from+length+wordBytes <= len(block): // and so without escapes
-			for k := 0; k < length; k += wordBytes {
-				storeWord(heap, start+k, loadWord(block, from+k))
+		case from+length+atLeast > len(block):
+			length = t.copyRaw(heap[n:], t.raw(block, c, row), v.Length&escapedMark != 0)
+		case length <= byWords:
+			storeWord(heap, n, loadWord(block, from))
+			storeWord(heap, n+wordBytes, loadWord(block, from+wordBytes))
+			for k := atLeast; k < length; k += wordBytes {
+				storeWord(heap, n+k, loadWord(block, from+k))
 			}
-			heap = heap[:start+length]
-		case v.Length&escapedMark != 0:
-			heap = appendUnescaped(heap, t.raw(block, c, row))
 		default:
-			heap = append(heap, t.raw(block, c, row)...)
+			copy(heap[n:], block[from:from+length])
 		}
-		c.Views[row] = batch.View{Offset: uint32(start), Length: uint32(len(heap) - start)}
+		c.Views[row] = batch.View{Offset: uint32(n), Length: uint32(length)}
+		n += length
 	}
-	c.Heap = heap
+	c.Heap = heap[:n]
+}
+
+// copyRaw copies a text without its escapes, and returns its length then.
+func (t *texts) copyRaw(to, raw []byte, escaped bool) int {
+	if escaped {
+		return len(appendUnescaped(to[:0], raw))
+	}
+	return copy(to, raw)
 }
 
 // share makes block and made the heap of the texts of columns, and of those below

@@ -55,21 +55,28 @@ func (s *specials) look(b []byte, i int) bool {
 // next is the index of the next special byte from i on, which is not behind the
 // limit; or any index behind the window when all up to its end are plain.
 func (s *specials) next(b []byte, i int) int {
+	if vector {
+		if found := s.near(i); found != 0 {
+			return i + bits.TrailingZeros64(found)
+		}
+	}
+	return s.further(b, i)
+}
+
+// near is the marks from i on that are in one word.
+func (s *specials) near(i int) uint64 {
+	at := uint(i - s.from)
+	return s.marks[at/blockBits] >> (at % blockBits)
+}
+
+// further is next when near has none.
+func (s *specials) further(b []byte, i int) int {
 	if !vector {
 		return plainEnd(b, i)
 	}
-	at := uint(i - s.from)
-	if found := s.marks[at/blockBits] >> (at % blockBits); found != 0 {
-		return i + bits.TrailingZeros64(found)
-	}
-	return s.further(at / blockBits)
-}
-
-// further is next when the rest of a block is plain.
-func (s *specials) further(block uint) int {
-	for block++; ; block++ {
-		if found := s.marks[block]; found != 0 {
-			return s.from + int(block)*blockBits + bits.TrailingZeros64(found)
+	for at := (i-s.from)/blockBits + 1; ; at++ {
+		if found := s.marks[at]; found != 0 {
+			return s.from + at*blockBits + bits.TrailingZeros64(found)
 		}
 	}
 }
