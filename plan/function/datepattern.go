@@ -53,6 +53,26 @@ func (c *clock) dayOfYear() int { return int(c.days-value.DaysOfDate(c.year, 1, 
 // isoWeekday is 1 for Monday to 7 for Sunday.
 func isoWeekday(days int64) int { return int(value.FloorMod(days+3, 7)) + 1 }
 
+// unit is a number of seconds within which, counted from 1970, the pattern spells all
+// times alike: those of a day, an hour, a minute or a second; 0 when there is none.
+func (p *datePattern) unit() int64 {
+	unit := int64(value.SecondsPerDay)
+	for _, part := range p.parts {
+		switch part.letter {
+		case 0, '[', ']', 'G', 'y', 'Y', 'u', 'D', 'M', 'L', 'd', 'Q', 'q', 'w', 'E', 'e':
+		case 'a', 'h', 'H', 'k', 'K':
+			unit = min(unit, 3600)
+		case 'm':
+			unit = min(unit, 60)
+		case 's':
+			unit = 1
+		default: // parts of a second, and zones
+			return 0
+		}
+	}
+	return unit
+}
+
 const (
 	modernLetters  = "GuyYDMLdQqEeahKkHmsSAnNwXxZz"
 	lenientLetters = "GyYMLwDdEuaHkKhmsSzZX"

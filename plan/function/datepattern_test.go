@@ -1,9 +1,13 @@
 package function
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
+	"tidemark/base/batch"
 	"tidemark/base/value"
 )
 
@@ -56,4 +60,42 @@ func TestPatternsReadWhatTheyPrint(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Times that share a text are spelled as each would be by itself.
+func TestFormattedTimesMayShareTexts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		letters := rapid.SampledFrom(strings.Split(modernLetters, ""))
+		pattern := strings.Join(rapid.SliceOfN(letters, 1, 3).Draw(t, "letters"), "-")
+		if rapid.Bool().Draw(t, "usual") {
+			pattern = rapid.SampledFrom([]string{"yyyy-MM-dd", "HH:mm", "yyyy-MM-dd HH", "h a", "HH:mm:ss", "ss.SSS"}).Draw(t, "pattern")
+		}
+		read, err := parsePattern(pattern, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		times := batch.NewColumn(value.TimestampOf(3), 0)
+		patterns := batch.NewColumn(value.StringType, 0)
+		now := rapid.SampledFrom([]int64{0, -1, -86_400_000_001, 1_700_000_000_000_000}).Draw(t, "start")
+		for range rapid.IntRange(1, 20).Draw(t, "rows") {
+			now += rapid.SampledFrom([]int64{0, 1_000, 999_000, 59_000_000, 3_600_000_000, 86_399_999_000, -1_000_000}).Draw(t, "step")
+			times.Resize(times.Len() + 1)
+			times.Ints[times.Len()-1] = now
+			patterns.AppendValue(value.OfString(pattern))
+		}
+		if _, err := read.format(nil, &clock{}); err != nil {
+			return // a letter that only zoned times have
+		}
+		got := evaluateRows(t, "DATE_FORMAT", times, patterns)
+		for i, at := range times.Ints {
+			c := clockOf(value.InstantOfMicros(at))
+			want, err := read.format(nil, &c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(got.Bytes(i)) != string(want) {
+				t.Fatalf("%s of row %d is %q, want %q", pattern, i, got.Bytes(i), want)
+			}
+		}
+	})
 }

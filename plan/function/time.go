@@ -1,6 +1,7 @@
 package function
 
 import (
+	"bytes"
 	"math"
 	"strings"
 	"sync"
@@ -306,14 +307,33 @@ func printClock(out *batch.Column, i int, p *datePattern, c *clock) error {
 	return nil
 }
 
+// formatTimestamp spells times. One that comes in the same unit of the pattern as the
+// row before, the same day for 'yyyy-MM-dd', shares its text: times of events mostly do.
 func formatTimestamp(ctx *plan.Context, args []*batch.Column, out *batch.Column) error {
 	zoned := args[0].Type.Kind == value.TimestampLTZ
+	var pattern []byte // of the row that was spelled last, as are the rest
+	var p *datePattern
+	var unit, number int64
+	spelled := -1
 	return eachRow(out, func(i int) error {
-		p, err := patternAt(args, 1, i, false)
-		if err != nil {
-			return err
+		if text := args[1].Bytes(i); p == nil || !bytes.Equal(text, pattern) {
+			read, err := parsePattern(string(text), false)
+			if err != nil {
+				return err
+			}
+			pattern, p, unit, spelled = text, read, read.unit(), -1
 		}
-		c := clockOf(instantAt(args[0], i, ctx.Zone))
+		t := instantAt(args[0], i, ctx.Zone)
+		if unit > 0 {
+			if now := value.FloorDiv(t.Seconds, unit); spelled < 0 || now != number {
+				number = now
+			} else {
+				out.Views[i] = out.Views[spelled]
+				return nil
+			}
+		}
+		spelled = i
+		c := clockOf(t)
 		if zoned {
 			c.zone, c.instant = ctx.Zone, rawInstant(args[0], i).Seconds
 		}
