@@ -21,7 +21,7 @@ func benchCommand() *command {
 		name:  "bench",
 		short: "measure this machine, with answers that are checked",
 		usage: `
-Usage: tidemark bench ysb [--from memory|file|http|log] [--events N] [--parallelism N] [--json]
+Usage: tidemark bench ysb [--from memory|file|http|log|sealed] [--events N] [--parallelism N] [--json]
        tidemark bench nexmark [--all | --query NAME] [--events N] [--parallelism N] [--json]
        tidemark bench join [--keys N] [--events N] [--parallelism N] [--json]
        tidemark bench post --to URL --events N [--parallelism N]
@@ -30,7 +30,8 @@ Usage: tidemark bench ysb [--from memory|file|http|log] [--events N] [--parallel
 
 ysb counts the views of ad campaigns in windows of 10 s (Yahoo Streaming
 Benchmark): from JSON in memory or in files, posted over HTTP to a server in this
-process (durably, and asked back), or replayed from the event log. CPU is that of
+process (durably, and asked back), or replayed from the event log, as it was
+written or with its segments compressed (sealed). CPU is that of
 this process from the first event to the last final window. What makes the events
 does not count: from memory the time it takes is subtracted, over HTTP it is a
 client in a process of its own (post), and files and log are filled before.
@@ -50,7 +51,7 @@ Examples:
   tidemark bench ysb
   tidemark bench freshness --rate 50000 --json`,
 		flags: func(f *flag.FlagSet) {
-			f.StringVar(&o.from, "from", fromMemory, "ysb: memory, file, http or log")
+			f.StringVar(&o.from, "from", fromMemory, "ysb: memory, file, http, log or sealed")
 			f.StringVar(&o.to, "to", "", "post: the server's address")
 			f.Int64Var(&o.events, "events", 0, "how many events (ysb: 10 M from memory and files, 3 M otherwise; nexmark: 1 M; join: impressions, twice the keys)")
 			f.Int64Var(&o.keys, "keys", 0, "join: how many keys are live at a time (default 10 M)")

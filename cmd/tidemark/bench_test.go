@@ -11,7 +11,7 @@ func TestBenchmarksAreRight(t *testing.T) {
 	for _, size := range []struct {
 		from, events string
 		rows         int // 100 for every 10 s, which 100,000 events take
-	}{{fromMemory, "200000", 200}, {fromFile, "200000", 200}, {fromLog, "200000", 200}, {fromHTTP, "50000", 100}} {
+	}{{fromMemory, "200000", 200}, {fromFile, "200000", 200}, {fromLog, "200000", 200}, {fromSealed, "200000", 200}, {fromHTTP, "50000", 100}} {
 		t.Run("ysb from "+size.from, func(t *testing.T) {
 			var r ysbResult
 			bench(t, &r, "ysb", "--from", size.from, "--events", size.events, "--parallelism", "2")

@@ -19,6 +19,7 @@ const (
 	fromFile   = "file"
 	fromHTTP   = "http"
 	fromLog    = "log"
+	fromSealed = "sealed"
 )
 
 const (
@@ -70,8 +71,10 @@ func (o *benchOptions) ysb(ctx context.Context, c *console) (*ysbResult, error) 
 		run = b.http
 	case fromLog:
 		run = b.log
+	case fromSealed:
+		run = b.sealed
 	default:
-		return nil, usagef("--from is %q, not memory, file, http or log", o.from)
+		return nil, usagef("--from is %q, not memory, file, http, log or sealed", o.from)
 	}
 	if b.events == 0 {
 		b.events = full

@@ -13,14 +13,26 @@ import (
 	"tidemark/store/eventlog"
 )
 
+// ysbSealedSegment is how large segments are that are sealed, so that there are some.
+const ysbSealedSegment = 4 << 20
+
 // log writes the events to an event log, which is not measured, and reads them.
 func (b *ysbBench) log(ctx context.Context) (*consumption, map[ysb.Key]int64, error) {
+	return b.replay(ctx, eventlog.Options{})
+}
+
+// sealed is log with the segments compressed, which is not measured either.
+func (b *ysbBench) sealed(ctx context.Context) (*consumption, map[ysb.Key]int64, error) {
+	return b.replay(ctx, eventlog.Options{SegmentBytes: ysbSealedSegment})
+}
+
+func (b *ysbBench) replay(ctx context.Context, options eventlog.Options) (*consumption, map[ysb.Key]int64, error) {
 	dir, err := vfs.TemporaryDir("tidemark-bench-")
 	if err != nil {
 		return nil, nil, err
 	}
 	defer vfs.RemoveTree(vfs.OS(), dir) //nolint:errcheck // a temporary folder
-	log, err := eventlog.Open(vfs.OS(), filepath.Join(dir, "log"), eventlog.Options{})
+	log, err := eventlog.Open(vfs.OS(), filepath.Join(dir, "log"), options)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -58,6 +70,11 @@ func (b *ysbBench) log(ctx context.Context) (*consumption, map[ysb.Key]int64, er
 	})
 	if err != nil {
 		return nil, nil, err
+	}
+	if options.SegmentBytes == ysbSealedSegment {
+		if err := log.Maintain(ctx); err != nil {
+			return nil, nil, err
+		}
 	}
 	used := startMeasuring()
 	answer, err := b.run(ctx, n, func(r connect.Request) (connect.Source, error) { return native.NewSource(topic, r) })
