@@ -207,7 +207,7 @@ func (s *server) serve(host string) error {
 	}
 	s.api, err = httpapi.New(httpapi.Config{
 		Catalog: s.catalog, Board: s.board, Asker: gateway.New(s.catalog, s.store, s.board), Intake: s.jobs.Intake,
-		Definer: definer{s.pipeline}, Jobs: jobsView{s.jobs, s.pipeline}, Savepoints: savepointsView{s.jobs}, Ingest: s.rate.now, Missing: s.missing, Pages: pages,
+		Definer: definer{s.pipeline}, Jobs: jobsView{s.jobs, s.pipeline}, Savepoints: savepointsView{s.jobs}, Projects: projectsView{s.pipeline}, Ingest: s.rate.now, Missing: s.missing, Pages: pages,
 		Telemetry: s.registry, Logger: s.logger, Version: version, Loopback: true,
 	})
 	if err != nil {

@@ -17,14 +17,14 @@ type Operator struct {
 }
 
 // difference compares the operators of a plan that remember rows with those of the
-// plan before. No state is taken over: see docs/decisions, state of changed plans.
+// plan before. No state is taken over: docs/decisions/2026-11-22-changed-plans.md.
 func difference(before, after plan.Node) []Operator {
 	known := map[string]bool{}
 	kinds := map[string]bool{}
 	plan.Inspect(before, func(n plan.Node) bool {
 		if n != nil && remembers(n) {
 			known[plan.Print(n)] = true
-			kinds[plan.Title(n)] = true
+			kinds[label(n)] = true
 		}
 		return true
 	})
@@ -34,7 +34,7 @@ func difference(before, after plan.Node) []Operator {
 		if n == nil || !remembers(n) {
 			return true
 		}
-		o := Operator{Operator: plan.Title(n)}
+		o := Operator{Operator: label(n)}
 		switch o.Unchanged = known[plan.Print(n)]; {
 		case before == nil:
 			o.Because = "it is new"
@@ -51,6 +51,15 @@ func difference(before, after plan.Node) []Operator {
 		return true
 	})
 	return all
+}
+
+// label is an operator's kind and the first thing that is said of it.
+func label(n plan.Node) string {
+	title, rest, _ := strings.Cut(plan.Print(n), "\n")
+	if first, _, _ := strings.Cut(rest, "\n"); strings.HasPrefix(first, "| ") {
+		title += " (" + strings.TrimPrefix(first, "| ") + ")"
+	}
+	return title
 }
 
 // stateful prints the operators of a plan that remember rows, the topmost first.

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"archive/zip"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -107,6 +108,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		}
 		body := map[string]string{
 			"send-events": `{"id":1}`, "ask": `{"sql":"SELECT * FROM ads_minute"}`, "execute-statements": `{"sql":"CREATE TABLE t (a INT)"}`, "act-on-job": `{"action":"restart"}`,
+			"plan-project": archive(t, "ods/t.sql", "a table", zip.Store), "apply-project": archive(t, "ods/t.sql", "a table", zip.Store),
 		}[r.id]
 		path := strings.NewReplacer("/events/{table}", "/events/clicks", "{table}", minuteTable, "{id}", "ads_minute").Replace(r.path)
 		answer := httptest.NewRecorder()

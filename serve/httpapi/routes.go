@@ -50,6 +50,8 @@ func (s *Server) routes() []route {
 	tableName := path("table", "Name of a table")
 	jobName := path("id", "Name of a job")
 	savepointName := path("name", "Of a savepoint")
+	environment := param{name: "env", in: "query", about: "Environment of the project whose vars hold; the one named dev, if there is one, without", kind: "string"}
+	prune := param{name: "prune", in: "query", about: "Whether what is not in the project is to be dropped", kind: "boolean"}
 	return []route{
 		{
 			method: http.MethodPost, path: "/api/v1/events/{table}", id: "send-events", tag: events, handle: s.takeEvents,
@@ -88,6 +90,19 @@ func (s *Server) routes() []route {
 			summary: "Execute statements that define something",
 			detail:  "Statements separated by semicolons, in turn; the first that fails ends it, and those before it stay done.",
 			body:    of[StatementsRequest](), answer: of[StatementsAnswer](), refuses: []int{404, 409, 413, 422, 507},
+		},
+		{
+			method: http.MethodPost, path: "/api/v1/project/plan", id: "plan-project", tag: defining, handle: s.planProject,
+			summary: "What the applying of a project would do",
+			detail:  "The body is a zip archive of the project's folder, without compression. Nothing is changed.",
+			params:  []param{environment, prune}, bodies: []string{projectType}, answer: of[ProjectPlan](), refuses: []int{404, 409, 413, 422},
+		},
+		{
+			method: http.MethodPost, path: "/api/v1/project/apply", id: "apply-project", tag: defining, handle: s.applyProject,
+			summary: "Make a project true",
+			detail: "Answered when its tables are what the project says, which may take as long as the plan guesses. When the connection ends before, " +
+				"what was begun goes on; applying the project again does the rest. Tables that only read what has changed may still be building: GET /api/v1/jobs tells.",
+			params: []param{environment, prune}, bodies: []string{projectType}, answer: of[ProjectPlan](), refuses: []int{404, 409, 413, 422, 507},
 		},
 		{
 			method: http.MethodGet, path: "/api/v1/tables", id: "list-tables", tag: defining, handle: s.listTables,

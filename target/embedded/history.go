@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"tidemark/plan"
 	"tidemark/store/eventlog"
 	"tidemark/target"
 )
@@ -25,8 +26,10 @@ func (j *Jobs) Foresee(job target.Job) (target.Fate, error) {
 		return "", err
 	}
 	defer would.quit()
-	if err := would.check(); err != nil {
-		return "", err
+	if would.canRead() { // otherwise it reads what is made with it
+		if err := would.check(); err != nil {
+			return "", err
+		}
 	}
 	j.mu.Lock()
 	now, u := j.mu.keepers[job.Table.Name], j.mu.upgrades[job.Table.Name]
@@ -40,6 +43,19 @@ func (j *Jobs) Foresee(job target.Job) (target.Fate, error) {
 		return target.IsMade, nil
 	}
 	return target.Anew, nil
+}
+
+// canRead reports whether the event log knows all tables that the job reads.
+func (k *keeper) canRead() bool {
+	known := true
+	plan.Inspect(k.job.Plan, func(n plan.Node) bool {
+		if scan, ok := n.(*plan.Scan); ok && scan.Table.Kind != plan.External {
+			_, err := k.jobs.options.Log.Topic(scan.Table.Name)
+			known = known && err == nil
+		}
+		return true
+	})
+	return known
 }
 
 // History is what the event log has of a native table, and what is held of it.
