@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"strconv"
 
 	"tidemark/connect"
 )
@@ -51,4 +52,13 @@ func parsePlace(o connect.Offset) (p place, err error) {
 		return p, errBadOffset
 	}
 	return p, nil
+}
+
+// Locate says where an offset is.
+func (s *source) Locate(o connect.Offset) string {
+	p, err := parsePlace(o)
+	if err != nil {
+		return err.Error()
+	}
+	return "offset " + strconv.FormatInt(p.next, 10)
 }
