@@ -21,6 +21,7 @@ type joinInput struct {
 	unequal   []int        // input columns of the key where NULL equals nothing
 	keyOrder  []*batch.Column
 	restOrder []*batch.Column
+	single    [1]*batch.Column
 }
 
 // newJoinInput lays out rows of the schema whose key is columns keys; unequal
@@ -86,6 +87,28 @@ func (in *joinInput) encode(r *joinRows, rows *batch.Batch) {
 		r.bytes = batch.AppendKey(r.bytes, in.restOrder, i)
 	}
 	r.starts = append(r.starts, len(r.bytes))
+}
+
+// appendKey adds the key of row i of the columns, and nothing else of it.
+func (in *joinInput) appendKey(r *joinRows, columns []*batch.Column, i int) {
+	if len(r.starts) == 0 {
+		r.starts = append(r.starts, 0)
+	}
+	for _, column := range in.order[:in.keys] {
+		in.single[0] = columns[column]
+		r.bytes = batch.AppendKey(r.bytes, in.single[:], i)
+	}
+	r.keyEnds, r.starts = append(r.keyEnds, len(r.bytes)), append(r.starts, len(r.bytes))
+}
+
+// appendRow adds row i of the columns.
+func (in *joinInput) appendRow(r *joinRows, columns []*batch.Column, i int) {
+	in.appendKey(r, columns, i)
+	for _, column := range in.order[in.keys:] {
+		in.single[0] = columns[column]
+		r.bytes = batch.AppendKey(r.bytes, in.single[:], i)
+	}
+	r.starts[len(r.starts)-1] = len(r.bytes)
 }
 
 // clear forgets all rows.

@@ -36,23 +36,29 @@ type TemporalJoin struct {
 	inputs   [2]*joinInput
 	versions *versions
 	waiting  numbered[waitingRow] // of the left
-	rows     rowStore             // of each waiting row
+	held     heldBatches          // of the left
 	queue    timeQueue            // waiting rows
 	arrived  uint64               // number of the next row
 	deleted  []storedKey
 	now      engine.Watermark
 	saved    engine.Watermark // watermark as it was saved last
 
-	encoded joinRows
+	encoded  joinRows
+	codes    []uint32    // scratch: of waiting rows
+	due      [2]due      // scratch: those in time, and those that are late
+	decoded  decodedRows // scratch: of the right
+	places   []uint32    // scratch: of each version, 1 + where it is in decoded
+	seen     []uint32    // scratch: versions that are in decoded
+	touching touching
 }
 
 // waitingRow is a row of the left.
 type waitingRow struct {
-	at       int64
-	mark     engine.Watermark // max of the row's own and the operator's when it came
-	number   uint64           // in the order of arrival; no two of a key group have the same
-	keyBytes uint32
-	kind     batch.Kind
+	at     int64
+	mark   engine.Watermark // max of the row's own and the operator's when it came
+	number uint64           // in the order of arrival; no two of a key group have the same
+	place  heldPlace
+	kind   batch.Kind
 }
 
 // asOf is the time as of which the row is joined.
@@ -82,38 +88,58 @@ func (j *TemporalJoin) Process(port int, rows *batch.Batch, _ engine.Emit) error
 		}
 	}
 	rows = rows.Compact()
-	j.inputs[port].encode(&j.encoded, rows)
-	null := nullKeys(j.inputs[port], rows)
+	if port == 0 {
+		j.waitAll(rows, column)
+		return nil
+	}
+	j.inputs[1].encode(&j.encoded, rows)
+	null := nullKeys(j.inputs[1], rows)
 	for i := range rows.Rows {
-		at, mark := int64(noTime), max(rows.Mark(i), j.now)
-		if !rows.Columns[column].IsNull(i) {
-			at = milliseconds(rows.Columns[column], i)
+		at, mark := timeOf(rows.Columns[column], i), max(rows.Mark(i), j.now)
+		kind := rows.Kind(i)
+		if kind == batch.UpdateBefore || null != nil && null[i] {
+			continue
 		}
-		switch kind := rows.Kind(i); {
-		case port == 0:
-			j.wait(waitingRow{at: at, mark: mark, number: j.arrived, kind: kind, keyBytes: uint32(len(j.encoded.key(i)))}, j.encoded.row(i))
-			j.arrived++
-		case kind == batch.UpdateBefore || null != nil && null[i]:
-		default:
-			since := at
-			if mark >= at {
-				since = mark + 1
-			}
-			var row []byte
-			if kind != batch.Delete {
-				row = j.encoded.row(i)
-			}
-			j.versions.add(j.encoded.key(i), row, at, since)
+		since := at
+		if mark >= at {
+			since = mark + 1
 		}
+		var row []byte
+		if kind != batch.Delete {
+			row = j.encoded.row(i)
+		}
+		j.versions.add(j.encoded.key(i), row, at, since)
 	}
 	return nil
 }
 
-// wait keeps a row of the left.
-func (j *TemporalJoin) wait(w waitingRow, row []byte) uint32 {
-	code := j.waiting.take(w)
-	j.rows.put(code, row)
-	j.waiting.touch(code)
+// timeOf is a row's time, noTime for NULL.
+func timeOf(c *batch.Column, i int) int64 {
+	if c.IsNull(i) {
+		return noTime
+	}
+	return milliseconds(c, i)
+}
+
+// waitAll keeps rows of the left.
+func (j *TemporalJoin) waitAll(rows *batch.Batch, timeColumn int) {
+	if rows.Rows == 0 {
+		return
+	}
+	number := j.held.add(rows)
+	for i := range rows.Rows {
+		at := timeOf(rows.Columns[timeColumn], i)
+		j.wait(waitingRow{at: at, mark: max(rows.Mark(i), j.now), number: j.arrived, kind: rows.Kind(i), place: heldPlace{number, uint32(i)}})
+		j.arrived++
+	}
+}
+
+// wait notes a row of the left that is held.
+func (j *TemporalJoin) wait(w waitingRow) (code uint32) {
+	code = j.waiting.take(w)
+	if j.env.Saves {
+		j.waiting.touch(code)
+	}
 	j.queue.push(timed{due: w.asOf(), order: w.number, number: code})
 	return code
 }
@@ -136,102 +162,165 @@ func (j *TemporalJoin) Advance(w engine.Watermark, emit engine.Emit) error {
 
 // due is rows of the left with what they are joined with.
 type due struct {
-	sides [2]decodedRows
-	rows  [2][]uint32 // of each row of the left; noRow where the right has none
-	kinds []batch.Kind
-	marks []int64
+	rows  []heldPlace
+	right []uint32     // of each row: where its version is in decoded; noRow for none
+	kinds []batch.Kind // nil when all are inserted
+	marks []int64      // of late rows
+}
+
+func (d *due) clear() { d.rows, d.right, d.kinds, d.marks = d.rows[:0], d.right[:0], nil, nil }
+
+func (d *due) add(row *waitingRow, right uint32) {
+	if row.kind != batch.Insert && d.kinds == nil {
+		d.kinds = make([]batch.Kind, len(d.rows), batch.MaxRows)
+	}
+	if d.kinds != nil {
+		d.kinds = append(d.kinds, row.kind)
+	}
+	d.rows, d.right = append(d.rows, row.place), append(d.right, right)
 }
 
 // showDue joins some of the rows that are due at w. Those that are late keep
 // their marks, so that they are late downstream as well; the others are not.
 func (j *TemporalJoin) showDue(w engine.Watermark, emit engine.Emit) error {
-	var inTime, late due
-	for _, d := range []*due{&inTime, &late} {
-		d.sides = [2]decodedRows{{input: j.inputs[0]}, {input: j.inputs[1]}}
+	j.codes = j.codes[:0]
+	for len(j.codes) < batch.MaxRows && j.queue.isDue(w) {
+		j.codes = append(j.codes, j.queue.pop().number)
 	}
-	for range batch.MaxRows {
-		if !j.queue.isDue(w) {
-			break
-		}
-		code := j.queue.pop().number
-		row, to, mark := &j.waiting.list[code], &inTime, j.now
-		if row.mark >= row.at && row.mark != batch.NoMark {
-			to, mark = &late, row.mark
-		}
-		bytes := j.rows.get(code)
-		if err := to.add(j.versions, row, bytes, mark); err != nil {
+	j.encodeKeys()
+	for i := range j.due {
+		j.due[i].clear()
+	}
+	j.decoded.input = j.inputs[1]
+	j.decoded.clear()
+	j.touching.slots(j.versions.keys, j.encoded.hashes)
+	for i, code := range j.codes {
+		if err := j.join(i, &j.waiting.list[code]); err != nil {
 			return err
 		}
+	}
+	right, err := j.decoded.inOrder()
+	if err != nil {
+		return err
+	}
+	for _, number := range j.seen {
+		j.places[number] = 0
+	}
+	j.seen = j.seen[:0]
+	for i := range j.due {
+		if err := j.show(&j.due[i], right, emit); err != nil {
+			return err
+		}
+	}
+	for _, code := range j.codes {
 		j.forget(code)
-	}
-	for _, d := range []*due{&inTime, &late} {
-		if err := j.show(d, emit); err != nil {
-			return err
-		}
 	}
 	return nil
 }
 
-// add notes a row that is due and the version that it is joined with.
-func (d *due) add(from *versions, row *waitingRow, bytes []byte, mark engine.Watermark) error {
-	d.rows[0] = append(d.rows[0], uint32(d.sides[0].rows))
-	d.kinds, d.marks = append(d.kinds, row.kind), append(d.marks, mark)
-	if err := d.sides[0].add(bytes); err != nil {
-		return err
+// encodeKeys makes the keys of the rows that are due, with their hashes.
+func (j *TemporalJoin) encodeKeys() {
+	j.encoded.clear()
+	for _, code := range j.codes {
+		j.inputs[0].appendKey(&j.encoded, j.held.columnsAt(j.waiting.list[code].place), int(j.waiting.list[code].place.row))
 	}
-	found := from.row(bytes[:row.keyBytes], row.at, row.asOf())
-	if found == nil {
-		d.rows[1] = append(d.rows[1], noRow)
+	j.encoded.hash(j.versions.keys.seed)
+}
+
+// join finds the version for the i-th row that is due.
+func (j *TemporalJoin) join(i int, row *waitingRow) error {
+	right := noRow
+	version, ok := j.versions.find(j.encoded.hashes[i], j.encoded.key(i), row.at, row.asOf())
+	switch {
+	case ok:
+		var err error
+		if right, err = j.decode(version); err != nil {
+			return err
+		}
+	case j.node.Kind == plan.InnerJoin:
 		return nil
 	}
-	d.rows[1] = append(d.rows[1], uint32(d.sides[1].rows))
-	return d.sides[1].add(found)
+	if row.mark < row.at || row.mark == batch.NoMark {
+		j.due[0].add(row, right)
+		return nil
+	}
+	late := &j.due[1]
+	late.add(row, right)
+	late.marks = append(late.marks, row.mark)
+	return nil
+}
+
+// decode gives the place of a version among those decoded. Many rows have the same one.
+func (j *TemporalJoin) decode(version uint32) (uint32, error) {
+	if need := len(j.versions.list.list) - len(j.places); need > 0 {
+		j.places = append(j.places, make([]uint32, need)...)
+	}
+	if at := j.places[version]; at > 0 {
+		return at - 1, nil
+	}
+	at := uint32(j.decoded.rows)
+	j.places[version] = at + 1
+	j.seen = append(j.seen, version)
+	return at, j.decoded.add(j.versions.rows.get(version))
 }
 
 // show emits the rows whose pairs meet the condition, and of a left join the
 // others alone.
-func (j *TemporalJoin) show(d *due, emit engine.Emit) error {
-	if len(d.kinds) == 0 {
+func (j *TemporalJoin) show(d *due, right []*batch.Column, emit engine.Emit) error {
+	if len(d.rows) == 0 {
 		return nil
 	}
-	var sides [2][]*batch.Column
-	for side := range sides {
-		columns, err := d.sides[side].inOrder()
-		if err != nil {
-			return err
-		}
-		sides[side] = columns
-	}
-	var pairs [2][]uint32
-	for i, right := range d.rows[1] {
-		if right != noRow {
-			pairs[0], pairs[1] = append(pairs[0], uint32(i)), append(pairs[1], right)
-		}
-	}
-	passes, err := j.pairing.pass(sides, pairs)
+	left := j.held.gather(j.pairing.types[0], d.rows)
+	fails, err := j.test(d, left, right)
 	if err != nil {
 		return err
 	}
-	for at, i := range pairs[0] {
-		if passes != nil && !passes[at] {
-			d.rows[1][i] = noRow
-		}
+	out := &batch.Batch{Rows: len(d.rows), Columns: left, Kinds: d.kinds, Marks: d.marks}
+	if d.marks == nil {
+		out.Marks = constantMarks(j.now, len(d.rows))
 	}
-	out := j.pairing.joined(sides, d.rows)
-	out.Kinds, out.Marks = d.kinds, d.marks
-	if j.node.Kind == plan.InnerJoin {
-		out.Sel = []uint16{}
-		for i, right := range d.rows[1] {
+	found := padding(d.right)
+	for i, t := range j.pairing.types[1] {
+		out.Columns = append(out.Columns, found.gather(right[i], t))
+	}
+	if fails > 0 && j.node.Kind == plan.InnerJoin {
+		out.Sel = make([]uint16, 0, len(d.rows)-fails)
+		for i, right := range d.right {
 			if right != noRow {
 				out.Sel = append(out.Sel, uint16(i))
 			}
 		}
-		if len(out.Sel) == 0 {
-			return nil
-		}
 		out = out.Compact()
 	}
+	if out.Rows == 0 {
+		return nil
+	}
 	return emit(out)
+}
+
+// test takes the versions from rows with which they do not meet the condition, and
+// tells how many there are.
+func (j *TemporalJoin) test(d *due, left, right []*batch.Column) (fails int, err error) {
+	if j.pairing.filter == nil {
+		return 0, nil
+	}
+	var pairs [2][]uint32
+	for i, at := range d.right {
+		if at != noRow {
+			pairs[0], pairs[1] = append(pairs[0], uint32(i)), append(pairs[1], at)
+		}
+	}
+	passes, err := j.pairing.pass([2][]*batch.Column{left, right}, pairs)
+	if err != nil || passes == nil {
+		return 0, err
+	}
+	for at, i := range pairs[0] {
+		if !passes[at] {
+			d.right[i] = noRow
+			fails++
+		}
+	}
+	return fails, nil
 }
 
 // forget drops a row of the left that was joined.
@@ -239,14 +328,23 @@ func (j *TemporalJoin) forget(code uint32) {
 	if j.waiting.isSaved(code) {
 		j.deleted = append(j.deleted, j.stored(code))
 	}
-	j.rows.drop(code)
+	j.held.release(j.waiting.list[code].place)
 	j.waiting.release(code)
+}
+
+// encode makes the stored form of a row that waits.
+func (j *TemporalJoin) encode(code uint32) (row, key []byte) {
+	at := j.waiting.list[code].place
+	j.encoded.clear()
+	j.inputs[0].appendRow(&j.encoded, j.held.columnsAt(at), int(at.row))
+	return j.encoded.row(0), j.encoded.key(0)
 }
 
 // stored is the key that a row of the left is stored under.
 func (j *TemporalJoin) stored(code uint32) storedKey {
 	row := &j.waiting.list[code]
-	return storedKey{engine.GroupOf(j.rows.get(code)[:row.keyBytes]), blockKey('l', row.asOf(), row.number)}
+	_, key := j.encode(code)
+	return storedKey{engine.GroupOf(key), blockKey('l', row.asOf(), row.number)}
 }
 
 // Flush has nothing to show: rows are shown when they are due.
@@ -260,10 +358,11 @@ func (j *TemporalJoin) Save(to engine.Changes) error {
 	j.deleted = j.deleted[:0]
 	var val []byte
 	j.waiting.save(func(code uint32) {
-		row, bytes := &j.waiting.list[code], j.rows.get(code)
+		row := &j.waiting.list[code]
+		bytes, key := j.encode(code)
 		val = binary.AppendVarint(binary.AppendVarint(val[:0], row.at), row.mark)
-		val = binary.AppendUvarint(append(val, byte(row.kind)), uint64(row.keyBytes))
-		to.Put(engine.GroupOf(bytes[:row.keyBytes]), j.stored(code).key, append(val, bytes...))
+		val = binary.AppendUvarint(append(val, byte(row.kind)), uint64(len(key)))
+		to.Put(engine.GroupOf(key), blockKey('l', row.asOf(), row.number), append(val, bytes...))
 	})
 	j.versions.save(to)
 	saveWatermark(j.env, to, j.now, &j.saved)
@@ -276,10 +375,16 @@ func (j *TemporalJoin) Load(from engine.Saved) error {
 		return fmt.Errorf("load temporal join: %w", err)
 	}
 	j.saved = j.now
+	loaded := waitingLoad{input: j.inputs[0]}
 	err := from.Each(j.env.Worker, func(_ engine.KeyGroup, key, val []byte) error {
 		switch {
 		case len(key) == blockKeyBytes && key[0] == 'l':
-			return j.loadWaiting(binary.BigEndian.Uint64(key[9:]), val)
+			if err := loaded.read(binary.BigEndian.Uint64(key[9:]), val); err != nil {
+				return err
+			}
+			if len(loaded.rows) == batch.MaxRows {
+				j.takeLoaded(&loaded)
+			}
 		case key[0] == 'r':
 			return j.versions.load(key, val)
 		}
@@ -288,13 +393,22 @@ func (j *TemporalJoin) Load(from engine.Saved) error {
 	if err != nil {
 		return fmt.Errorf("load temporal join: %w", err)
 	}
+	j.takeLoaded(&loaded)
 	j.versions.forget(j.now)
 	return nil
 }
 
 var errWaitingRow = errors.New("a row that waits is damaged")
 
-func (j *TemporalJoin) loadWaiting(number uint64, val []byte) error {
+// waitingLoad is rows of the left that have been read from state.
+type waitingLoad struct {
+	input   *joinInput
+	rows    []waitingRow
+	columns []*batch.Column // as they are stored
+}
+
+// read takes a row that Save wrote.
+func (l *waitingLoad) read(number uint64, val []byte) error {
 	at, used := binary.Varint(val)
 	if used <= 0 {
 		return errWaitingRow
@@ -310,8 +424,30 @@ func (j *TemporalJoin) loadWaiting(number uint64, val []byte) error {
 	if used <= 0 || keyBytes > uint64(len(val)-used) || kind > batch.Delete {
 		return errWaitingRow
 	}
-	code := j.wait(waitingRow{at: at, mark: mark, number: number, keyBytes: uint32(keyBytes), kind: kind}, val[used:])
-	j.waiting.loaded(code)
-	j.arrived = max(j.arrived, number+1)
+	if l.columns == nil {
+		l.columns = columnsOf(l.input.stored, batch.MaxRows)
+	}
+	if rest, err := batch.AppendRow(l.columns, val[used:]); err != nil || len(rest) > 0 {
+		return errWaitingRow
+	}
+	l.rows = append(l.rows, waitingRow{at: at, mark: mark, number: number, kind: kind})
 	return nil
+}
+
+// takeLoaded has the rows wait that have been read.
+func (j *TemporalJoin) takeLoaded(l *waitingLoad) {
+	if len(l.rows) == 0 {
+		return
+	}
+	rows := &batch.Batch{Rows: len(l.rows), Columns: make([]*batch.Column, len(l.columns))}
+	for column, place := range l.input.place {
+		rows.Columns[column] = l.columns[place]
+	}
+	held := j.held.add(rows)
+	for i, row := range l.rows {
+		row.place = heldPlace{held, uint32(i)}
+		j.waiting.loaded(j.wait(row))
+		j.arrived = max(j.arrived, row.number+1)
+	}
+	l.rows, l.columns = l.rows[:0], nil
 }

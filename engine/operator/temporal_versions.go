@@ -77,20 +77,19 @@ func (v *versions) set(number uint32, row []byte) {
 	v.list.touch(number)
 }
 
-// row is the row of the key that is valid at a time, as it was known as of
-// another, not earlier one: nil when there is none, and when the one that was
-// valid had been replaced by then, as it may be forgotten. It can be used until
-// the next add.
-func (v *versions) row(key []byte, at, asOf int64) []byte {
-	code, ok := v.keys.get(key)
+// find gives the version of the key that is valid at a time, as it was known as of
+// another, not earlier one. There is none when it has been deleted, and when the one
+// that was valid had been replaced by then, as it may be forgotten.
+func (v *versions) find(hash uint64, key []byte, at, asOf int64) (number uint32, ok bool) {
+	code, ok := v.keys.find(hash, key)
 	if !ok {
-		return nil
+		return 0, false
 	}
 	newest := v.newest(code, asOf)
-	if newest == 0 || v.at(newest-1).at > at {
-		return nil
+	if newest == 0 || v.at(newest-1).at > at || v.rows.get(newest-1) == nil {
+		return 0, false
 	}
-	return v.rows.get(newest - 1)
+	return newest - 1, true
 }
 
 // newest is 1 + the newest version of a key that was known as of a time; 0 when
