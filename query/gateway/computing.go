@@ -34,7 +34,7 @@ type computing struct {
 
 // computing plans a query for the engine.
 func (p *printing) computing(q *sql.Query) (*computing, error) {
-	bound, err := bind.Query(p.gateway.catalog, p.session, q)
+	bound, err := bind.Query(p.looked, p.session, q)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (p *printing) computing(q *sql.Query) (*computing, error) {
 
 // scan adds the question that reads the columns of a table that the plan needs.
 func (c *computing) scan(p *printing, scan *plan.Scan) error {
-	text, err := p.stored(scan.Table)
+	text, err := p.storedTable(scan.Table)
 	if err != nil {
 		return err
 	}
@@ -91,8 +91,8 @@ func forgotten(join *plan.TemporalJoin, at problem.Position) (wrong error) {
 	return wrong
 }
 
-// run computes the answer.
-func (c *computing) run(ctx context.Context, store *olap.Store, rowsMax int, rows Rows) (stats olap.Stats, err error) {
+// run computes the answer; its batches are only lent to rows.
+func (c *computing) run(ctx context.Context, store *olap.Store, rowsMax int, rows func(*batch.Batch) error) (stats olap.Stats, err error) {
 	snapshot, err := store.Snapshot(ctx, c.reading)
 	if err != nil {
 		return stats, err
@@ -162,7 +162,7 @@ var errEnough = errors.New("the answer has as many rows as it may have")
 
 // limited is the sink of a question: it hands rows over, up to a number.
 type limited struct {
-	rows      Rows
+	rows      func(*batch.Batch) error
 	rowsMax   int
 	epoch     connect.Epoch
 	passed    int
@@ -186,7 +186,7 @@ func (l *limited) Apply(_ context.Context, c connect.Commit) error {
 		}
 		l.passed += b.Rows
 		if b.Rows > 0 {
-			if err := l.rows.Batch(b); err != nil {
+			if err := l.rows(b); err != nil {
 				return err
 			}
 		}

@@ -51,7 +51,7 @@ func (g *Gateway) explain(s *sql.Explain, session bind.Session) (table, error) {
 }
 
 func (g *Gateway) stage(mode sql.ExplainMode, query *sql.Query, session bind.Session) (string, error) {
-	p := &printing{gateway: g, session: session}
+	p := &printing{gateway: g, looked: look(g.catalog), session: session}
 	switch mode {
 	case sql.ExplainTree:
 		return catalog.Masked(dialect.Tidemark(query)), nil

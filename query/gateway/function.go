@@ -9,34 +9,11 @@ import (
 
 	"tidemark/base/batch"
 	"tidemark/base/value"
-	"tidemark/catalog"
 	"tidemark/plan"
-	"tidemark/plan/bind"
 	"tidemark/sql"
 	"tidemark/sql/dialect"
-	"tidemark/sql/parse"
 	"tidemark/store/olap"
 )
-
-// ownBodies is the catalog with a body for every call of an SQL function alone:
-// what the binder finds out about the parts of a body holds for one call.
-type ownBodies struct{ *catalog.Catalog }
-
-// Function finds a function, and reads its body anew.
-func (o ownBodies) Function(name string) (*bind.Function, bool) {
-	f, ok := o.Catalog.Function(name)
-	if !ok || f.Body == nil {
-		return f, ok
-	}
-	statement, err := parse.Statement(f.Definition)
-	definition, is := statement.(*sql.CreateFunction)
-	if err != nil || !is {
-		return f, ok // the catalog printed it, so it can be read
-	}
-	own := *f
-	own.Body = definition.Body
-	return &own, true
-}
 
 // Inlined gives the body of an SQL function.
 func (p *printing) Inlined(call *sql.Call) (inlined dialect.Inlined, ok bool) {

@@ -3,10 +3,12 @@
 // It does not run jobs, define anything, or speak a protocol: doors hand it text
 // and print what it gives.
 //
-// Flow: Ask → parse → bind → print for DuckDB → admit → batches to the caller,
-// with how far the answer is settled. What DuckDB cannot say (printing.beyond),
-// the engine computes from rows of the hot store (computing). EXPLAIN, SHOW and
-// DESCRIBE are answered from the catalog.
+// Flow: Ask → parse → bind → print for DuckDB (all three unless the same was asked
+// before: plans) → admit → batches to the caller, with how far the answer is
+// settled. What DuckDB cannot say (printing.beyond), the engine computes from rows
+// of the hot store (computing). The answer to what was asked before, of tables that
+// have not moved since, is given again (answers). EXPLAIN, SHOW and DESCRIBE are
+// answered from the catalog.
 //
 // Invariants:
 //  1. Only queries are answered; a statement that changes something is refused
@@ -15,6 +17,10 @@
 //     than the rows can keep.
 //  3. Every question has a deadline, a limit of rows, and an id by which it can
 //     be canceled.
+//  4. An answer that is given again is what computing it now would give: the
+//     versions of its tables are read before their rows, and compared again before
+//     it is given. What may differ from one time to the next (NOW(), UUID()) is
+//     computed every time.
 package gateway
 
 import (
@@ -43,6 +49,12 @@ const (
 	rowsDefault    = 10_000
 	rowsMax        = 10_000_000
 	viewDepthMax   = 50
+
+	answersBytesMax = 32 << 20 // of answers that are kept
+	answerBytesMax  = 2 << 20  // of one of them
+	staleLooks      = 2        // at old answers, for each new one
+	plansBytesMax   = 8 << 20  // of questions that are prepared
+	planBytesMax    = 64 << 10 // of one of them
 )
 
 // Gateway answers questions. It is safe for concurrent use.
@@ -50,6 +62,8 @@ type Gateway struct {
 	catalog *catalog.Catalog
 	store   *olap.Store
 	board   *progress.Board
+	plans   plans
+	answers answers
 	mu      struct {
 		sync.Mutex
 		running map[string]*Running
@@ -59,6 +73,7 @@ type Gateway struct {
 // New makes a gateway over a catalog and the store that its tables are in.
 func New(catalog *catalog.Catalog, store *olap.Store, board *progress.Board) *Gateway {
 	g := &Gateway{catalog: catalog, store: store, board: board}
+	g.answers.versions = store.Versions
 	g.mu.running = map[string]*Running{}
 	return g
 }
@@ -81,6 +96,8 @@ type Question struct {
 	RowsMax  int           // 0 for the default
 	Timeout  time.Duration // 0 for the default
 	Zone     *time.Location
+
+	Recompute bool // even when nothing has moved since it was asked last
 }
 
 // Piece is a part of where an answer comes from.
@@ -98,6 +115,8 @@ type Answer struct {
 	Route      []Piece
 	Engine     bool // the engine computed it, since DuckDB cannot say it
 	Stats      olap.Stats
+	Kept       bool          // it was computed for an equal question
+	Age        time.Duration // since that began
 }
 
 // Running is a question that is being answered.
@@ -116,7 +135,8 @@ type Rows struct {
 
 // Ask answers a question.
 func (g *Gateway) Ask(ctx context.Context, q Question, rows Rows) (*Answer, error) {
-	statement, err := readQuestion(q)
+	session := bind.Session{Zone: q.Zone, Now: time.Now()}
+	p, statement, err := g.prepare(q, session)
 	if err != nil {
 		return nil, err
 	}
@@ -138,35 +158,44 @@ func (g *Gateway) Ask(ctx context.Context, q Question, rows Rows) (*Answer, erro
 	answer := &Answer{ID: uuid.NewString()}
 	g.begin(&Running{ID: answer.ID, SQL: q.SQL, Since: time.Now(), cancel: cancel})
 	defer g.end(answer.ID)
-	return answer, g.answer(ctx, q, statement, answer, rows)
+	if p == nil {
+		t, _, err := g.describe(statement, session)
+		if err != nil {
+			return answer, err
+		}
+		return answer, t.pass(answer, rows)
+	}
+	return answer, g.ask(ctx, q, p, session, answer, rows)
 }
 
-// readQuestion parses text that must be one statement that changes nothing.
-func readQuestion(q Question) (sql.Statement, error) {
-	if len(q.SQL) > textBytesMax {
-		return nil, problem.New(problem.TooLarge, "the question has %d bytes, more than %d", len(q.SQL), textBytesMax)
-	}
+// Cache counts what became of questions whose answers can be kept.
+func (g *Gateway) Cache() CacheCounts { return g.answers.counted() }
+
+// readQuestion parses text that must be one statement that changes nothing, and
+// gives the text with parameters in their places.
+func readQuestion(q Question) (text string, statement sql.Statement, err error) {
 	statements, wrong := parse.Script("", q.SQL)
 	if err := wrong.Err(); err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	if len(statements) != 1 {
-		return nil, problem.New(problem.InvalidRequest, "a question is one query, not %d statements", len(statements)).WithHint("ask one at a time")
+		return "", nil, problem.New(problem.InvalidRequest, "a question is one query, not %d statements", len(statements)).WithHint("ask one at a time")
 	}
 	switch s := statements[0].(type) {
 	case *sql.Explain, *sql.Show, *sql.Describe:
-		return s, nil
+		return q.SQL, s, nil
 	case *sql.QueryStatement:
 		if len(q.Params) == 0 {
-			return s, nil
+			return q.SQL, s, nil
 		}
 		filled, err := withParameters(q.SQL, s.Query, q.Params)
 		if err != nil {
-			return nil, err
+			return "", nil, err
 		}
-		return parse.Statement(filled)
+		statement, err := parse.Statement(filled)
+		return filled, statement, err
 	}
-	return nil, problem.New(problem.InvalidRequest, "only queries can be asked here").At(statements[0].Pos()).WithHint("definitions go to POST /api/v1/statements")
+	return "", nil, problem.New(problem.InvalidRequest, "only queries can be asked here").At(statements[0].Pos()).WithHint("definitions go to POST /api/v1/statements")
 }
 
 func (g *Gateway) begin(r *Running) {
@@ -204,58 +233,49 @@ func (g *Gateway) Running() []Running {
 	return all
 }
 
-func (g *Gateway) answer(ctx context.Context, q Question, statement sql.Statement, answer *Answer, rows Rows) error {
-	session := bind.Session{Zone: q.Zone, Now: time.Now()}
-	query, asks := statement.(*sql.QueryStatement)
-	if !asks {
-		t, _, err := g.describe(statement, session)
-		if err != nil {
-			return err
-		}
-		return t.pass(answer, rows)
-	}
-	return g.ask(ctx, q, query.Query, session, answer, rows)
-}
-
-// ask has DuckDB answer a query, or the engine what DuckDB cannot say.
-func (g *Gateway) ask(ctx context.Context, q Question, query *sql.Query, session bind.Session, answer *Answer, rows Rows) error {
-	p := &printing{gateway: g, finality: q.Finality, session: session}
-	text, bound, err := p.query(query, 0)
-	var work *computing
-	switch {
-	case err == nil:
-		answer.Columns = bound.Plan.Schema().Fields()
-	case p.beyond != nil:
-		if work, err = p.computing(query); err != nil {
-			return err
-		}
-		answer.Columns = work.plan.Schema().Fields()
-	default:
-		return err
-	}
+// ask answers a query, with rows from before if they are what computing it would
+// give.
+func (g *Gateway) ask(ctx context.Context, q Question, p *prepared, session bind.Session, answer *Answer, rows Rows) error {
+	answer.Columns = p.columns
 	answer.FinalUntil, answer.Tracked = g.board.FinalUntil(p.read, time.Now())
 	for _, t := range p.read {
 		answer.Route = append(answer.Route, Piece{Table: t, Store: "hot"})
 	}
-	if err := rows.Start(answer); err != nil {
-		return err
+	run := &asking{gateway: g, question: q, prepared: p, session: session, answer: answer}
+	key := answerKey{plan: keyOf(q), text: p.text, rowsMax: q.RowsMax}
+	if p.text == "" {
+		var err error
+		if run.work, err = g.computing(q, p, session); err != nil {
+			return err
+		}
+		key.text = run.work.reads()
 	}
-	if work == nil {
-		answer.Stats, err = g.store.Query(ctx, olap.Question{SQL: text, Columns: answer.Columns, RowsMax: q.RowsMax, Functions: p.functions}, func(_ []value.Field, b *batch.Batch) error {
-			if b.Rows == 0 {
-				return nil
+	if !p.steady || q.Recompute {
+		return run.alone(ctx, rows)
+	}
+	waiting := time.Now()
+	for {
+		found, f, leads := g.answers.begin(key, p.stored)
+		if leads {
+			return run.lead(ctx, key, f, rows)
+		}
+		if f != nil {
+			var again bool
+			var err error
+			if found, again, err = f.wait(ctx); err != nil {
+				return err
 			}
-			return rows.Batch(b)
-		})
-		if !problem.Is(err, problem.Unsupported) || answer.Stats.Rows > 0 {
-			return err
+			if again {
+				continue
+			}
+			if found == nil {
+				return run.alone(ctx, rows)
+			}
+			g.answers.shared()
 		}
-		// DuckDB tells only now that there is a form of the query it does not do.
-		if work, err = p.computing(query); err != nil {
-			return err
-		}
+		answer.Columns, answer.Engine = found.columns, found.engine
+		answer.Stats = olap.Stats{Rows: found.stats.Rows, Truncated: found.stats.Truncated, Waited: time.Since(waiting)}
+		answer.Kept, answer.Age = true, time.Since(found.at)
+		return hand(answer, found.batches, rows)
 	}
-	answer.Engine = true
-	answer.Stats, err = work.run(ctx, g.store, q.RowsMax, rows)
-	return err
 }

@@ -21,6 +21,7 @@ import (
 // asks.
 type printing struct {
 	gateway  *Gateway
+	looked   *looked
 	finality Finality
 	session  bind.Session
 
@@ -28,6 +29,10 @@ type printing struct {
 	depth int         // of views within each other
 	read  []string    // stored tables, each once
 	fault error       // why the last table could not be printed
+
+	stored    []string // what read is called in the hot store
+	volatile  bool     // two times the same may have two answers: NOW(), UUID()
+	momentary bool     // the text says what the progress board said
 
 	beyond *problem.Problem // the first thing that DuckDB cannot say; nil when it can say all
 
@@ -40,9 +45,12 @@ func (p *printing) query(q *sql.Query, depth int) (string, *bind.Bound, error) {
 	if depth > viewDepthMax {
 		return "", nil, problem.New(problem.TooLarge, "more than %d views are within each other", viewDepthMax)
 	}
-	bound, err := bind.Query(ownBodies{p.gateway.catalog}, p.session, q)
+	bound, err := bind.Query(p.looked, p.session, q)
 	if err != nil {
 		return "", nil, err
+	}
+	for _, f := range bound.Calls {
+		p.volatile = p.volatile || f.Volatile
 	}
 	outer, outerDepth := p.bound, p.depth
 	p.bound, p.depth = bound, depth
@@ -71,14 +79,14 @@ func (p *printing) Shown(star *sql.Star) []sql.Path { return p.bound.Stars[star]
 // says.
 func (p *printing) Table(path sql.Path) (string, bool) {
 	name := path.String()
-	t, ok := p.gateway.catalog.Table(name)
+	t, ok := p.looked.Table(name)
 	if !ok {
 		return "", false
 	}
 	if t.Kind == plan.View {
 		return p.view(t)
 	}
-	text, err := p.stored(t)
+	text, err := p.storedTable(t)
 	if err != nil {
 		p.fault = problem.Of(err).At(path.Pos())
 		return "", false
@@ -86,8 +94,8 @@ func (p *printing) Table(path sql.Path) (string, bool) {
 	return text, true
 }
 
-// stored is the text of a table that is not a view. The problem has no place.
-func (p *printing) stored(t *plan.Table) (string, error) {
+// storedTable is the text of a table that is not a view. The problem has no place.
+func (p *printing) storedTable(t *plan.Table) (string, error) {
 	switch {
 	case strings.HasSuffix(t.Name, catalog.ProgressSuffix):
 		return p.progress(strings.TrimSuffix(t.Name, catalog.ProgressSuffix)), nil
@@ -99,7 +107,7 @@ func (p *printing) stored(t *plan.Table) (string, error) {
 			WithHint("make a materialized table of it, or run a script with tidemark exec")
 	}
 	if !slices.Contains(p.read, t.Name) {
-		p.read = append(p.read, t.Name)
+		p.read, p.stored = append(p.read, t.Name), append(p.stored, t.StoredName())
 	}
 	if p.finality == Settled {
 		return p.settled(t), nil
@@ -130,6 +138,7 @@ func (p *printing) view(t *plan.Table) (string, bool) {
 // settled is a table without the rows that can still change: those of windows
 // that are not final, or, of a table without windows, those behind its watermark.
 func (p *printing) settled(t *plan.Table) string {
+	p.momentary = true
 	until, tracked := p.gateway.board.FinalUntil([]string{t.Name}, p.session.Now)
 	if !tracked || until == batch.Final {
 		return quote(t.StoredName())
@@ -164,6 +173,7 @@ func (p *printing) timeColumn(t *plan.Table, until int64) (name string, last int
 
 // progress is the board's answer about a table, as rows.
 func (p *printing) progress(table string) string {
+	p.momentary = true
 	now := p.session.Now
 	answer, ok := p.gateway.board.Of(table, 0, now.UnixMilli()+1, now)
 	var rows []string

@@ -72,7 +72,9 @@ type Store struct {
 
 	mu struct {
 		sync.Mutex
-		writers map[string]*Writer
+		writers  map[string]*Writer
+		versions map[string]uint64 // of tables that have moved
+		moves    uint64            // of all tables
 	}
 }
 
@@ -140,7 +142,7 @@ func open(ctx context.Context, path string, options Options) (*Store, error) {
 		admission: make(chan struct{}, running),
 		waiting:   make(chan struct{}, running*(1+waitingPerRunning)),
 	}
-	s.mu.writers = map[string]*Writer{}
+	s.mu.writers, s.mu.versions = map[string]*Writer{}, map[string]uint64{}
 	s.functions.known = map[string]bool{}
 	s.readers.SetMaxOpenConns(running + 1)
 	s.readers.SetMaxIdleConns(running + 1)

@@ -83,6 +83,7 @@ func (w *Writer) Replace(ctx context.Context, at SavedEpoch, next func() (*batch
 	if err != nil {
 		return fmt.Errorf("read epoch of %s: %w", w.table.Name, err)
 	}
+	defer w.store.moved(w.table.Name)
 	return w.transact(ctx, "replace the rows of "+w.table.Name, func() error {
 		if err := w.exec(ctx, "DELETE FROM "+quote(w.table.stored())); err != nil {
 			return err

@@ -32,6 +32,7 @@ func (t Table) stored() string {
 // CreateTable makes the table when it is not there. One that is there with other
 // columns is a problem.Conflict: the caller decides whether to drop it.
 func (s *Store) CreateTable(ctx context.Context, t Table) error {
+	defer s.moved(t.Name)
 	columns := make([]string, len(t.Columns))
 	for i, f := range t.Columns {
 		text, err := typeName(f.Type)
@@ -85,6 +86,7 @@ func (s *Store) columns(ctx context.Context, table string) (string, error) {
 
 // DropTable removes the table and what is known of its epochs.
 func (s *Store) DropTable(ctx context.Context, name string) error {
+	defer s.moved(name)
 	s.mu.Lock()
 	w := s.mu.writers[name]
 	delete(s.mu.writers, name)
@@ -184,6 +186,7 @@ func (s *Store) DeleteBefore(ctx context.Context, table string, column value.Fie
 	if column.Type.Kind == value.Timestamp {
 		text = "DELETE FROM " + quote(table) + " WHERE " + quote(column.Name) + " < $1::TIMESTAMP"
 	}
+	defer s.moved(table)
 	result, err := s.readers.ExecContext(ctx, text, before.UTC())
 	if err != nil {
 		return 0, fmt.Errorf("remove old rows of %s: %w", table, diskProblem(err))

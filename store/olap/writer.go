@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -17,6 +18,7 @@ import (
 
 // Writer applies epochs to one table.
 type Writer struct {
+	store *Store
 	table Table
 	mu    struct {
 		sync.Mutex
@@ -36,7 +38,7 @@ func (s *Store) Writer(ctx context.Context, t Table) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect writer of %s: %w", t.Name, err)
 	}
-	w := &Writer{table: t}
+	w := &Writer{store: s, table: t}
 	w.mu.conn = conn
 	for _, f := range t.Columns {
 		w.conversions = append(w.conversions, conversionTo(f.Type))
@@ -110,6 +112,9 @@ func (w *Writer) Apply(ctx context.Context, epoch uint64, watermark int64, batch
 	}
 	if done != nil && done[0].(uint64) >= epoch {
 		return nil
+	}
+	if slices.ContainsFunc(batches, func(b *batch.Batch) bool { return b.Live() > 0 }) {
+		defer w.store.moved(w.table.Name)
 	}
 	return w.transact(ctx, fmt.Sprintf("apply epoch %d to %s", epoch, w.table.Name), func() error {
 		if err := w.write(batches); err != nil {
