@@ -52,12 +52,8 @@ func (l *lesson) gap(end int, like *gap) {
 
 // is reports whether the gap has the text.
 func (g *gap) is(text string) bool {
-	if g.text != "" || len(text) > gapWords {
-		return g.text == text
-	}
-	padded := make([]byte, gapWords+wordBytes)
-	copy(padded, text)
-	return g.length == len(text) && g.standsAt(padded, 0)
+	padded := append([]byte(text), make([]byte, gapWords)...)
+	return g.length == len(text) && g.standsAt(padded, 0) && (g.more == "" || g.goesOn(padded, 0))
 }
 
 // object learns the object at i, whose fields are those of the shape, or not read

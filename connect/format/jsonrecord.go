@@ -22,14 +22,14 @@ type recordShapes struct {
 // the quote that ends the value before on, if that is a text, up to the quote that
 // begins this one. NULLs are part of it.
 //
-// It is compared as three words, which overlap in short gaps, and the rest of long
-// ones as a text.
+// It is compared as three words, which overlap in short gaps, and what long ones
+// have more as a text.
 type gap struct {
 	first, middle, last  uint64
 	firstOnes, lastOnes  uint64 // of the bytes that are compared: all but in gaps below eight bytes
 	middleFrom, lastFrom int
 	length               int
-	text                 string // nothing but in long gaps
+	more                 string // of a long gap, behind the words
 	kind                 gapKind
 	depth                int         // of the objects around the value
 	field                *fieldShape // of the value; nil when it is not read
@@ -68,11 +68,9 @@ func newGap(text string) *gap {
 		g.firstOnes = 1<<(8*len(text)) - 1
 		g.lastOnes = g.firstOnes
 	} else {
-		g.lastFrom = len(text) - wordBytes
+		g.lastFrom = min(len(text), gapWords) - wordBytes
 		g.middleFrom = min(wordBytes, g.lastFrom)
-	}
-	if len(text) > gapWords {
-		g.text = text
+		g.more = text[min(len(text), gapWords):]
 	}
 	g.first = loadWord(padded, 0) & g.firstOnes
 	g.middle = loadWord(padded, g.middleFrom) & g.lastOnes
@@ -80,7 +78,14 @@ func newGap(text string) *gap {
 	return g
 }
 
-// standsAt reports whether the gap is at b[i], from where words may be read.
+// goesOn reports whether what the gap has more than its words is there for a gap at
+// b[i].
+func (g *gap) goesOn(b []byte, i int) bool {
+	return len(b)-i >= g.length && string(b[i+gapWords:i+g.length]) == g.more
+}
+
+// standsAt reports whether the words of the gap are at b[i], from where words may be
+// read.
 func (g *gap) standsAt(b []byte, i int) bool {
 	differs := (loadWord(b, i)&g.firstOnes ^ g.first) |
 		(loadWord(b, i+g.middleFrom)&g.lastOnes ^ g.middle) |
@@ -92,7 +97,7 @@ func (g *gap) standsAt(b []byte, i int) bool {
 // none.
 func (at *gap) another(b []byte, i int) *gap {
 	for k, g := range at.next {
-		if g.text != "" && (len(b)-i < g.length || string(b[i:i+g.length]) != g.text) || g.text == "" && !g.standsAt(b, i) {
+		if !g.standsAt(b, i) || g.more != "" && !g.goesOn(b, i) {
 			continue
 		}
 		if k > 0 {
@@ -123,14 +128,14 @@ func (d *JSONDecoder) known(i, row int) int {
 			return -1
 		}
 		g := at.next[0]
-		if g.text != "" || !g.standsAt(b, i) {
+		if !g.standsAt(b, i) || g.more != "" && !g.goesOn(b, i) {
 			if g = at.another(b, i); g == nil {
 				return -1
 			}
 		}
 		at = g
 		i += g.length
-		if g.text != "" && i > s.limit && !s.look(b, i) {
+		if g.more != "" && i > s.limit && !s.look(b, i) {
 			return -1
 		}
 		switch g.kind {

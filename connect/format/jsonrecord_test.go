@@ -155,3 +155,16 @@ func TestGapsHaveALimit(t *testing.T) {
 		}
 	}
 }
+
+// TestUnescape compares eight bytes at a time with one at a time.
+func TestUnescape(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		pieces := rapid.SliceOf(rapid.SampledFrom([]string{"a", "bcdefghi", "é", `\\`, `\"`, `\n`, `\u0041`, `\u00e9`, `\u20ac`, `\ud83d\ude00`})).Draw(t, "pieces")
+		inside := strings.Join(pieces, "")
+		text := []byte(inside + rapid.SampledFrom([]string{`"\\\\\\\\`, `"1234567`}).Draw(t, "behind"))
+		to := make([]byte, len(text))
+		if got, want := string(to[:unescape(to, text, len(inside))]), string(appendUnescaped(nil, []byte(inside))); got != want {
+			t.Fatalf("%q is %q, not %q", inside, got, want)
+		}
+	})
+}

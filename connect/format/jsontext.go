@@ -1,7 +1,6 @@
 package format
 
 import (
-	"encoding/binary"
 	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -68,7 +67,15 @@ func (t *texts) copy(c *batch.Column, block []byte) {
 		from, length := int(v.Offset), int(v.Length)
 		switch {
 		case from+length+atLeast > len(block):
-			length = t.copyRaw(heap[n:], t.raw(block, c, row), v.Length&escapedMark != 0)
+			raw := t.raw(block, c, row)
+			switch {
+			case v.Length&escapedMark == 0:
+				length = copy(heap[n:], raw)
+			case from+len(raw)+wordBytes <= len(block):
+				length = unescape(heap[n:], block[from:], len(raw))
+			default:
+				length = len(appendUnescaped(heap[n:n], raw))
+			}
 		case length <= byWords:
 			storeWord(heap, n, loadWord(block, from))
 			storeWord(heap, n+wordBytes, loadWord(block, from+wordBytes))
@@ -82,14 +89,6 @@ func (t *texts) copy(c *batch.Column, block []byte) {
 		n += length
 	}
 	c.Heap = heap[:n]
-}
-
-// copyRaw copies a text without its escapes, and returns its length then.
-func (t *texts) copyRaw(to, raw []byte, escaped bool) int {
-	if escaped {
-		return len(appendUnescaped(to[:0], raw))
-	}
-	return copy(to, raw)
 }
 
 // share makes block and made the heap of the texts of columns, and of those below
@@ -126,12 +125,47 @@ func shareHeap(columns []*batch.Column, heap []byte) {
 // for nothing, and for u.
 var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
+// unescape writes the meaning of a checked JSON string's inside, the first bytes of
+// text, and returns its length. There is a word more in text, and in to beyond as
+// much as the inside is long.
+func unescape(to, text []byte, length int) int {
+	n := 0
+	for i := 0; i < length; {
+		w := loadWord(text, i)
+		storeWord(to, n, w)
+		// A zero byte x is the lowest for which x-1 borrows into the high bit.
+		w ^= eachLow * '\\'
+		if found := (w - eachLow) &^ w & eachHigh; found == 0 {
+			more := min(wordBytes, length-i)
+			i += more
+			n += more
+			continue
+		} else if more := bits.TrailingZeros64(found) >> 3; i+more >= length {
+			return n + length - i
+		} else {
+			i += more
+			n += more
+		}
+		if c := escapes[text[i+1]]; c != 0 {
+			to[n] = c
+			n++
+			i += 2
+			continue
+		}
+		r, size := unicodeEscape(text[i:])
+		n += utf8.EncodeRune(to[n:], r)
+		i += size
+	}
+	return n
+}
+
 // appendUnescaped appends the meaning of a checked JSON string's inside.
 func appendUnescaped(dst, inside []byte) []byte {
 	for i := 0; i < len(inside); {
-		if end := nextEscape(inside, i); end > i {
-			dst = append(dst, inside[i:end]...)
-			i = end
+		c := inside[i]
+		if c != '\\' {
+			dst = append(dst, c)
+			i++
 			continue
 		}
 		if c := escapes[inside[i+1]]; c != 0 {
@@ -139,30 +173,19 @@ func appendUnescaped(dst, inside []byte) []byte {
 			i += 2
 			continue
 		}
-		r, _ := hex4(inside[i:])
-		i += 6
-		if utf16.IsSurrogate(r) {
-			second, _ := hex4(inside[i:])
-			r = utf16.DecodeRune(r, second)
-			i += 6
-		}
+		r, size := unicodeEscape(inside[i:])
 		dst = utf8.AppendRune(dst, r)
+		i += size
 	}
 	return dst
 }
 
-// nextEscape is the index, from i on, of the next backslash; len(b) when there is
-// none.
-func nextEscape(b []byte, i int) int {
-	for ; i+wordBytes <= len(b); i += wordBytes {
-		// A zero byte x is the lowest for which x-1 borrows into the high bit.
-		w := binary.LittleEndian.Uint64(b[i:]) ^ eachLow*'\\'
-		if found := (w - eachLow) &^ w & eachHigh; found != 0 {
-			return i + bits.TrailingZeros64(found)>>3
-		}
+// unicodeEscape reads the escape of six bytes, or twelve, that b begins with.
+func unicodeEscape(b []byte) (rune, int) {
+	r, _ := hex4(b)
+	if !utf16.IsSurrogate(r) {
+		return r, len(`\u00e9`)
 	}
-	for i < len(b) && b[i] != '\\' {
-		i++
-	}
-	return i
+	second, _ := hex4(b[len(`\u00e9`):])
+	return utf16.DecodeRune(r, second), 2 * len(`\u00e9`)
 }
