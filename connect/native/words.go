@@ -34,17 +34,23 @@ const (
 // mostly short and in no order, so that what costs is what a core guesses wrong:
 // those of up to 8 bytes are compared without a branch that depends on them.
 type wordTable struct {
-	slots [wordsSlots]wordSlot // by the words' hash
-	words []batch.View         // in the column's heap
-	heads []uint64             // the first bytes of each word
-	rows  []uint16             // the number of each row's word
+	slots [wordsSlots]uint16 // a word's number counted from 1, by its hash
+	words []word
+	rows  []uint16 // the number of each row's word
 	pause int
 }
 
-// wordSlot is a word's number counted from 1 and, above it, some bits of its hash.
-type wordSlot uint32
+// word is a view into the column's heap with its first bytes.
+type word struct {
+	batch.View
+	head uint64
+}
 
-const slotNumber = 1<<16 - 1
+// is reports whether a text is the word.
+func (w *word) is(heap []byte, v batch.View, head uint64) bool {
+	return w.head == head && w.Length == v.Length &&
+		(v.Length <= headBytes || string(heap[w.Offset:w.Offset+w.Length]) == string(heap[v.Offset:v.Offset+v.Length]))
+}
 
 // find finds the words of the first rows of c, unless they are too many.
 func (t *wordTable) find(c *batch.Column, rows int) bool {
@@ -53,57 +59,53 @@ func (t *wordTable) find(c *batch.Column, rows int) bool {
 		return false
 	}
 	limit := min(rows/rowsPerWord, wordsMax)
-	slots := t.slots[:min(1<<bits.Len(uint(2*limit)), wordsSlots)]
-	clear(slots)
-	t.words, t.heads = t.words[:0], t.heads[:0]
+	used := min(1<<bits.Len(uint(2*limit)), wordsSlots)
+	clear(t.slots[:used])
+	t.words = t.words[:0]
 	t.rows = slices.Grow(t.rows[:0], rows)[:rows]
-	views, heap := c.Views[:rows], c.Heap
-	for i, v := range views {
+	heap, numbers, words := c.Heap, t.rows, t.words
+	for i, v := range c.Views[:rows] {
 		if c.Nulls != nil && c.Nulls.Get(i) {
-			t.rows[i] = 0
+			numbers[i] = 0
 			continue
 		}
 		head := wordHead(heap, v)
-		number, ok := t.number(slots, heap, v, head)
-		if !ok {
-			if len(t.words) >= limit || number == noWord {
+		hash := wordHash(heap, v, head)
+		number := int(t.slots[hash&uint64(used-1)%wordsSlots]) - 1
+		if number < 0 || !words[number].is(heap, v, head) {
+			var ok bool
+			if number, ok = t.number(heap, v, head, hash, used, limit); !ok {
 				if rows >= wordsPauseRows {
 					t.pause = wordsPause
 				}
 				return false
 			}
-			t.words, t.heads = append(t.words, v), append(t.heads, head)
-			slots[number] = wordTag(wordHash(heap, v, head)) | wordSlot(len(t.words))
-			number = uint16(len(t.words) - 1)
+			words = t.words
 		}
-		t.rows[i] = number
+		numbers[i] = uint16(number)
 	}
 	return true
 }
 
-// noWord is instead of a number where a text cannot become a word.
-const noWord = 1<<16 - 1
-
-// number gives the number of a text that is a word, and otherwise the slot for it.
-func (t *wordTable) number(slots []wordSlot, heap []byte, v batch.View, head uint64) (number uint16, ok bool) {
-	hash := wordHash(heap, v, head)
-	tag := wordTag(hash)
+// number gives the number of a text, which may be a new word; ok is false when it
+// cannot become one.
+func (t *wordTable) number(heap []byte, v batch.View, head, hash uint64, used, limit int) (number int, ok bool) {
 	for range wordProbes {
-		at := hash % uint64(len(slots))
-		slot := slots[at]
-		if slot == 0 {
-			return uint16(at), false
-		}
-		if slot&^slotNumber == tag {
-			number = uint16(slot - 1)
-			w := t.words[number]
-			if w.Length == v.Length && t.heads[number] == head && (v.Length <= headBytes || string(heap[w.Offset:w.Offset+w.Length]) == string(heap[v.Offset:v.Offset+v.Length])) {
-				return number, true
+		at := &t.slots[hash&uint64(used-1)]
+		if *at == 0 {
+			if len(t.words) >= limit {
+				return 0, false
 			}
+			t.words = append(t.words, word{v, head})
+			*at = uint16(len(t.words))
+			return len(t.words) - 1, true
+		}
+		if number = int(*at) - 1; t.words[number].is(heap, v, head) {
+			return number, true
 		}
 		hash++
 	}
-	return noWord, false
+	return 0, false
 }
 
 // headBytes is how many bytes of a text are looked at as a number.
@@ -132,8 +134,6 @@ func wordHash(heap []byte, v batch.View, head uint64) uint64 {
 	high, low := bits.Mul64(h^0x9e3779b97f4a7c15, 0xd6e8feb86659fd93)
 	return high ^ low
 }
-
-func wordTag(hash uint64) wordSlot { return wordSlot(hash>>32) &^ slotNumber }
 
 // append appends what find has found.
 func (t *wordTable) append(to []byte, c *batch.Column, rows int) []byte {
