@@ -1,7 +1,9 @@
 package operator
 
 import (
+	"cmp"
 	"slices"
+	"sort"
 
 	"tidemark/base/batch"
 	"tidemark/engine"
@@ -12,11 +14,21 @@ import (
 // faster: it takes a row only when the watermark has reached the row's mark, as
 // every row with a smaller mark is there by then. Rows with the same mark stay
 // in the order in which they came.
+//
+// Rows of one sender come in order, and are passed on as they stand.
 type arrivals struct {
-	held []*batch.Batch // compact
-	rows []arrival      // of held that have not been taken, in order of arrival
+	held    []heldArrivals
+	mixed   bool             // marks fall somewhere from one row to the next
+	highest engine.Watermark // mark of the last row, unless they are mixed
 }
 
+// heldArrivals is a compact batch of which the rows before from have been taken.
+type heldArrivals struct {
+	rows *batch.Batch
+	from int
+}
+
+// arrival is where a row is held.
 type arrival struct {
 	mark       engine.Watermark
 	batch, row int32
@@ -27,44 +39,58 @@ func (a *arrivals) add(rows *batch.Batch) {
 	if rows.Rows == 0 {
 		return
 	}
-	a.held = append(a.held, rows)
-	for i := range rows.Rows {
-		a.rows = append(a.rows, arrival{rows.Mark(i), int32(len(a.held) - 1), int32(i)})
+	if len(a.held) == 0 {
+		a.mixed, a.highest = false, batch.NoMark
 	}
+	for i := 0; i < rows.Rows && !a.mixed; i++ {
+		mark := rows.Mark(i)
+		a.mixed, a.highest = mark < a.highest, mark
+	}
+	a.held = append(a.held, heldArrivals{rows: rows})
 }
 
 // take gives the rows with marks up to the watermark, in order, as batches.
 func (a *arrivals) take(now engine.Watermark, use func(*batch.Batch) error) error {
-	if len(a.rows) == 0 {
-		return nil
+	if a.mixed {
+		return a.takeMixed(now, use)
 	}
-	if one := a.whole(now); one != nil {
-		a.clear()
-		return use(one)
+	for len(a.held) > 0 {
+		first := &a.held[0]
+		end := first.from + sort.Search(first.rows.Rows-first.from, func(i int) bool { return first.rows.Mark(first.from+i) > now })
+		if end == first.from {
+			return nil
+		}
+		part := partOf(first.rows, first.from, end)
+		if first.from = end; end == first.rows.Rows {
+			a.held = slices.Delete(a.held, 0, 1)
+		}
+		if err := use(part); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// takeMixed is take where rows have to be sorted.
+func (a *arrivals) takeMixed(now engine.Watermark, use func(*batch.Batch) error) error {
 	var due, rest []arrival
-	for _, r := range a.rows {
-		if r.mark <= now {
-			due = append(due, r)
-		} else {
-			rest = append(rest, r)
+	for number, h := range a.held {
+		for i := h.from; i < h.rows.Rows; i++ {
+			r := arrival{h.rows.Mark(i), int32(number), int32(i)}
+			if r.mark <= now {
+				due = append(due, r)
+			} else {
+				rest = append(rest, r)
+			}
 		}
 	}
 	if len(due) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(due, func(x, y arrival) int {
-		switch {
-		case x.mark < y.mark:
-			return -1
-		case x.mark > y.mark:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(due, func(x, y arrival) int { return cmp.Compare(x.mark, y.mark) })
 	batches := a.gather(due)
 	left := a.gather(rest)
-	a.clear()
+	a.held = nil
 	for _, b := range left {
 		a.add(b)
 	}
@@ -76,33 +102,17 @@ func (a *arrivals) take(now engine.Watermark, use func(*batch.Batch) error) erro
 	return nil
 }
 
-// whole is the only batch when all of it can be taken as it stands: the usual
-// case, of a single sender.
-func (a *arrivals) whole(now engine.Watermark) *batch.Batch {
-	if len(a.held) != 1 {
-		return nil
-	}
-	before := batch.NoMark
-	for _, r := range a.rows {
-		if r.mark < before || r.mark > now {
-			return nil
-		}
-		before = r.mark
-	}
-	return a.held[0]
-}
-
 // gather copies rows into batches of their own.
 func (a *arrivals) gather(rows []arrival) []*batch.Batch {
 	var batches []*batch.Batch
 	for start := 0; start < len(rows); start += batch.MaxRows {
 		part := rows[start:min(start+batch.MaxRows, len(rows))]
 		b := &batch.Batch{Rows: len(part), Marks: make([]int64, len(part))}
-		for _, c := range a.held[part[0].batch].Columns {
+		for _, c := range a.held[part[0].batch].rows.Columns {
 			b.Columns = append(b.Columns, batch.NewColumn(c.Type, len(part)))
 		}
 		for i, r := range part {
-			from := a.held[r.batch]
+			from := a.held[r.batch].rows
 			for c, column := range b.Columns {
 				column.Append(from.Columns[c], int(r.row))
 			}
@@ -121,9 +131,9 @@ func (a *arrivals) gather(rows []arrival) []*batch.Batch {
 
 // each calls f with every row that is held.
 func (a *arrivals) each(f func(from *batch.Batch, row int)) {
-	for _, r := range a.rows {
-		f(a.held[r.batch], int(r.row))
+	for _, h := range a.held {
+		for i := h.from; i < h.rows.Rows; i++ {
+			f(h.rows, i)
+		}
 	}
 }
-
-func (a *arrivals) clear() { a.held, a.rows = a.held[:0], a.rows[:0] }

@@ -26,7 +26,9 @@ type SessionAggregate struct {
 	layout   *Layout
 	sessions *sessions
 	groups   *groups
+	single   bool               // a session has one group: the query groups by nothing else
 	scratch  []plan.Accumulator // of one group that is being merged
+	key      []byte             // scratch
 	numbers  uint32             // given out so far
 	unused   []uint32
 	now      engine.Watermark
@@ -57,9 +59,19 @@ func NewSessionAggregate(env Environment, n *plan.WindowAggregate) (*SessionAggr
 	}
 	l := WindowLayoutOf(n)
 	return &SessionAggregate{
-		env: env, node: n, layout: l, sessions: newSessions(windows, columns), groups: newGroups(env, l), now: batch.NoMark,
+		single: slices.Equal(columns, leading(len(l.Keys))),
+		env:    env, node: n, layout: l, sessions: newSessions(windows, columns), groups: newGroups(env, l), now: batch.NoMark,
 		amends: env.Context.Streaming && n.Emit == plan.EmitEarly,
 	}, nil
+}
+
+// leading is the first n columns.
+func leading(n int) []int {
+	columns := make([]int, n)
+	for i := range columns {
+		columns[i] = i
+	}
+	return columns
 }
 
 // SessionColumns are the columns of prepared rows that sessions are apart by.
@@ -119,12 +131,30 @@ func (a *SessionAggregate) add(in *batch.Batch) error {
 		a.stir(home)
 		homes, prefixes = append(homes, home), append(prefixes, home.number)
 	}
-	codes, fresh := a.groups.locate(prefixes, rows)
-	for _, row := range fresh {
-		homes[row].codes = append(homes[row].codes, codes[row])
-	}
-	a.groups.update(codes, rows)
+	a.groups.update(a.locate(homes, prefixes, rows), rows)
 	return nil
+}
+
+// locate finds the groups of rows whose sessions are homes and have the numbers
+// prefixes.
+func (a *SessionAggregate) locate(homes []*session, prefixes []uint32, rows *batch.Batch) []uint32 {
+	if !a.single {
+		codes, fresh := a.groups.locate(prefixes, rows)
+		for _, row := range fresh {
+			homes[row].codes = append(homes[row].codes, codes[row])
+		}
+		return codes
+	}
+	codes := make([]uint32, len(homes))
+	for i, home := range homes {
+		if len(home.codes) == 0 {
+			a.key = append(binary.LittleEndian.AppendUint32(a.key[:0], home.number), a.sessions.keys.key(home.key)...)
+			home.codes = append(home.codes, a.groups.table.put(a.key))
+		}
+		codes[i] = home.codes[0]
+	}
+	a.groups.resize()
+	return codes
 }
 
 // stir numbers a session that is new, and notes that it has changes to show.

@@ -352,11 +352,16 @@ func TestArrivalsComeInOrderOfMarks(t *testing.T) {
 			}
 			return nil
 		}
-		number := int64(0)
+		number, last := int64(0), int64(0)
+		ordered := rapid.Bool().Draw(t, "one sender")
 		for range rapid.IntRange(0, 12).Draw(t, "steps") {
 			b := &batch.Batch{Columns: []*batch.Column{batch.NewColumn(value.BigIntType, 0)}}
 			for range rapid.IntRange(0, 9).Draw(t, "rows") {
 				mark := rapid.Int64Range(0, 9).Draw(t, "mark")
+				if ordered {
+					mark = last + mark/8
+				}
+				last = mark
 				b.Columns[0].AppendValue(value.OfBigInt(number))
 				kind := batch.Insert
 				if number%3 == 0 {
