@@ -76,27 +76,45 @@ func appendPackType(to []byte, t value.Type) []byte {
 
 // packer makes packs of one table, one after the other.
 type packer struct {
-	words []wordTable // for each column that has texts
+	words  wordTable
+	pauses []int // for each column: the sections for which no words are looked for
 }
 
 // appendSection appends the rows of a batch of the table's columns.
 func (p *packer) appendSection(to []byte, b *batch.Batch) []byte {
-	if p.words == nil {
-		p.words = make([]wordTable, len(b.Columns))
+	if p.pauses == nil {
+		p.pauses = make([]int, len(b.Columns))
 	}
 	to = binary.AppendUvarint(to, uint64(b.Rows))
 	sizes := len(to)
 	to = append(to, make([]byte, 4*len(b.Columns))...)
 	for i, c := range b.Columns {
 		start := len(to)
-		if t := &p.words[i]; c.Type.Class() == value.Strings && t.find(c, b.Rows) {
-			to = t.append(to, c, b.Rows)
+		if p.hasWords(i, c, b.Rows) {
+			to = p.words.append(to, c, b.Rows)
 		} else {
 			to = batch.AppendColumn(to, c, b.Rows)
 		}
 		binary.LittleEndian.PutUint32(to[sizes+4*i:], uint32(len(to)-start))
 	}
 	return to
+}
+
+// hasWords finds the words of a column, if it has any. One that had none is not
+// tried again for a while.
+func (p *packer) hasWords(column int, c *batch.Column, rows int) bool {
+	if c.Type.Class() != value.Strings {
+		return false
+	}
+	if p.pauses[column] > 0 {
+		p.pauses[column]--
+		return false
+	}
+	found := p.words.find(c, rows)
+	if !found && rows >= wordsPauseRows {
+		p.pauses[column] = wordsPause
+	}
+	return found
 }
 
 // readPackColumn reads a column of a section.

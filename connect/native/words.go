@@ -30,14 +30,13 @@ const (
 	wordsPauseRows = 512 // of a section that is large enough to tell so
 )
 
-// wordTable finds the words of a column, section by section. Texts that repeat are
+// wordTable finds the words of one column after the other. Texts that repeat are
 // mostly short and in no order, so that what costs is what a core guesses wrong:
 // those of up to 8 bytes are compared without a branch that depends on them.
 type wordTable struct {
 	slots [wordsSlots]uint16 // a word's number counted from 1, by its hash
 	words []word
 	rows  []uint16 // the number of each row's word
-	pause int
 }
 
 // word is a view into the column's heap with its first bytes.
@@ -54,10 +53,6 @@ func (w *word) is(heap []byte, v batch.View, head uint64) bool {
 
 // find finds the words of the first rows of c, unless they are too many.
 func (t *wordTable) find(c *batch.Column, rows int) bool {
-	if t.pause > 0 {
-		t.pause--
-		return false
-	}
 	limit := min(rows/rowsPerWord, wordsMax)
 	used := min(1<<bits.Len(uint(2*limit)), wordsSlots)
 	clear(t.slots[:used])
@@ -75,9 +70,6 @@ func (t *wordTable) find(c *batch.Column, rows int) bool {
 		if number < 0 || !words[number].is(heap, v, head) {
 			var ok bool
 			if number, ok = t.number(heap, v, head, hash, used, limit); !ok {
-				if rows >= wordsPauseRows {
-					t.pause = wordsPause
-				}
 				return false
 			}
 			words = t.words
