@@ -57,6 +57,9 @@ func (g *operatorGraph) feed(o *target.Operator, n plan.Node) {
 		return
 	}
 	name, details := describe(n)
+	if _, reads := n.(*plan.Scan); reads { // what is read tells more than that it is marked
+		o.Name, name = name, o.Name
+	}
 	o.Details = append(append(o.Details, name), details...)
 	for _, input := range n.Inputs() {
 		g.feed(o, input)

@@ -20,6 +20,9 @@ func TestOperatorGraph(t *testing.T) {
 	filter := &plan.Filter{Input: scan, Condition: &plan.Literal{Value: value.OfBool(true)}}
 	calc := &plan.Project{Input: filter, Exprs: []plan.Expr{k}, Names: []string{"k"}, Times: make([]plan.TimeAttribute, 1)}
 	join := &plan.Join{Kind: plan.InnerJoin, Left: calc, Right: scan, Keys: []plan.JoinKey{{}}}
+	if g := graphOf(join, "out", []plan.Node{nil, join, calc}); g.all[2].Name != "Scan t" {
+		t.Errorf("a table and what is done with its rows first are called %q", g.all[2].Name)
+	}
 	g := graphOf(join, "out", []plan.Node{nil, join, join, calc, scan})
 	want := []target.Operator{
 		{ID: 0, Name: "Sink out", Inputs: []int{1}},

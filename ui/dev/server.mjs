@@ -9,6 +9,7 @@ import { json } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { answerTo, eventAt, SCENARIOS } from './feed.mjs';
+import { jobAt, jobsAt, progressAt, tableAt, tablesAt } from './jobs.mjs';
 
 const DIST = fileURLToPath(new URL('../../serve/web/dist/', import.meta.url));
 
@@ -51,6 +52,30 @@ async function query(request, response) {
   response.writeHead(status, { 'Content-Type': type }).end(JSON.stringify(body));
 }
 
+/** What a GET of the API gives; undefined for what there is not. */
+function answerOf(pathname) {
+  const [, , , kind, name] = pathname.split('/').map(decodeURIComponent);
+  const { scenario } = values;
+  switch (kind) {
+    case 'jobs':
+      return name ? jobAt(name, Date.now(), scenario) : { jobs: jobsAt(Date.now(), scenario) };
+    case 'tables':
+      return name ? tableAt(name, scenario) : { tables: tablesAt(scenario) };
+    case 'progress':
+      return name && progressAt(name, Date.now(), scenario);
+  }
+}
+
+function api(pathname, response) {
+  const body = answerOf(pathname);
+  if (body) {
+    response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+    return;
+  }
+  const missing = { code: 'not_found', status: 404, detail: `there is nothing at ${pathname}` };
+  response.writeHead(404, { 'Content-Type': 'application/problem+json' }).end(JSON.stringify(missing));
+}
+
 function file(pathname, response) {
   const wanted = path.join(DIST, path.normalize(pathname));
   const isAsset = pathname.startsWith('/assets/');
@@ -76,7 +101,7 @@ const server = http.createServer((request, response) => {
   const { pathname } = new URL(request.url, 'http://localhost');
   if (pathname === '/api/v1/live') live(request, response);
   else if (pathname === '/api/v1/query') void query(request, response);
-  else if (pathname.startsWith('/api/')) response.writeHead(404).end();
+  else if (pathname.startsWith('/api/')) api(pathname, response);
   else file(pathname, response);
 });
 server.listen(Number(values.port), '127.0.0.1', () => {

@@ -73,3 +73,38 @@ for (const [scheme, language, text] of [
     await server.dispose();
   });
 }
+
+for (const [path, scenario, size, scheme, language] of [
+  ['/jobs', 'blocked', 'desktop', 'light', 'en'],
+  ['/jobs', 'flowing', 'desktop', 'dark', 'zh'],
+  ['/jobs/ads_minute', 'flowing', 'desktop', 'light', 'en'],
+  ['/jobs/ads_minute', 'blocked', 'desktop', 'dark', 'zh'],
+  ['/jobs/ads_minute', 'blocked', 'desktop', 'light', 'en'],
+  ['/jobs/ads_minute', 'blocked', 'phone', 'light', 'en'],
+  ['/jobs/ods_clicks', 'blocked', 'desktop', 'dark', 'en'],
+  ['/jobs', 'empty', 'desktop', 'light', 'en'],
+  ['/tables', 'flowing', 'desktop', 'light', 'en'],
+  ['/tables', 'flowing', 'desktop', 'dark', 'zh'],
+  ['/tables/ads_minute', 'blocked', 'desktop', 'light', 'zh'],
+  ['/tables/ads_minute', 'flowing', 'desktop', 'dark', 'en'],
+  ['/tables/ads_minute', 'flowing', 'phone', 'light', 'en'],
+] as const) {
+  const name = `${path.slice(1).replace('/', '-')}-${scenario}-${size}-${scheme}-${language}`;
+  test(name, async ({ browser }) => {
+    const server = await simulatedServer(scenario);
+    const context = await browser.newContext({
+      viewport: SIZES[size],
+      colorScheme: scheme,
+      locale: language === 'zh' ? 'zh-CN' : 'en-US',
+      timezoneId: 'Asia/Shanghai',
+    });
+    const page = await context.newPage();
+    await page.goto(server.url + path);
+    await expect(page.locator('main h2, main table').first()).toBeVisible();
+    await expect(page.locator('main [aria-busy=true]')).toHaveCount(0);
+    await page.evaluate(() => document.fonts.ready);
+    await page.screenshot({ path: `results/pictures/${name}.png`, fullPage: true });
+    await context.close();
+    await server.dispose();
+  });
+}

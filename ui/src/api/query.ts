@@ -1,4 +1,4 @@
-import { type Problem, parseProblem } from './problem';
+import { answerOf } from './get';
 
 /** A column of an answer; `type` as Flink prints it. */
 export interface Column {
@@ -15,18 +15,11 @@ export interface Answer {
   final_until: string | null;
 }
 
-/** A question was refused; `problem` says why. */
-export class Refused extends Error {
-  constructor(readonly problem: Problem) {
-    super(problem.detail);
-  }
-}
-
 /** Rows that the page asks for at most. */
 export const ROWS_MAX = 1_000;
 
 /**
- * Asks a question. It throws {@link Refused} when the server answers with a problem, and whatever fetch throws when
+ * Asks a question. It throws Refused when the server answers with a problem, and whatever fetch throws when
  * there is no answer; an aborted signal cancels the question on the server too.
  */
 export async function ask(sql: string, signal: AbortSignal): Promise<Answer> {
@@ -36,16 +29,5 @@ export async function ask(sql: string, signal: AbortSignal): Promise<Answer> {
     body: JSON.stringify({ sql, max_rows: ROWS_MAX }),
     signal,
   });
-  const text = await response.text();
-  if (response.ok) return JSON.parse(text) as Answer;
-  throw new Refused(problemOf(response, text));
-}
-
-/** A proxy in between may answer with something that is no problem document. */
-function problemOf(response: Response, text: string): Problem {
-  try {
-    return parseProblem(text);
-  } catch {
-    return { code: String(response.status), detail: response.statusText || text.slice(0, 200) };
-  }
+  return answerOf<Answer>(response);
 }

@@ -19,7 +19,40 @@ const sql = createRoute({
   errorComponent: Crashed,
 });
 
-export const router = createRouter({ routeTree: root.addChildren([dashboard, sql]) });
+const jobs = createRoute({
+  getParentRoute: () => root,
+  path: '/jobs',
+  component: lazyRouteComponent(() => import('../jobs/list-page')),
+  errorComponent: Crashed,
+});
+
+const job = createRoute({
+  getParentRoute: () => root,
+  path: '/jobs/$name',
+  /** The operator that is looked at. */
+  validateSearch: (search: Record<string, unknown>): { operator?: number | undefined } =>
+    typeof search.operator === 'number' ? { operator: search.operator } : {},
+  component: lazyRouteComponent(() => import('../jobs/job-page')),
+  errorComponent: Crashed,
+});
+
+const tables = createRoute({
+  getParentRoute: () => root,
+  path: '/tables',
+  component: lazyRouteComponent(() => import('../tables/list-page')),
+  errorComponent: Crashed,
+});
+
+const table = createRoute({
+  getParentRoute: () => root,
+  path: '/tables/$name',
+  component: lazyRouteComponent(() => import('../tables/table-page')),
+  errorComponent: Crashed,
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([dashboard, jobs, job, tables, table, sql]),
+});
 
 declare module '@tanstack/react-router' {
   interface Register {

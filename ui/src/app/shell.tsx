@@ -21,12 +21,14 @@ export function Shell() {
           <span>Tidemark</span>
         </Link>
         <nav className={classes.pages} aria-label={t('page.navigation')}>
-          <Link to="/">{t('page.live')}</Link>
+          <Link to="/" activeOptions={{ exact: true }}>
+            {t('page.live')}
+          </Link>
+          <Link to="/jobs">{t('page.jobs')}</Link>
+          <Link to="/tables">{t('page.tables')}</Link>
           <Link to="/sql">{t('page.sql')}</Link>
         </nav>
-        <VisuallyHidden component="h1">
-          {t(path === '/sql' ? 'page.sqlHeading' : 'page.liveHeading')}
-        </VisuallyHidden>
+        <VisuallyHidden component="h1">{t(headingOf(path))}</VisuallyHidden>
         <div className={classes.tools}>
           <ConnectionChip />
           <Preferences />
@@ -37,6 +39,19 @@ export function Shell() {
       </main>
     </div>
   );
+}
+
+function headingOf(path: string) {
+  switch (path.split('/')[1]) {
+    case 'jobs':
+      return 'page.jobsHeading';
+    case 'tables':
+      return 'page.tablesHeading';
+    case 'sql':
+      return 'page.sqlHeading';
+    default:
+      return 'page.liveHeading';
+  }
 }
 
 /** Shown at an address that is no page. */

@@ -65,3 +65,21 @@ describe('times', () => {
     expect(zh.latency(1_240)).toBe('1.2 秒');
   });
 });
+
+describe('sizes and parts', () => {
+  test('are in powers of 1,024, with a decimal below ten', () => {
+    expect([0, 1023, 1536, 27_776, 5 * 2 ** 40].map(en.bytes)).toEqual([
+      '0 B',
+      '1,023 B',
+      '1.5 KB',
+      '27 KB',
+      '5 TB',
+    ]);
+  });
+  test('of what was taken are as exact as one reads them', () => {
+    expect([0.0421, 1.25, 12.4, 185].map(en.taken)).toEqual(['42 ms', '1.3 s', '12s', '3m 5s']);
+  });
+  test('of the time have no decimals, processors two', () => {
+    expect([en.part(0.425), en.decimal(0.4249)]).toEqual(['43%', '0.42']);
+  });
+});

@@ -8,6 +8,8 @@ export type Numeric = number | string;
 /** From this many whole digits on, a headline number is shortened: longer ones do not fit a tile. */
 const HEADLINE_DIGITS = 9;
 
+const UNITS = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'];
+
 /** All texts made of numbers and times, for one language. Times are in the browser's zone. */
 export interface Format {
   /** 1,234,567 */
@@ -16,6 +18,12 @@ export interface Format {
   compact(value: number): string;
   /** Whole number as long as it fits a tile, shortened with three decimals beyond. */
   headline(value: Numeric): string;
+  /** 1.2 KB, 34 MB, in powers of 1,024 */
+  bytes(value: number): string;
+  /** 0.42; for processors. */
+  decimal(value: number): string;
+  /** 42% */
+  part(ratio: number): string;
   /** 1.23% */
   percent(ratio: number): string;
   /** +4.2%, −0.3%; the sign is part of the text. */
@@ -34,6 +42,8 @@ export interface Format {
   duration(ms: number): string;
   /** 420 ms, 1.2 s */
   latency(ms: number): string;
+  /** What something has taken: 420 ms, 1.2 s, 12s, 3m 5s */
+  taken(seconds: number): string;
 }
 
 function wholeDigits(value: Numeric): number {
@@ -56,6 +66,9 @@ export function makeFormat(locale: string, timeZone?: string): Format {
   const compact = numbers({ notation: 'compact', maximumFractionDigits: 1 });
   const compactLong = numbers({ notation: 'compact', minimumFractionDigits: 3, maximumFractionDigits: 3 });
   const percent = numbers({ style: 'percent', minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  const part = numbers({ style: 'percent', maximumFractionDigits: 0 });
+  const decimal = numbers({ minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  const tenths = numbers({ maximumFractionDigits: 1 });
   const change = numbers({
     style: 'percent',
     minimumFractionDigits: 1,
@@ -99,10 +112,17 @@ export function makeFormat(locale: string, timeZone?: string): Format {
     return format;
   };
 
-  return {
+  const texts: Format = {
     count: value => count.format(exact(value)),
     compact: value => compact.format(value),
     headline: value => (wholeDigits(value) > HEADLINE_DIGITS ? compactLong : count).format(exact(value)),
+    bytes: value => {
+      const power = Math.min(UNITS.length - 1, Math.floor(Math.log2(Math.max(1, value)) / 10));
+      const size = value / 1024 ** power;
+      return `${(size < 10 ? tenths : count).format(size)} ${UNITS[power]}`;
+    },
+    decimal: value => decimal.format(value),
+    part: ratio => part.format(ratio),
     percent: ratio => percent.format(ratio),
     change: ratio => change.format(ratio).replace('-', '−'),
     money: (value, currency) => money(currency, 'full').format(exact(value)),
@@ -124,7 +144,9 @@ export function makeFormat(locale: string, timeZone?: string): Format {
       return part ? `${whole} ${part}` : whole;
     },
     latency: ms => (ms < 1000 ? latencyMs.format(ms) : `${latencySeconds.format(ms / 1000)} ${secondsSign}`),
+    taken: seconds => (seconds < 10 ? texts.latency(seconds * 1000) : texts.duration(seconds * 1000)),
   };
+  return texts;
 }
 
 /** The formatters of the page's language. */

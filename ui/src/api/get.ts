@@ -1,0 +1,29 @@
+import { type Problem, parseProblem } from './problem';
+
+/** The server has answered with a problem instead of what was asked for. */
+export class Refused extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.detail);
+  }
+}
+
+/** Reads JSON. It throws {@link Refused} when the server answers with a problem, and whatever fetch throws without an answer. */
+export async function get<T>(path: string, signal: AbortSignal): Promise<T> {
+  return answerOf<T>(await fetch(path, { headers: { Accept: 'application/json' }, signal }));
+}
+
+/** The body of an answer; {@link Refused} when it is a problem. */
+export async function answerOf<T>(response: Response): Promise<T> {
+  const text = await response.text();
+  if (response.ok) return JSON.parse(text) as T;
+  throw new Refused(problemOf(response, text));
+}
+
+/** A proxy in between may answer with something that is no problem document. */
+function problemOf(response: Response, text: string): Problem {
+  try {
+    return parseProblem(text);
+  } catch {
+    return { code: String(response.status), detail: response.statusText || text.slice(0, 200) };
+  }
+}

@@ -1,0 +1,46 @@
+import { useEffect, useState } from 'react';
+import { Refused } from '../api/get';
+import { next, type Outcome, type Polled } from './polled';
+
+/** Time between an answer and the next question. */
+const INTERVAL_MS = 1_000;
+
+/**
+ * Asks again and again while the tab is shown, one question at a time. `load` has to stay the same function as long
+ * as the question is the same.
+ */
+export function usePolled<T>(load: (signal: AbortSignal) => Promise<T>): Polled<T> {
+  const [state, setState] = useState<Polled<T>>({ kind: 'loading' });
+  useEffect(() => {
+    const controller = new AbortController();
+    let timer: number | undefined;
+    setState({ kind: 'loading' });
+    const ask = async () => {
+      window.clearTimeout(timer);
+      if (!document.hidden) {
+        const outcome = await outcomeOf(load, controller.signal);
+        if (controller.signal.aborted) return;
+        setState(before => next(before, outcome));
+      }
+      window.clearTimeout(timer);
+      timer = window.setTimeout(ask, INTERVAL_MS);
+    };
+    void ask();
+    return () => {
+      controller.abort();
+      window.clearTimeout(timer);
+    };
+  }, [load]);
+  return state;
+}
+
+async function outcomeOf<T>(
+  load: (signal: AbortSignal) => Promise<T>,
+  signal: AbortSignal,
+): Promise<Outcome<T>> {
+  try {
+    return { value: await load(signal), at: Date.now() };
+  } catch (error) {
+    return error instanceof Refused ? { problem: error.problem } : 'unreachable';
+  }
+}
