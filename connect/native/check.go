@@ -129,6 +129,11 @@ func (c *bodyCheck) body(text []byte) error {
 	if c.quick(text) {
 		return nil
 	}
+	return c.each(text)
+}
+
+// each reads events that are cut out of the body first.
+func (c *bodyCheck) each(text []byte) error {
 	c.begin()
 	cut, err := newCutter(text)
 	if err != nil {

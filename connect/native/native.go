@@ -7,7 +7,8 @@
 // Flow in: Intake.Accept cuts a body into events → reads each as its table's
 // columns → events that do not fit go to the quarantine topic with the reason →
 // the others to the table's topic, synced, and a receipt is returned. The
-// events of a large body are stored as columns (pack.go), others as they came.
+// events of a body of eight or more are stored as columns (pack.go), others as they
+// came.
 // Records are stored as they came, each in its place: one that does not fit, or
 // that deletes a row, has no value there (records.go).
 // Flow through: Source reads the topic's partitions as splits and takes, or
