@@ -78,6 +78,9 @@ func NewJoin(env Environment, n *plan.Join) (*Join, error) {
 		}
 	}
 	j.counts = p.filter != nil || j.expires || j.bounded()
+	for _, s := range j.sides {
+		s.pairs, s.sums = j.counts, !j.counts && (n.Kind.KeepsLeft() || n.Kind.KeepsRight() || n.Kind == plan.SemiJoin)
+	}
 	j.spill = newJoinSpill(j)
 	j.run.join = j
 	return j, nil
@@ -195,11 +198,12 @@ type joinRun struct {
 	chain     *chain   // of the other side
 	output    joinOutput
 
-	pairs   [2][]uint32 // candidates: rows of the batch, and of the chain, left and right
-	ends    []int       // of each row from next on whose candidates are complete: where they end
-	next    int         // first row that has not been walked through
-	matched int64       // partners found so far of row next
-	passes  []bool
+	pairs    [2][]uint32 // candidates: rows of the batch, and of the chain, left and right
+	ends     []int       // of each row from next on whose candidates are complete: where they end
+	next     int         // first row that has not been walked through
+	matched  int64       // partners found so far of row next
+	touching [2]touching
+	passes   []bool
 }
 
 // batch joins a batch of the port, whose stored form is in join.encoded.
@@ -214,8 +218,8 @@ func (r *joinRun) batch(port int, rows *batch.Batch, emit engine.Emit) error {
 	r.chain = &r.chains[1-port]
 	r.chain.side = other
 	r.chain.clear()
-	own.keys.touch(r.join.encoded.hashes)
-	other.keys.touch(r.join.encoded.hashes)
+	r.touching[0].slots(own.keys, r.join.encoded.hashes)
+	r.touching[1].slots(other.keys, r.join.encoded.hashes)
 	r.output.pairing, r.output.mark, r.output.emit = r.join.pairing, r.join.now, emit
 	r.null = nullKeys(own.input, rows)
 	for i := range rows.Rows {
@@ -318,15 +322,15 @@ func (r *joinRun) walk(start, end int) error {
 // pair shows that row i of the batch and a row of the other side, with the code,
 // are partners, or are none any more.
 func (r *joinRun) pair(i int, decoded, code uint32) error {
-	e := &r.chain.side.entries[code]
-	kind := r.join.node.Kind
-	r.matched += e.count
+	side, kind := r.chain.side, r.join.node.Kind
+	times := side.count(code)
+	r.matched += times
 	if r.final {
-		e.flags |= paired
+		side.entries.at(code).flags |= paired
 		if !kind.ShowsRight() {
 			return nil
 		}
-		return r.add(batch.Insert, i, decoded, e.count*r.copiesOf(i))
+		return r.add(batch.Insert, i, decoded, times*r.copiesOf(i))
 	}
 	retracts := r.rows.Kind(i).Retracts()
 	change, pairKind, loneKind := int64(1), batch.Insert, batch.Delete
@@ -340,11 +344,10 @@ func (r *joinRun) pair(i int, decoded, code uint32) error {
 		before := r.partners(code, i)
 		turns = max(before, before+change) == 1
 		if r.join.counts {
-			e.partners = max(before+change, 0) // one that had expired may not have been counted
-			r.chain.side.touch(code)
+			*side.partners.at(code) = max(before+change, 0) // one that had expired may not have been counted
+			side.touch(code)
 		}
 	}
-	times := e.count
 	if !kind.ShowsRight() {
 		switch {
 		case r.port == 0 || !turns:
@@ -386,7 +389,7 @@ func (r *joinRun) countsPartners() bool {
 // partners is how many partners a row of the other side had before row i.
 func (r *joinRun) partners(code uint32, i int) int64 {
 	if r.join.counts {
-		return r.chain.side.entries[code].partners
+		return r.chain.side.partnersOf(code)
 	}
 	return r.join.sides[r.port].total(r.join.encoded.hashes[i], r.join.encoded.key(i))
 }
@@ -467,16 +470,16 @@ func (r *joinRun) addOther(kind batch.Kind, decoded uint32, times int64) error {
 func (r *joinRun) whole(emit engine.Emit) error {
 	r.final = true
 	left := r.join.sides[0]
-	for code := 0; code < len(left.entries); {
+	for code := uint32(0); int(code) < left.entries.len(); {
 		var part decodedRows
 		part.input = left.input
 		r.copies = r.copies[:0]
-		for ; code < len(left.entries) && part.rows < batch.MaxRows; code++ {
-			if e := &left.entries[code]; e.count > 0 {
-				if err := part.add(left.rows.key(uint32(code))); err != nil {
+		for ; int(code) < left.entries.len() && part.rows < batch.MaxRows; code++ {
+			if count := left.count(code); count > 0 {
+				if err := part.add(left.row(code)); err != nil {
 					return err
 				}
-				r.copies = append(r.copies, e.count)
+				r.copies = append(r.copies, count)
 			}
 		}
 		columns, err := part.inOrder()
@@ -501,18 +504,18 @@ func (r *joinRun) rest(emit engine.Emit) error {
 	right := r.join.sides[1]
 	part := decodedRows{input: right.input}
 	r.output.pairing, r.output.mark, r.output.emit = r.join.pairing, r.join.now, emit
-	for code := 0; code < len(right.entries); {
+	for code := uint32(0); int(code) < right.entries.len(); {
 		part.clear()
 		r.copies = r.copies[:0]
-		for ; code < len(right.entries) && part.rows < batch.MaxRows; code++ {
-			e := &right.entries[code]
-			if e.count == 0 || e.flags&paired != 0 {
+		for ; int(code) < right.entries.len() && part.rows < batch.MaxRows; code++ {
+			count := right.count(code)
+			if count == 0 || right.entries.at(code).flags&paired != 0 {
 				continue
 			}
-			if err := part.add(right.rows.key(uint32(code))); err != nil {
+			if err := part.add(right.row(code)); err != nil {
 				return err
 			}
-			r.copies = append(r.copies, e.count)
+			r.copies = append(r.copies, count)
 		}
 		columns, err := part.inOrder()
 		if err != nil {

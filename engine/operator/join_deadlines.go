@@ -110,10 +110,10 @@ func (s *joinSide) date() error {
 		for len(d.undated) > 0 && part.rows < batch.MaxRows && part.bytes < chainBytesMax {
 			code := d.undated[0]
 			d.undated = d.undated[1:]
-			if s.entries[code].count == 0 {
+			if s.count(code) == 0 {
 				continue // removed since
 			}
-			if err := part.add(s.rows.key(code)); err != nil {
+			if err := part.add(s.row(code)); err != nil {
 				return err
 			}
 			codes = append(codes, code)
@@ -150,9 +150,6 @@ func (s *joinSide) forget(past engine.Watermark) error {
 		if d.at[due.number] != due.due {
 			continue // its code stands for another row, or for none
 		}
-		e := &s.entries[due.number]
-		s.totals[e.key] -= e.count
-		e.count = 0
 		s.drop(due.number)
 	}
 	return nil

@@ -111,7 +111,7 @@ func TestBoundedJoin(t *testing.T) {
 			if spill && rapid.IntRange(0, 9).Draw(rt, "evict") == 0 {
 				for _, op := range r.workers {
 					j := op.(*Join)
-					if j.sides[0].rows.live()+j.sides[1].rows.live() > 0 {
+					if j.sides[0].live()+j.sides[1].live() > 0 {
 						r.must(j.spill.evict(true))
 					}
 				}
@@ -141,7 +141,7 @@ func TestBoundedJoin(t *testing.T) {
 		r.restart(1)
 		last := made[len(made)-1]
 		for side, bounded := range b.bounded {
-			if held := last.sides[side].rows.live(); bounded && held > 0 {
+			if held := last.sides[side].live(); bounded && held > 0 {
 				rt.Fatalf("%d rows of side %d are stored in the end", held, side)
 			}
 		}
@@ -174,7 +174,7 @@ func TestJoinForgetsPastDeadlines(t *testing.T) {
 	}
 	held := func(want int) {
 		t.Helper()
-		if got := join.sides[0].rows.live(); got != want {
+		if got := join.sides[0].live(); got != want {
 			t.Errorf("%d rows of the left are held, want %d", got, want)
 		}
 	}

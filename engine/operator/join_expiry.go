@@ -43,12 +43,12 @@ func (s *joinSide) expireOf(hash uint64, key []byte) {
 	s.examined[of] = true
 	s.marked = append(s.marked, of)
 	s.over = s.over[:0]
-	first := s.first[of] - 1
+	first := *s.first.at(of) - 1
 	for code := first; ; {
 		if s.expiry.isOver(code) {
 			s.over = append(s.over, code)
 		}
-		if code = s.entries[code].next; code == first {
+		if code = s.entries.at(code).next; code == first {
 			break
 		}
 	}
@@ -60,9 +60,6 @@ func (s *joinSide) expireOf(hash uint64, key []byte) {
 // expire forgets a row that is over, and all that are equal to it. Nobody is told:
 // what was shown of it stays.
 func (s *joinSide) expire(code uint32) {
-	e := &s.entries[code]
-	s.expiry.expired(s.keys.key(e.key))
-	s.totals[e.key] -= e.count
-	e.count = 0
+	s.expiry.expired(s.keys.key(s.entries.at(code).key))
 	s.drop(code)
 }

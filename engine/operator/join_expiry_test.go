@@ -273,8 +273,8 @@ func TestJoinForgetsWhatHasExpired(t *testing.T) {
 	}
 	clock.pass(2 * time.Minute)
 	step(1, 2)
-	if saved.size() != 2 || op.sides[0].rows.live() != 0 {
-		t.Errorf("%d rows are stored and %d left rows held, want the right ones", saved.size(), op.sides[0].rows.live())
+	if saved.size() != 2 || op.sides[0].live() != 0 {
+		t.Errorf("%d rows are stored and %d left rows held, want the right ones", saved.size(), op.sides[0].live())
 	}
 	step(1, 1)
 	step(1, 1)

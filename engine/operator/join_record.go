@@ -19,10 +19,6 @@ func isEmptyRecord(record []byte) bool { return len(record) == 1 }
 
 func (s *joinSpill) emptyRecord() []byte { return []byte{1} }
 
-// inFile is a flag of joinEntry: the row is in a file as it is, if no row of the
-// join ever changes.
-const inFile = paired << 1
-
 // makeRecord puts a key into record, with all rows if it is complete, and with
 // those that are in no file otherwise. It reports whether there are any.
 func (s *joinSpill) makeRecord(k heldKey, complete bool) bool {
@@ -37,7 +33,7 @@ func (s *joinSpill) makeRecord(k heldKey, complete bool) bool {
 			}
 		}
 		side.eachOf(of, func(code uint32) {
-			if complete || side.entries[code].flags&inFile == 0 {
+			if complete || side.entries.at(code).flags&inFile == 0 {
 				f(code)
 			}
 		})
@@ -55,10 +51,9 @@ func (s *joinSpill) makeRecord(k heldKey, complete bool) bool {
 	to = binary.AppendVarint(binary.AppendVarint(appendSized(to, key), rows[0]), rows[1])
 	for port, side := range s.sides {
 		each(port, func(code uint32) {
-			e := &side.entries[code]
-			to = appendSized(to, side.rows.key(code)[len(key):])
+			to = appendSized(to, side.row(code)[len(key):])
 			to = side.expiry.append(to, code)
-			to = binary.AppendVarint(binary.AppendVarint(to, e.count), e.partners)
+			to = binary.AppendVarint(binary.AppendVarint(to, side.count(code)), side.partnersOf(code))
 		})
 	}
 	s.record = to
@@ -67,10 +62,10 @@ func (s *joinSpill) makeRecord(k heldKey, complete bool) bool {
 
 // eachOf calls f with the rows of a key, in the order in which they came.
 func (s *joinSide) eachOf(key uint32, f func(code uint32)) {
-	first := s.first[key] - 1
+	first := *s.first.at(key) - 1
 	for code := first; ; {
 		f(code)
-		if code = s.entries[code].next; code == first {
+		if code = s.entries.at(code).next; code == first {
 			return
 		}
 	}
@@ -113,7 +108,7 @@ func (s *joinSpill) takeRecord(hash uint64, record []byte) error {
 			code := side.add(hash, row[:key], row, count, partners)
 			side.expiry.restore(code, written)
 			side.deadlines.restore(code)
-			e := &side.entries[code]
+			e := side.entries.at(code)
 			e.flags |= inFile
 			if s.join.env.Saves {
 				// It is no change: what was to be saved of the row has been noted.

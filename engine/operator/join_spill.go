@@ -110,7 +110,11 @@ func (a *arena) room() int64 {
 // held is how many bytes the side takes, beside what it remembers until the next
 // Save of rows that are gone.
 func (s *joinSide) held() int64 {
-	return s.keys.held() + s.rows.held() + 4*int64(cap(s.first)+cap(s.unsaved)) + 8*int64(cap(s.totals)) + int64(cap(s.entries))*int64(unsafe.Sizeof(joinEntry{})) + s.expiry.held() + s.deadlines.held()
+	rows := s.arena.room() + 4*int64(cap(s.unused)+cap(s.unsaved))
+	if s.rows != nil {
+		rows += s.rows.held()
+	}
+	return s.keys.held() + rows + s.first.held() + s.totals.held() + s.entries.held() + s.counts.held() + s.partners.held() + s.expiry.held() + s.deadlines.held()
 }
 
 // process joins rows of the port, whose stored form is in the join's encoded, now
@@ -292,17 +296,17 @@ func (s *joinSpill) listKeys() {
 	s.keys = s.keys[:0]
 	left := s.sides[0]
 	for port, side := range s.sides {
-		for code, first := range side.first {
-			if first == 0 {
+		for code := range uint32(side.first.len()) {
+			if *side.first.at(code) == 0 {
 				continue
 			}
 			hash := side.keys.hashes[code]
 			if port == 1 {
-				if _, listed := left.keys.find(hash, side.keys.key(uint32(code))); listed {
+				if _, listed := left.keys.find(hash, side.keys.key(code)); listed {
 					continue
 				}
 			}
-			s.keys = append(s.keys, heldKey{hash, port, uint32(code)})
+			s.keys = append(s.keys, heldKey{hash, port, code})
 		}
 	}
 	slices.SortFunc(s.keys, func(a, b heldKey) int { return cmp.Compare(a.hash, b.hash) })

@@ -22,17 +22,24 @@ type joinSide struct {
 	whole    bool // there is no key: all rows are in key group 0
 	appends  bool // rows are never taken back
 	saves    bool // save is called
+	sums     bool // rows of a key are counted
+	pairs    bool // partners of a row are
 	arrivals uint64
 	numbered []byte // scratch
 
 	keys   *table
-	first  []uint32 // of each key: code + 1 of its first row, 0 for none
-	totals []int64  // of each key: how many rows, equal ones counted
+	first  pages[uint32] // of each key: code + 1 of its first row, 0 for none
+	totals pages[int64]  // of each key: how many rows, equal ones counted; if sums
 
-	rows    *table      // a bag if appends
-	entries []joinEntry // of each row
-	unsaved []uint32
-	deleted []storedKey
+	entries  pages[joinEntry] // of each row
+	counts   pages[int64]     // of each row: how many equal rows there are; unless appends
+	partners pages[int64]     // of each row: how many of the other side it pairs with; if pairs
+	rows     *table           // where rows are looked for; nil if appends
+	arena    arena            // of rows that are not
+	garbage  int              // bytes in arena of rows that are gone
+	unused   []uint32         // codes of rows that are gone; if appends
+	unsaved  []uint32
+	deleted  []storedKey
 
 	deadlines *deadlines // of rows, by their codes; nil for none
 	expiry    *expiry    // of rows, by their codes
@@ -43,12 +50,11 @@ type joinSide struct {
 
 // joinEntry is what is known of a row beside its bytes.
 type joinEntry struct {
-	count    int64  // how many equal rows there are
-	partners int64  // how many rows of the other side it pairs with; only where a condition decides
-	key      uint32 // code
-	next     uint32 // row with the same key, in a ring in the order in which they came
-	before   uint32
-	flags    groupFlags
+	where  span   // in the arena, if appends
+	key    uint32 // code
+	next   uint32 // row with the same key, in a ring in the order in which they came
+	before uint32
+	flags  groupFlags
 }
 
 // storedKey is the key of a stored row and the group it is in.
@@ -66,22 +72,62 @@ func newJoinSide(name byte, input *joinInput, appends, saves bool, seed uint64) 
 
 // clear forgets all rows, and gives the memory back.
 func (s *joinSide) clear(seed uint64) {
-	s.keys, s.rows = newSeededTable(seed), newTable()
-	if s.appends {
-		s.rows = newBag()
+	s.keys, s.rows, s.arena = newSeededTable(seed), nil, arena{}
+	if !s.appends {
+		s.rows = newTable()
 	}
-	s.first, s.totals, s.entries, s.unsaved, s.deleted = nil, nil, nil, nil, nil
+	s.first, s.totals, s.entries, s.counts, s.partners = pages[uint32]{}, pages[int64]{}, pages[joinEntry]{}, pages[int64]{}, pages[int64]{}
+	s.garbage, s.unused, s.unsaved, s.deleted = 0, nil, nil, nil
 	s.expiry.reset()
 	s.deadlines.reset()
 }
 
-// paired is a flag of joinEntry: in batch mode, the row has had a partner.
-const paired = saved << 1
+// Flags of joinEntry.
+const (
+	paired  = saved << iota << 1 // in batch mode, the row has had a partner
+	inFile                       // the row is in a file as it is, if no row of the join ever changes
+	isThere                      // the code stands for a row
+)
+
+// live is how many rows there are, equal ones counted once.
+func (s *joinSide) live() int {
+	if s.appends {
+		return s.entries.len() - len(s.unused)
+	}
+	return s.rows.live()
+}
+
+// row is the bytes of a row, valid until the next change.
+func (s *joinSide) row(code uint32) []byte {
+	if s.appends {
+		return s.arena.at(s.entries.at(code).where)
+	}
+	return s.rows.key(code)
+}
+
+// count is how many equal rows there are.
+func (s *joinSide) count(code uint32) int64 {
+	if !s.appends {
+		return *s.counts.at(code)
+	}
+	if s.entries.at(code).flags&isThere == 0 {
+		return 0
+	}
+	return 1
+}
+
+// partnersOf is how many rows of the other side a row pairs with, if they are counted.
+func (s *joinSide) partnersOf(code uint32) int64 {
+	if !s.pairs {
+		return 0
+	}
+	return *s.partners.at(code)
+}
 
 // total is the number of rows with the key.
 func (s *joinSide) total(hash uint64, key []byte) int64 {
 	if code, ok := s.keys.find(hash, key); ok {
-		return s.totals[code]
+		return *s.totals.at(code)
 	}
 	return 0
 }
@@ -101,45 +147,57 @@ func (s *joinSide) arrive(hash uint64, key, row []byte, partners int64) (code ui
 	return code
 }
 
-// add takes count rows more, as they are stored.
+// add takes count rows more, as they are stored; of a side that appends they are one.
 func (s *joinSide) add(hash uint64, key, row []byte, count, partners int64) (code uint32) {
-	isNew := true
 	if s.appends {
-		code = s.rows.append(row)
+		code = s.newCode()
+		s.entries.at(code).where = s.arena.put(row)
 	} else {
-		known := s.rows.live()
 		code = s.rows.put(row)
-		isNew = s.rows.live() > known
+		s.entries.resize(int(code) + 1)
+		s.counts.resize(int(code) + 1)
+		*s.counts.at(code) += count
 	}
-	for int(code) >= len(s.entries) {
-		s.entries = append(s.entries, joinEntry{})
+	e := s.entries.at(code)
+	if e.flags&isThere == 0 {
+		e.key, e.flags = s.keys.putHashed(hash, key), e.flags&unsaved|isThere
+		s.link(code, e)
 	}
-	if isNew {
-		s.entries[code] = joinEntry{key: s.keys.putHashed(hash, key), flags: s.entries[code].flags & unsaved}
-		s.link(code)
+	if s.pairs {
+		s.partners.resize(int(code) + 1)
+		*s.partners.at(code) = partners
 	}
-	e := &s.entries[code]
-	e.count += count
-	e.partners = partners
-	s.totals[e.key] += count
+	if s.sums {
+		*s.totals.at(e.key) += count
+	}
 	return code
 }
 
-// link puts a row at the end of its key's ring.
-func (s *joinSide) link(code uint32) {
-	e := &s.entries[code]
-	for int(e.key) >= len(s.first) {
-		s.first, s.totals = append(s.first, 0), append(s.totals, 0)
+// newCode gives a row a code, of a side that appends.
+func (s *joinSide) newCode() (code uint32) {
+	if last := len(s.unused) - 1; last >= 0 {
+		code, s.unused = s.unused[last], s.unused[:last]
+		return code
 	}
-	if s.first[e.key] == 0 {
-		s.first[e.key] = code + 1
+	return s.entries.append(joinEntry{})
+}
+
+// link puts a row at the end of its key's ring.
+func (s *joinSide) link(code uint32, e *joinEntry) {
+	s.first.resize(int(e.key) + 1)
+	if s.sums {
+		s.totals.resize(int(e.key) + 1)
+	}
+	of := s.first.at(e.key)
+	if *of == 0 {
+		*of = code + 1
 		e.next, e.before = code, code
 		return
 	}
-	first := s.first[e.key] - 1
-	last := s.entries[first].before
-	e.next, e.before = first, last
-	s.entries[last].next, s.entries[first].before = code, code
+	first := s.entries.at(*of - 1)
+	last := s.entries.at(first.before)
+	e.next, e.before = *of-1, first.before
+	last.next, first.before = code, code
 }
 
 // has reports whether the row is there. Of a side that only appends that is not
@@ -152,48 +210,79 @@ func (s *joinSide) has(row []byte) bool {
 // remove takes one of the rows away, which is there.
 func (s *joinSide) remove(row []byte) {
 	code, _ := s.rows.get(row)
-	e := &s.entries[code]
-	e.count--
-	s.totals[e.key]--
-	if e.count > 0 {
+	count := s.counts.at(code)
+	*count--
+	if *count > 0 {
+		if s.sums {
+			*s.totals.at(s.entries.at(code).key)--
+		}
 		s.touch(code)
 		return
 	}
+	*count = 1
 	s.drop(code)
 }
 
-// drop takes a row out of which there is no copy left.
+// drop takes all copies of a row out.
 func (s *joinSide) drop(code uint32) {
-	e := &s.entries[code]
+	e := s.entries.at(code)
 	if e.flags&saved != 0 {
-		s.deleted = append(s.deleted, storedKey{s.group(s.keys.key(e.key)), append([]byte{s.name}, s.rows.key(code)...)})
+		s.deleted = append(s.deleted, storedKey{s.group(s.keys.key(e.key)), append([]byte{s.name}, s.row(code)...)})
+	}
+	if s.sums {
+		*s.totals.at(e.key) -= s.count(code)
 	}
 	s.unlink(code)
 	// The code may be given out again before the next Save: it stays in the
 	// list of what is unsaved, once.
 	e.flags &= unsaved
-	s.rows.remove(code)
+	if s.appends {
+		s.dropBytes(code, e)
+	} else {
+		*s.counts.at(code) = 0
+		s.rows.remove(code)
+	}
 	s.expiry.forget(code)
 	s.deadlines.remove(code)
 }
 
+// dropBytes gives the code of a row back, and its bytes when they are many.
+func (s *joinSide) dropBytes(code uint32, e *joinEntry) {
+	s.unused = append(s.unused, code)
+	s.garbage += e.where.size()
+	e.where = span{}
+	if s.garbage <= arenaGarbageMin || 2*s.garbage <= s.arena.held {
+		return
+	}
+	old := s.arena
+	s.arena, s.garbage = arena{}, 0
+	for code := range uint32(s.entries.len()) {
+		e := s.entries.at(code)
+		e.where = s.arena.put(old.at(e.where))
+	}
+}
+
 func (s *joinSide) unlink(code uint32) {
-	e := &s.entries[code]
+	e := s.entries.at(code)
+	first := s.first.at(e.key)
 	if e.next == code {
-		s.first[e.key] = 0
+		*first = 0
 		s.keys.remove(e.key)
 		return
 	}
-	s.entries[e.before].next, s.entries[e.next].before = e.next, e.before
-	if s.first[e.key] == code+1 {
-		s.first[e.key] = e.next + 1
+	s.entries.at(e.before).next, s.entries.at(e.next).before = e.next, e.before
+	if *first == code+1 {
+		*first = e.next + 1
 	}
 }
 
 // touch notes that a row is not stored as it is.
 func (s *joinSide) touch(code uint32) {
 	s.expiry.write(code)
-	if e := &s.entries[code]; s.saves && e.flags&unsaved == 0 {
+	if !s.saves {
+		return
+	}
+	if e := s.entries.at(code); e.flags&unsaved == 0 {
 		e.flags |= unsaved
 		s.unsaved = append(s.unsaved, code)
 	}
@@ -215,17 +304,17 @@ func (s *joinSide) save(to engine.Changes) {
 	s.deleted = s.deleted[:0]
 	var key, val []byte
 	for _, code := range s.unsaved {
-		e := &s.entries[code]
+		e := s.entries.at(code)
 		e.flags &^= unsaved
-		if e.count == 0 {
+		if e.flags&isThere == 0 {
 			continue // removed since
 		}
 		e.flags |= saved
-		key = append(append(key[:0], s.name), s.rows.key(code)...)
+		key = append(append(key[:0], s.name), s.row(code)...)
 		joinKey := s.keys.key(e.key)
 		val = binary.AppendUvarint(val[:0], uint64(len(joinKey)))
 		val = s.expiry.append(val, code)
-		val = binary.AppendVarint(binary.AppendVarint(val, e.count), e.partners)
+		val = binary.AppendVarint(binary.AppendVarint(val, s.count(code)), s.partnersOf(code))
 		to.Put(s.group(joinKey), key, val)
 	}
 	s.unsaved = s.unsaved[:0]
@@ -257,7 +346,7 @@ func (s *joinSide) load(row, val []byte) error {
 	}
 	key := row[:length]
 	code := s.add(batch.Hash(s.keys.seed, key), key, row, count, partners)
-	s.entries[code].flags = saved
+	s.entries.at(code).flags = saved | isThere
 	s.expiry.restore(code, written)
 	s.deadlines.restore(code)
 	return nil
@@ -330,19 +419,19 @@ func (c *chain) rowsOf(key uint32) (start, end int, err error) {
 	if at := c.at[key]; at > 0 {
 		start = int(at) - 1
 		end = start
-		for end < len(c.entries) && c.side.entries[c.entries[end]].key == key {
+		for end < len(c.entries) && c.side.entries.at(c.entries[end]).key == key {
 			end++
 		}
 		return start, end, nil
 	}
 	start = c.decoded.rows
-	first := c.side.first[key] - 1
+	first := *c.side.first.at(key) - 1
 	for code := first; ; {
-		if err := c.decoded.add(c.side.rows.key(code)); err != nil {
+		if err := c.decoded.add(c.side.row(code)); err != nil {
 			return 0, 0, err
 		}
 		c.entries = append(c.entries, code)
-		if code = c.side.entries[code].next; code == first {
+		if code = c.side.entries.at(code).next; code == first {
 			break
 		}
 	}
