@@ -201,12 +201,14 @@ func (s *server) serve(host string) error {
 	s.pipeline = pipeline.New(s.catalog, s.jobs, time.UTC)
 	s.registry = telemetry.New()
 	s.registry.WithProcess()
+	questions := gateway.New(s.catalog, s.store, s.board)
+	questions.Measure(s.registry)
 	pages, err := web.New()
 	if err != nil {
 		return err
 	}
 	s.api, err = httpapi.New(httpapi.Config{
-		Catalog: s.catalog, Board: s.board, Asker: gateway.New(s.catalog, s.store, s.board), Intake: s.jobs.Intake,
+		Catalog: s.catalog, Board: s.board, Asker: questions, Intake: s.jobs.Intake,
 		Definer: definer{s.pipeline}, Jobs: jobsView{s.jobs, s.pipeline}, Savepoints: savepointsView{s.jobs}, Projects: projectsView{s.pipeline}, Ingest: s.rate.now, Missing: s.missing, Pages: pages,
 		Telemetry: s.registry, Logger: s.logger, Version: version, Loopback: true,
 	})

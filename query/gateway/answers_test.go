@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"tidemark/base/batch"
 	"tidemark/base/problem"
+	"tidemark/base/telemetry"
 	"tidemark/base/value"
 	"tidemark/plan/bind"
 	"tidemark/progress"
@@ -202,6 +204,22 @@ func TestEqualQuestionsAreComputedOnce(t *testing.T) {
 	}
 	if c := g.Cache(); c.Computed != 1 || c.Kept+c.Shared != askers-1 || c.Answers != 1 || c.Bytes <= 0 {
 		t.Errorf("%+v", c)
+	}
+}
+
+// TestMeasure demands that the metrics tell what became of questions.
+func TestMeasure(t *testing.T) {
+	g := world(t)
+	r := telemetry.New()
+	g.Measure(r)
+	mustAnswer(t, g, Question{SQL: "SELECT COUNT(*) FROM events"}, false)
+	mustAnswer(t, g, Question{SQL: "SELECT COUNT(*) FROM events"}, true)
+	page := httptest.NewRecorder()
+	r.Handler().ServeHTTP(page, httptest.NewRequest("GET", "/metrics", nil))
+	for _, line := range []string{"answers_computed_total 1", "answers_reused_total 1", "answers_shared_total 0", "answers 1", "questions_running 0"} {
+		if !strings.Contains(page.Body.String(), "\ntidemark_gateway_"+line+"\n") {
+			t.Errorf("no %s in\n%s", line, page.Body)
+		}
 	}
 }
 

@@ -41,7 +41,7 @@ func (a *asking) lead(ctx context.Context, key answerKey, f *flight, rows Rows) 
 	}
 	f.err = errors.New("answering an equal question ended in a fault") // unless it is replaced
 	defer end()
-	g := &gathering{rows: rows, answer: a.answer, large: func() { f.large = true; end() }}
+	g := &gathering{ctx: ctx, rows: rows, answer: a.answer, large: func() { f.large = true; end() }}
 	at := time.Now()
 	err := a.compute(ctx, g.batch, g.lent)
 	switch {
@@ -56,7 +56,7 @@ func (a *asking) lead(ctx context.Context, key answerKey, f *flight, rows Rows) 
 		columns: a.answer.Columns, batches: g.batches, bytes: g.bytes, stats: a.answer.Stats, engine: a.answer.Engine,
 	}
 	end()
-	return hand(a.answer, g.batches, rows)
+	return hand(ctx, a.answer, g.batches, rows)
 }
 
 // compute has DuckDB compute the answer, or the engine what DuckDB cannot say.
@@ -88,6 +88,7 @@ func (a *asking) compute(ctx context.Context, owned, lent func(*batch.Batch) err
 // that they are handed on, and others may have them, when all are there. More
 // than that are handed on as they come.
 type gathering struct {
+	ctx     context.Context // of the question
 	rows    Rows
 	answer  *Answer
 	batches []*batch.Batch
@@ -107,7 +108,7 @@ func (g *gathering) batch(b *batch.Batch) error {
 	}
 	g.isLarge = true
 	g.large()
-	return hand(g.answer, g.batches, g.rows)
+	return hand(g.ctx, g.answer, g.batches, g.rows)
 }
 
 // lent takes rows that are only lent.
@@ -126,12 +127,15 @@ func (g *gathering) lent(b *batch.Batch) error {
 	return g.batch(own)
 }
 
-// hand gives a whole answer to whoever asked.
-func hand(answer *Answer, batches []*batch.Batch, rows Rows) error {
+// hand gives the rows of an answer to whoever asked and has not gone.
+func hand(ctx context.Context, answer *Answer, batches []*batch.Batch, rows Rows) error {
 	if err := rows.Start(answer); err != nil {
 		return err
 	}
 	for _, b := range batches {
+		if ctx.Err() != nil {
+			return olap.Ended(ctx)
+		}
 		if err := rows.Batch(b); err != nil {
 			return err
 		}

@@ -276,6 +276,6 @@ func (g *Gateway) ask(ctx context.Context, q Question, p *prepared, session bind
 		answer.Columns, answer.Engine = found.columns, found.engine
 		answer.Stats = olap.Stats{Rows: found.stats.Rows, Truncated: found.stats.Truncated, Waited: time.Since(waiting)}
 		answer.Kept, answer.Age = true, time.Since(found.at)
-		return hand(answer, found.batches, rows)
+		return hand(ctx, answer, found.batches, rows)
 	}
 }

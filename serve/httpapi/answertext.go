@@ -78,7 +78,7 @@ func (j *jsonAnswer) end(a *gateway.Answer) error {
 }
 
 func statsOf(a *gateway.Answer) QueryStats {
-	return QueryStats{Rows: a.Stats.Rows, Truncated: a.Stats.Truncated, Waited: milliseconds(a.Stats.Waited), Ran: milliseconds(a.Stats.Ran)}
+	return QueryStats{Rows: a.Stats.Rows, Truncated: a.Stats.Truncated, Waited: milliseconds(a.Stats.Waited), Ran: milliseconds(a.Stats.Ran), Kept: a.Kept, Age: milliseconds(a.Age)}
 }
 
 func milliseconds(d time.Duration) float64 {

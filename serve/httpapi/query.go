@@ -18,6 +18,7 @@ import (
 const (
 	queryIDHeader    = "X-Tidemark-Query-Id"
 	finalUntilHeader = "X-Tidemark-Final-Until" // absent when nothing is final
+	ageHeader        = "X-Tidemark-Answer-Age"  // in ms; absent when it was computed for this question
 )
 
 // QueryRequest is a question.
@@ -28,6 +29,7 @@ type QueryRequest struct {
 	RowsMax       int     `json:"max_rows,omitempty" doc:"Rows of the answer at most; stats.truncated tells when there were more"`
 	TimeoutMillis int64   `json:"timeout_ms,omitempty" doc:"How long answering may take"`
 	Zone          string  `json:"time_zone,omitempty" doc:"The session's time zone; UTC without" example:"Europe/Berlin"`
+	Recompute     bool    `json:"recompute,omitempty" doc:"Compute the answer even when no table that it reads has moved since an equal question was answered"`
 }
 
 // QueryAnswer is an answer as one JSON document.
@@ -52,6 +54,8 @@ type QueryStats struct {
 	Truncated bool    `json:"truncated" doc:"There were more rows than max_rows"`
 	Waited    float64 `json:"waited_ms" doc:"For its turn"`
 	Ran       float64 `json:"ran_ms"`
+	Kept      bool    `json:"kept,omitzero" doc:"The answer was computed for an equal question, and the tables that it reads have not moved since"`
+	Age       float64 `json:"age_ms,omitzero" doc:"Since it was computed, when it was kept"`
 }
 
 // RunningList is the questions that are being answered.
@@ -104,7 +108,7 @@ func (s *Server) query(w http.ResponseWriter, r *http.Request) error {
 
 // question checks a request.
 func (q QueryRequest) question() (gateway.Question, error) {
-	g := gateway.Question{SQL: q.SQL, Finality: gateway.Finality(q.Finality), RowsMax: q.RowsMax, Timeout: time.Duration(q.TimeoutMillis) * time.Millisecond}
+	g := gateway.Question{SQL: q.SQL, Finality: gateway.Finality(q.Finality), RowsMax: q.RowsMax, Timeout: time.Duration(q.TimeoutMillis) * time.Millisecond, Recompute: q.Recompute}
 	switch {
 	case strings.TrimSpace(q.SQL) == "":
 		return g, problem.New(problem.InvalidRequest, "there is no question").About("sql")
@@ -138,6 +142,9 @@ func (s *Server) announce(header http.Header, form *answerForm, a *gateway.Answe
 	header.Set(queryIDHeader, a.ID)
 	if until := finalUntil(a); until != nil {
 		header.Set(finalUntilHeader, until.Format(time.RFC3339Nano))
+	}
+	if a.Kept {
+		header.Set(ageHeader, strconv.FormatFloat(milliseconds(a.Age), 'f', -1, 64))
 	}
 }
 

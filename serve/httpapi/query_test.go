@@ -323,3 +323,24 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		}
 	}
 }
+
+// TestKeptAnswersSaySo: in their stats and in a header, and not when the client
+// wants them computed.
+func TestKeptAnswersSaySo(t *testing.T) {
+	w := newWorld(t, nil)
+	w.fillDemo(t)
+	const question = `{"sql":"SELECT COUNT(*) AS n FROM ads_minute"`
+	for _, ask := range []struct {
+		body string
+		kept bool
+	}{{question + `}`, false}, {question + `}`, true}, {question + `,"recompute":true}`, false}} {
+		answer := post(t, w.server, "/api/v1/query", "", ask.body)
+		var said struct{ Stats QueryStats }
+		if err := json.Unmarshal(answer.Body.Bytes(), &said); err != nil {
+			t.Fatal(err)
+		}
+		if age := answer.Header().Get(ageHeader); said.Stats.Kept != ask.kept || (age != "") != ask.kept || (said.Stats.Age > 0) != ask.kept {
+			t.Errorf("%s: %+v, age %q", ask.body, said.Stats, age)
+		}
+	}
+}
