@@ -62,13 +62,20 @@ func avroTableSchema(fields []value.Field, options map[string]string) (string, e
 }
 
 // avroReader reads records of one writer's schema into the columns of a table.
-type avroReader struct{ fields *avroFields }
+type avroReader struct {
+	fields *avroFields
+	union  *avroType // that the record is a branch of; nil for none
+}
 
 // newAvroReader compiles a writer's schema, which may name types of others.
 func newAvroReader(schema string, columns []Column, named ...string) (*avroReader, error) {
 	t, err := parseAvro(schema, named...)
 	if err != nil {
 		return nil, err
+	}
+	r := &avroReader{}
+	if at := t.recordBranch(); at >= 0 {
+		r.union, t = t, t.parts[at]
 	}
 	fields, wrong := newAvroFields(t, columns)
 	if wrong >= 0 {
@@ -80,7 +87,8 @@ func newAvroReader(schema string, columns []Column, named ...string) (*avroReade
 		}
 		return nil, problem.New(problem.TypeMismatch, "the Avro schema has no field %s, which is NOT NULL", c.Name).About(c.Name)
 	}
-	return &avroReader{fields}, nil
+	r.fields = fields
+	return r, nil
 }
 
 // avroDecoder reads data. Texts are copied: a batch does not hold the messages.
@@ -131,7 +139,10 @@ func (r *avroReader) read(datum []byte, into []*batch.Column, row int, columns [
 		into[absent].SetNull(row)
 	}
 	cursor := avroCursor{data: datum}
-	why := r.fields.read(&cursor, into, row)
+	why := r.begin(&cursor)
+	if why == noFault {
+		why = r.fields.read(&cursor, into, row)
+	}
 	if why == noFault && len(cursor.data) > 0 {
 		why = trailingText
 	}
@@ -143,6 +154,9 @@ func (r *avroReader) read(datum []byte, into []*batch.Column, row int, columns [
 	case wrongType:
 		return problem.New(problem.TypeMismatch, "the value of %s has a type that the column cannot take", cursor.where).About(cursor.where)
 	case nullRefused:
+		if cursor.where == "" {
+			return problem.New(problem.InvalidValue, "the record is null")
+		}
 		return problem.New(problem.InvalidValue, "the field %s must not be null", cursor.where).About(cursor.where)
 	case unreadable:
 		return problem.New(problem.InvalidValue, "the value of %s does not fit the column", cursor.where).About(cursor.where)
@@ -152,4 +166,19 @@ func (r *avroReader) read(datum []byte, into []*batch.Column, row int, columns [
 		p = p.About(cursor.where)
 	}
 	return p
+}
+
+// begin passes the number of the record's branch, where it has one.
+func (r *avroReader) begin(d *avroCursor) fault {
+	if r.union == nil {
+		return noFault
+	}
+	i, ok := d.branch(r.union)
+	if !ok {
+		return malformed
+	}
+	if r.union.parts[i] != r.fields.record {
+		return nullRefused
+	}
+	return noFault
 }

@@ -50,7 +50,7 @@ func (d *avroCursor) text() ([]byte, bool) {
 	return d.take(n)
 }
 
-// of is the branch that a union's value has.
+// branch is the branch that a union's value has.
 func (d *avroCursor) branch(t *avroType) (int, bool) {
 	i, ok := d.varint()
 	return int(i), ok && i >= 0 && i < int64(len(t.parts))

@@ -49,7 +49,8 @@ var avroKinds = map[string]avroKind{
 	"array": avroArray, "map": avroMap, "record": avroRecord, "error": avroRecord,
 }
 
-// parseAvro reads a schema, which must be that of a record. named are schemas
+// parseAvro reads a schema, which must be that of a record, or of a record or
+// null, as Flink writes files. named are schemas
 // whose types it may name, each behind those that it names itself.
 func parseAvro(schema string, named ...string) (*avroType, error) {
 	var known avro.SchemaCache
@@ -60,10 +61,24 @@ func parseAvro(schema string, named ...string) (*avroType, error) {
 		}
 	}
 	t, err := newAvroSchema(&known, schema, types)
-	if err == nil && t.kind != avroRecord {
+	if err == nil && t.recordBranch() < 0 && t.kind != avroRecord {
 		return nil, problem.New(problem.TypeMismatch, "the Avro schema is not that of a record").WithHint("a table's rows are records")
 	}
 	return t, err
+}
+
+// recordBranch is the only record in a union, -1 for none.
+func (t *avroType) recordBranch() int {
+	found := -1
+	for i, part := range t.parts {
+		if t.kind == avroUnion && part.kind == avroRecord {
+			if found >= 0 {
+				return -1
+			}
+			found = i
+		}
+	}
+	return found
 }
 
 func newAvroSchema(known *avro.SchemaCache, text string, types map[string]*avroType) (*avroType, error) {

@@ -25,12 +25,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
+
+	"tidemark/test/cluster"
 )
 
 func main() {
@@ -86,15 +87,14 @@ func run(ctx context.Context, program string, o options) (err error) {
 	}
 	b := &bench{options: o, program: program, dir: dir}
 	if !o.running {
-		if err := cluster(ctx, "test/cluster/fetch.sh"); err != nil {
+		if err := cluster.Fetch(ctx); err != nil {
 			return err
 		}
-		if err := cluster(ctx, "test/cluster/flink.sh", "start", fmt.Sprint(o.parallelism)); err != nil {
-			return errors.Join(err, cluster(context.WithoutCancel(ctx), "test/cluster/flink.sh", "stop"))
+		stop, startErr := cluster.StartFlink(ctx, o.parallelism)
+		if startErr != nil {
+			return startErr
 		}
-		defer func() {
-			err = errors.Join(err, cluster(context.WithoutCancel(ctx), "test/cluster/flink.sh", "stop"))
-		}()
+		defer func() { err = errors.Join(err, stop()) }()
 	}
 	results := make([]result, 0, len(all))
 	for _, w := range all {
@@ -110,12 +110,4 @@ func run(ctx context.Context, program string, o options) (err error) {
 		return nil
 	}
 	return os.WriteFile(o.out, []byte(page(ctx, b, results)), 0o644)
-}
-
-// cluster runs one of the scripts that keep the real Flink.
-func cluster(ctx context.Context, command string, args ...string) error {
-	if out, err := exec.CommandContext(ctx, command, args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("%s %s: %w\n%s", command, strings.Join(args, " "), err, out)
-	}
-	return nil
 }

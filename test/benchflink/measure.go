@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"tidemark/test/cluster"
 )
 
 // bench is what all queries share.
@@ -142,11 +144,11 @@ var best = []string{
 // onFlink gives the CPU time of the TaskManager.
 func (b *bench) onFlink(ctx context.Context, script string, files map[string]string) (float64, error) {
 	metrics := filepath.Join(b.dir, "metrics.json")
-	args := []string{"exec", "-f", script, "--parallelism", fmt.Sprint(b.parallelism), "--metrics", metrics}
+	args := []string{"--parallelism", fmt.Sprint(b.parallelism), "--metrics", metrics}
 	for _, setting := range best {
 		args = append(args, "--set", setting)
 	}
-	if _, err := output(exec.CommandContext(ctx, "test/cluster/flink-exec", append(args, variables(files)...)...)); err != nil {
+	if _, err := output(cluster.Exec(ctx, script, append(args, variables(files)...)...)); err != nil {
 		return 0, err
 	}
 	text, err := os.ReadFile(metrics)

@@ -26,12 +26,13 @@ import (
 	"os/signal"
 	"path/filepath"
 	"time"
+
+	"tidemark/test/cluster"
 )
 
 func main() {
 	rounds := flag.Int("n", 20, "how often something is killed")
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of times and events")
-	scripts := flag.String("cluster", "test/cluster", "folder of the script that starts a broker")
 	flag.Usage = func() {
 		fmt.Fprintln(os.Stderr, "Usage: crashkafka [-n ROUNDS] [-seed SEED] PROGRAM")
 		flag.PrintDefaults()
@@ -43,14 +44,14 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, flag.Arg(0), *scripts, *rounds, *seed); err != nil {
+	if err := run(ctx, flag.Arg(0), *rounds, *seed); err != nil {
 		fmt.Fprintf(os.Stderr, "crashkafka: %v\n", err)
 		os.Exit(1)
 	}
 }
 
 // run makes a folder for everything, which is kept when something is wrong.
-func run(ctx context.Context, program, scripts string, rounds int, seed uint64) error {
+func run(ctx context.Context, program string, rounds int, seed uint64) error {
 	program, err := filepath.Abs(program)
 	if err != nil {
 		return err
@@ -61,7 +62,7 @@ func run(ctx context.Context, program, scripts string, rounds int, seed uint64) 
 	}
 	fmt.Printf("seed %d, %d rounds\n", seed, rounds)
 	d := &drill{dir: dir, program: program, random: rand.New(rand.NewPCG(seed, 0))}
-	if d.broker, err = newBroker(scripts, dir); err != nil {
+	if d.broker, err = cluster.NewBroker(dir); err != nil {
 		return err
 	}
 	err = d.run(ctx, rounds)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+
+	"tidemark/test/cluster"
 )
 
 const (
@@ -22,7 +24,7 @@ const (
 type drill struct {
 	dir, program string
 	random       *rand.Rand
-	broker       *broker
+	broker       *cluster.Broker
 	load         *load
 	current      *instance
 	folders      int
@@ -33,11 +35,11 @@ func (d *drill) pause(most time.Duration) time.Duration {
 }
 
 func (d *drill) run(ctx context.Context, rounds int) error {
-	if err := d.broker.start(ctx); err != nil {
+	if err := d.broker.Start(ctx); err != nil {
 		return err
 	}
 	var err error
-	if d.load, err = newLoad(ctx, d.broker.address()); err != nil {
+	if d.load, err = newLoad(ctx, d.broker.Address()); err != nil {
 		return err
 	}
 	if err := d.define(); err != nil {
@@ -56,7 +58,7 @@ func (d *drill) run(ctx context.Context, rounds int) error {
 	if err := d.load.finish(ctx); err != nil {
 		return err
 	}
-	return d.load.check(ctx, d.broker.address())
+	return d.load.check(ctx, d.broker.Address())
 }
 
 // define writes the project.
@@ -67,7 +69,7 @@ func (d *drill) define() error {
 	}
 	return errors.Join(
 		os.WriteFile(filepath.Join(project, "tidemark.yaml"), []byte("name: crashkafka\n"), 0o644),
-		os.WriteFile(filepath.Join(project, "tables.sql"), []byte(definitions(d.broker.address())), 0o644))
+		os.WriteFile(filepath.Join(project, "tables.sql"), []byte(definitions(d.broker.Address())), 0o644))
 }
 
 // folder names a new data folder.
@@ -82,7 +84,7 @@ func (d *drill) end() {
 	if d.load != nil {
 		d.load.client.Close()
 	}
-	_ = d.broker.kill()
+	_ = d.broker.Kill()
 }
 
 // round produces for a while and lets something happen.
@@ -118,10 +120,10 @@ func (d *drill) produce(ctx context.Context, length time.Duration) error {
 }
 
 func (d *drill) killBroker(ctx context.Context) error {
-	if err := d.broker.kill(); err != nil {
+	if err := d.broker.Kill(); err != nil {
 		return err
 	}
-	return d.broker.start(ctx)
+	return d.broker.Start(ctx)
 }
 
 // sleepWalk stops an instance where it is, begins another on a copy of its data,

@@ -24,12 +24,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
+
+	"tidemark/test/cluster"
 )
 
 func main() {
@@ -59,6 +59,9 @@ func main() {
 	}
 }
 
+// slots are the Flink's; a finished job gives its slot back only after a while.
+const slots = 8
+
 // options are the flags.
 type options struct {
 	cases, only, jobs    int
@@ -74,11 +77,15 @@ func run(ctx context.Context, program string, o options) (err error) {
 		return err
 	}
 	if o.gateway == "" {
-		o.gateway = ownGateway
-		if err := startCluster(ctx); err != nil {
+		o.gateway = cluster.Gateway
+		if err := cluster.Fetch(ctx); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, stopCluster()) }()
+		stop, startErr := cluster.StartFlink(ctx, slots)
+		if startErr != nil {
+			return startErr
+		}
+		defer func() { err = errors.Join(err, stop()) }()
 	}
 	if o.found == "" {
 		if o.found, err = os.MkdirTemp("", "flinkdiff-"); err != nil {
@@ -108,28 +115,6 @@ func run(ctx context.Context, program string, o options) (err error) {
 	}
 	if d.tally.differences() > 0 || len(faults) > 0 {
 		return errDiffers
-	}
-	return nil
-}
-
-// ownGateway is where test/cluster puts the gateway.
-const ownGateway = "http://127.0.0.1:8083"
-
-// slots are the cluster's; a finished job gives its slot back only after a while.
-const slots = "8"
-
-func startCluster(ctx context.Context) error {
-	for _, step := range [][]string{{"test/cluster/fetch.sh"}, {"test/cluster/flink.sh", "start", slots}} {
-		if out, err := exec.CommandContext(ctx, step[0], step[1:]...).CombinedOutput(); err != nil {
-			return errors.Join(fmt.Errorf("%s: %w\n%s", strings.Join(step, " "), err, out), stopCluster())
-		}
-	}
-	return nil
-}
-
-func stopCluster() error {
-	if out, err := exec.Command("test/cluster/flink.sh", "stop").CombinedOutput(); err != nil {
-		return fmt.Errorf("stop the cluster: %w\n%s", err, out)
 	}
 	return nil
 }

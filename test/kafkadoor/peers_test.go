@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"tidemark/test/cluster"
 )
 
 func TestKcat(t *testing.T) {
@@ -75,26 +77,21 @@ func TestJavaTransactions(t *testing.T) {
 // flinkExec brings up a Flink, unless one runs, and gives what runs a script on it.
 func flinkExec(t *testing.T) func(t *testing.T, script string) {
 	t.Helper()
-	home := installed(t, "flink/lib")
+	t.Setenv("CLUSTER_HOME", installed(t, "flink/lib"))
 	if _, err := exec.LookPath("java"); err != nil {
 		t.Skip("SKIPPED: java is not here")
 	}
-	script, err := filepath.Abs(filepath.Join("..", "cluster"))
+	stop, err := cluster.StartFlink(t.Context(), 2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	flink := filepath.Join(script, "flink.sh")
-	t.Setenv("CLUSTER_HOME", home)
-	if exec.Command("bash", flink, "status").Run() != nil {
-		t.Cleanup(func() { _ = exec.Command("bash", flink, "stop").Run() })
-		if out, err := exec.Command("bash", flink, "start", "2").CombinedOutput(); err != nil {
-			t.Fatalf("start Flink: %v\n%s", err, out)
-		}
-	}
+	t.Cleanup(func() { _ = stop() })
 	return func(t *testing.T, text string) {
 		statements := filepath.Join(t.TempDir(), "script.sql")
 		write(t, statements, text)
-		peer(t, "", "python3", filepath.Join(script, "flink-exec"), "exec", "-f", statements, "--mode", "streaming")
+		if out, err := cluster.Exec(t.Context(), statements, "--mode", "streaming").CombinedOutput(); err != nil {
+			t.Fatalf("Flink: %v\n%s", err, out)
+		}
 	}
 }
 

@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/test/cluster"
 )
 
 const (
@@ -210,16 +212,9 @@ func peer(t *testing.T, input string, name string, args ...string) string {
 // installed is the folder that test/cluster/fetch.sh fills.
 func installed(t *testing.T, part string) string {
 	t.Helper()
-	home := os.Getenv("CLUSTER_HOME")
-	if home == "" {
-		user, err := os.UserHomeDir()
-		if err != nil {
-			t.Fatal(err)
-		}
-		home = filepath.Join(user, ".cache", "tidemark-cluster")
-	}
-	if _, err := os.Stat(filepath.Join(home, part)); err != nil {
-		t.Skipf("%s is not here: test/cluster/fetch.sh brings it", part)
+	home, err := cluster.Home(part)
+	if err != nil {
+		t.Skipf("SKIPPED: %v", err)
 	}
 	return home
 }
