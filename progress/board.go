@@ -13,6 +13,7 @@ type Board struct {
 	mu struct {
 		sync.Mutex
 		evidence map[string]Evidence
+		gaps     map[string][]Gap
 		changed  chan struct{} // closed and replaced at every report
 	}
 }
@@ -20,7 +21,7 @@ type Board struct {
 // NewBoard returns a board without tables.
 func NewBoard() *Board {
 	b := &Board{}
-	b.mu.evidence = map[string]Evidence{}
+	b.mu.evidence, b.mu.gaps = map[string]Evidence{}, map[string][]Gap{}
 	b.mu.changed = make(chan struct{})
 	return b
 }
@@ -35,11 +36,21 @@ func (b *Board) Report(e Evidence) {
 	b.mu.changed = make(chan struct{})
 }
 
+// Note replaces the gaps of a table. The slice belongs to the board afterwards.
+func (b *Board) Note(table string, gaps []Gap) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.gaps[table] = gaps
+	close(b.mu.changed)
+	b.mu.changed = make(chan struct{})
+}
+
 // Forget removes a table that was dropped.
 func (b *Board) Forget(table string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.mu.evidence, table)
+	delete(b.mu.gaps, table)
 }
 
 // Of decides the progress of a table for the windows that touch [from, to), in
@@ -47,7 +58,7 @@ func (b *Board) Forget(table string) {
 func (b *Board) Of(table string, from, to int64, now time.Time) (Progress, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return decide(b.mu.evidence, table, from, to, now)
+	return decide(b.mu.evidence, b.mu.gaps, table, from, to, now)
 }
 
 // Window is the grid of a table's windows; zero when it has none or is unknown.

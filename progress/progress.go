@@ -13,12 +13,15 @@
 //     rows has passed its end: what was read but is not yet visible does not count.
 //  2. A table is no further than what it is made from: the least watermark along
 //     its lineage counts, and whoever blocks an upstream table blocks it.
-//  3. FinalUntil never moves back while a table keeps its definition; a window
-//     that changed after it was final is Amended, not open again.
+//  3. FinalUntil never moves back while a table keeps its definition, but for a
+//     Gap that is found: nothing from its beginning on is settled until it closes.
+//     A window that changed after it was final is Amended, not open again; one that
+//     lies in a gap is FinalWithGap when its time has come.
 package progress
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -80,10 +83,21 @@ type Evidence struct {
 	JobError string
 	Started  time.Time
 	Splits   []Split
-	Late     int64            // rows that came too late
-	Amended  map[int64]int64  // window start → how often it was corrected after it was final
-	Gaps     map[int64]string // window start → what is missing
+	Late     int64           // rows that came too late
+	Amended  map[int64]int64 // window start → how often it was corrected after it was final
 }
+
+// Gap is a stretch of event time of which a table may lack rows.
+type Gap struct {
+	ID          string
+	From, Until int64 // ms, Until exclusive; batch.NoMark and batch.Final where unknown
+	// Open says that rows may still be added. What is left out otherwise stays out,
+	// until the table is built again.
+	Open bool
+	Text string // what is missing
+}
+
+func (g Gap) touches(from, until int64) bool { return g.From < until && from < g.Until }
 
 // Windowing is the grid of a table's windows; the zero value means it has none.
 type Windowing struct{ Size, Slide, Offset int64 } // ms
@@ -95,6 +109,7 @@ type Progress struct {
 	Watermark  int64 // the table's own, before lineage
 	BlockedBy  string
 	Late       int64
+	Gaps       []Gap // of the table and what it is made from, that touch what was asked for or are open
 	Windows    []Window
 }
 
@@ -110,16 +125,18 @@ type Window struct {
 // windowsMax is how many windows one answer lists: the newest.
 const windowsMax = 1000
 
-// decide gives the progress of a table from the evidence of all tables, for the
-// windows that touch [from, to), in ms.
-func decide(all map[string]Evidence, table string, from, to int64, now time.Time) (Progress, bool) {
+// decide gives the progress of a table from the evidence and the gaps of all
+// tables, for the windows that touch [from, to), in ms.
+func decide(all map[string]Evidence, gaps map[string][]Gap, table string, from, to int64, now time.Time) (Progress, bool) {
 	e, known := all[table]
 	if !known {
 		return Progress{}, false
 	}
 	p := Progress{Table: table, Watermark: e.Applied, FinalUntil: e.Applied, BlockedBy: blocker(e, now), Late: e.Late}
+	p.Gaps = append(p.Gaps, gaps[table]...)
 	visit(all, e, map[string]bool{table: true}, func(up Evidence) {
 		p.FinalUntil = min(p.FinalUntil, up.Applied)
+		p.Gaps = append(p.Gaps, gaps[up.Table]...)
 		if p.BlockedBy == "" {
 			p.BlockedBy = blocker(up, now)
 		}
@@ -129,6 +146,12 @@ func decide(all map[string]Evidence, table string, from, to int64, now time.Time
 	}
 	if e.Window.Slide > 0 {
 		p.Windows = windows(e, p, from, to)
+	}
+	p.Gaps = slices.DeleteFunc(p.Gaps, func(g Gap) bool { return !g.Open && !g.touches(from, to) })
+	for _, g := range p.Gaps {
+		if g.Open {
+			p.FinalUntil = min(p.FinalUntil, g.From)
+		}
 	}
 	return p, true
 }
@@ -221,7 +244,12 @@ func windows(e Evidence, p Progress, from, to int64) []Window {
 }
 
 func window(e Evidence, p Progress, start int64) Window {
-	w := Window{Start: start, End: start + e.Window.Size, Revision: e.Amended[start], Gap: e.Gaps[start]}
+	w := Window{Start: start, End: start + e.Window.Size, Revision: e.Amended[start]}
+	for _, g := range p.Gaps {
+		if g.touches(w.Start, w.End) {
+			w.Gap = g.Text
+		}
+	}
 	switch {
 	case p.FinalUntil != batch.NoMark && w.End <= p.FinalUntil:
 		w.State = Final

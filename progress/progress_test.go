@@ -20,20 +20,25 @@ var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 // TestDecide runs testdata/decide. Times are seconds around noon. A table line
 // gives the evidence of one table, "ask" prints its progress.
 func TestDecide(t *testing.T) {
-	all := map[string]Evidence{}
+	all, gaps := map[string]Evidence{}, map[string][]Gap{}
 	datadriven.RunTest(t, "testdata/decide", func(t *testing.T, d *datadriven.TestData) string {
 		switch d.Cmd {
 		case "table":
-			e := Evidence{JobState: Running, Started: noon.Add(-time.Hour), AppliedAt: noon, Applied: batch.NoMark, Newest: batch.NoMark, Amended: map[int64]int64{}, Gaps: map[int64]string{}}
+			e := Evidence{JobState: Running, Started: noon.Add(-time.Hour), AppliedAt: noon, Applied: batch.NoMark, Newest: batch.NoMark, Amended: map[int64]int64{}}
 			e.Table = d.CmdArgs[0].Key
+			gaps[e.Table] = nil
 			e.Job = e.Table
 			for _, line := range strings.Split(d.Input, "\n") {
-				readEvidence(t, &e, strings.Fields(line))
+				if words := strings.Fields(line); words[0] == "gap" {
+					gaps[e.Table] = append(gaps[e.Table], Gap{ID: words[1], From: at(t, words[2]), Until: at(t, words[3]), Open: words[4] == "open", Text: strings.Join(words[5:], " ")})
+				} else {
+					readEvidence(t, &e, words)
+				}
 			}
 			all[e.Table] = e
 			return ""
 		case "ask":
-			p, ok := decide(all, d.CmdArgs[0].Key, noon.UnixMilli()-180_000, noon.UnixMilli()+180_000, noon)
+			p, ok := decide(all, gaps, d.CmdArgs[0].Key, noon.UnixMilli()-180_000, noon.UnixMilli()+180_000, noon)
 			if !ok {
 				return "unknown\n"
 			}
@@ -79,8 +84,6 @@ func readEvidence(t *testing.T, e *Evidence, words []string) {
 		e.JobState, e.JobError = JobState(words[1]), strings.Join(words[2:], " ")
 	case "amended":
 		e.Amended[at(t, words[1])] = 1
-	case "gap":
-		e.Gaps[at(t, words[1])] = strings.Join(words[2:], " ")
 	case "split":
 		s := Split{Source: words[1], Name: words[2], Watermark: at(t, words[3]), LastRow: time.UnixMilli(at(t, words[4]))}
 		for _, w := range words[5:] {
@@ -113,6 +116,9 @@ func show(p Progress) string {
 	fmt.Fprintf(&b, "final until %s", clock(p.FinalUntil))
 	if p.BlockedBy != "" {
 		fmt.Fprintf(&b, ", blocked by %s", p.BlockedBy)
+	}
+	for _, g := range p.Gaps {
+		fmt.Fprintf(&b, ", gap %s", g.ID)
 	}
 	b.WriteString("\n")
 	for _, w := range p.Windows {

@@ -56,7 +56,7 @@ func usagef(format string, args ...any) error { return errUsage{fmt.Sprintf(form
 
 // commands lists the subcommands in the order of the help text.
 func commands() []*command {
-	return []*command{runCommand(), demoCommand(), execCommand(), sqlCommand(), checkCommand(), planCommand(), applyCommand(), statusCommand(), replayCommand(), savepointCommand(), benchCommand(), doctorCommand(), versionCommand()}
+	return []*command{runCommand(), demoCommand(), execCommand(), sqlCommand(), checkCommand(), planCommand(), applyCommand(), statusCommand(), replayCommand(), savepointCommand(), gapsCommand(), benchCommand(), doctorCommand(), versionCommand()}
 }
 
 func main() {

@@ -61,6 +61,7 @@ type server struct {
 	jobs     *embedded.Jobs
 	catalog  *catalog.Catalog
 	board    *progress.Board
+	gaps     *gapBook
 	pipeline *pipeline.Pipeline
 	api      *httpapi.Server
 	registry *telemetry.Registry
@@ -105,6 +106,9 @@ func startServer(ctx context.Context, c *console, o serverOptions, project *pipe
 		return s, err
 	}
 	if err := s.define(ctx, project); err != nil {
+		return s, err
+	}
+	if err := s.forgetGaps(ctx); err != nil {
 		return s, err
 	}
 	// Only now are there tables for what the door still has to bring to them.
@@ -167,6 +171,9 @@ func (s *server) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.board = progress.NewBoard()
+	if err := s.openGaps(ctx); err != nil {
+		return err
+	}
 	var memory int64
 	if s.options.stateMemory != "" {
 		if memory, err = embedded.ParseMemory(s.options.stateMemory); err != nil {
@@ -175,7 +182,7 @@ func (s *server) open(ctx context.Context) (err error) {
 	}
 	s.jobs, err = embedded.NewJobs(embedded.JobsOptions{
 		Files: files, Dir: filepath.Join(dir, "state"), Log: s.log, Store: s.store, Board: s.board, Parallelism: s.options.parallelism, Logger: s.logger,
-		MemoryBudget: memory,
+		MemoryBudget: memory, Gaps: s.gaps,
 	})
 	return err
 }
@@ -209,7 +216,7 @@ func (s *server) serve(host string) error {
 	}
 	s.api, err = httpapi.New(httpapi.Config{
 		Catalog: s.catalog, Board: s.board, Asker: questions, Intake: s.jobs.Intake,
-		Definer: definer{s.pipeline}, Jobs: jobsView{s.jobs, s.pipeline}, Savepoints: savepointsView{s.jobs}, Projects: projectsView{s.pipeline}, Ingest: s.rate.now, Missing: s.missing, Pages: pages,
+		Definer: definer{s.pipeline}, Jobs: jobsView{s.jobs, s.pipeline}, Savepoints: savepointsView{s.jobs}, Gaps: s.gaps, Projects: projectsView{s.pipeline}, Ingest: s.rate.now, Missing: s.missing, Pages: pages,
 		Telemetry: s.registry, Logger: s.logger, Version: version, Loopback: true,
 	})
 	if err != nil {
@@ -260,6 +267,7 @@ func (s *server) close() {
 	if s.jobs != nil {
 		s.jobs.Close()
 	}
+	s.gaps.close()
 	var all []error
 	if s.store != nil {
 		all = append(all, s.store.Close())

@@ -50,7 +50,10 @@ type Book struct {
 	board  *progress.Board
 	logger *slog.Logger
 	wake   chan struct{}
-	mu     struct {
+	// writing is held while a gap is written, so that what is older is never written
+	// over what is newer.
+	writing sync.Mutex
+	mu      struct {
 		sync.Mutex
 		gaps    map[string]entry
 		written map[string]entry // as the store has them
@@ -204,29 +207,26 @@ func (b *Book) Close(ctx context.Context, id string) (connect.Gap, error) {
 		return g, nil // it is on its way
 	case connect.GapProposed:
 	}
-	b.mu.Lock()
-	e := b.mu.gaps[id]
-	b.mu.Unlock()
-	e.Approved = true
-	if err := b.write(ctx, e); err != nil {
+	if err := b.write(ctx, id, true); err != nil {
 		return g, err
 	}
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	now := b.mu.gaps[id]
 	now.Approved = true
 	b.mu.gaps[id] = now
-	b.mu.Unlock()
-	return g, nil
+	return now.Gap, nil
 }
 
 // Run writes what is noted until ctx ends, and once more then.
 func (b *Book) Run(ctx context.Context) {
 	for {
+		last := ctx.Err() != nil
 		err := b.writeAll(context.WithoutCancel(ctx))
 		if err != nil {
 			b.logger.Error("keep gaps", "error", err)
 		}
-		if ctx.Err() != nil {
+		if last {
 			return
 		}
 		var again <-chan time.Time
@@ -245,11 +245,11 @@ func (b *Book) Run(ctx context.Context) {
 // many.
 func (b *Book) writeAll(ctx context.Context) error {
 	b.mu.Lock()
-	var due []entry
+	var due []string
 	var closed []connect.Gap
 	for id, e := range b.mu.gaps {
 		if w, written := b.mu.written[id]; !written || !same(w, e) {
-			due = append(due, e)
+			due = append(due, id)
 		}
 		if e.Gap.State == connect.GapClosed {
 			closed = append(closed, e.Gap)
@@ -257,8 +257,8 @@ func (b *Book) writeAll(ctx context.Context) error {
 	}
 	excess := len(b.mu.gaps) - gapsMax
 	b.mu.Unlock()
-	for _, e := range due {
-		if err := b.write(ctx, e); err != nil {
+	for _, id := range due {
+		if err := b.write(ctx, id, false); err != nil {
 			return err
 		}
 	}
@@ -275,7 +275,14 @@ func (b *Book) writeAll(ctx context.Context) error {
 	return nil
 }
 
-func (b *Book) write(ctx context.Context, e entry) error {
+// write writes a gap as it is now; as approved, also when it is not yet.
+func (b *Book) write(ctx context.Context, id string, approved bool) error {
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	b.mu.Lock()
+	e := b.mu.gaps[id]
+	e.Approved = e.Approved || approved || b.mu.written[id].Approved
+	b.mu.Unlock()
 	text, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("write gap %s: %w", e.Gap.ID, err)

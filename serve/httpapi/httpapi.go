@@ -86,6 +86,7 @@ type Config struct {
 	Definer    Definer                                   // may be nil: definitions are refused
 	Jobs       Jobs                                      // may be nil: there are none
 	Savepoints Savepoints                                // may be nil: there are none
+	Gaps       Gaps                                      // may be nil: none are known
 	Projects   Projects                                  // may be nil: projects are refused
 	Ingest     func() Ingest                             // may be nil: zeros
 	Missing    func() []string                           // what keeps the server from being ready; may be nil: nothing does

@@ -256,7 +256,7 @@ func newWorld(t testing.TB, change func(*Config)) *world {
 	}
 	w.asker = &stagedAsker{Gateway: gateway.New(c, w.store, w.board)}
 	w.config = Config{
-		Catalog: c, Board: w.board, Asker: w.asker, Definer: fakeDefiner{}, Jobs: w.jobs, Savepoints: fakeSavepoints{}, Projects: fakeProjects{},
+		Catalog: c, Board: w.board, Asker: w.asker, Definer: fakeDefiner{}, Jobs: w.jobs, Savepoints: fakeSavepoints{}, Gaps: fakeGaps{}, Projects: fakeProjects{},
 		Intake:    func(name string) (*native.Intake, bool) { return intake, name == "clicks" },
 		Ingest:    func() Ingest { return Ingest{EventsPerSecond: 12.5, Freshness: 250 * time.Millisecond, Fresh: true} },
 		Telemetry: telemetry.New(),
@@ -331,8 +331,11 @@ func (w *world) fillDemo(t testing.TB) {
 	w.board.Report(progress.Evidence{
 		Table: minuteTable, Upstream: []string{"dwd_events"}, Window: progress.Windowing{Size: 60_000, Slide: 60_000}, Job: minuteTable, JobState: progress.Running,
 		Applied: noon.Add(-90 * time.Second).UnixMilli(), Newest: noon.UnixMilli(), Late: 3,
-		Amended: map[int64]int64{noon.Add(-150 * time.Second).UnixMilli(): 1}, Gaps: map[int64]string{noon.Add(-210 * time.Second).UnixMilli(): "partition 1 was lost"},
+		Amended: map[int64]int64{noon.Add(-150 * time.Second).UnixMilli(): 1},
 	})
+	w.board.Note(minuteTable, []progress.Gap{{
+		ID: minuteTable + "-1", From: noon.Add(-210 * time.Second).UnixMilli(), Until: noon.Add(-200 * time.Second).UnixMilli(), Text: "partition 1 was lost",
+	}})
 }
 
 // TestGolden answers requests as the files in testdata say:

@@ -107,7 +107,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 			continue
 		}
 		body := map[string]string{
-			"send-events": `{"id":1}`, "ask": `{"sql":"SELECT * FROM ads_minute"}`, "execute-statements": `{"sql":"CREATE TABLE t (a INT)"}`, "act-on-job": `{"action":"restart"}`,
+			"send-events": `{"id":1}`, "ask": `{"sql":"SELECT * FROM ads_minute"}`, "execute-statements": `{"sql":"CREATE TABLE t (a INT)"}`, "act-on-job": `{"action":"restart"}`, "act-on-gap": `{"action":"close"}`,
 			"plan-project": archive(t, "ods/t.sql", "a table", zip.Store), "apply-project": archive(t, "ods/t.sql", "a table", zip.Store),
 		}[r.id]
 		path := strings.NewReplacer("/events/{table}", "/events/clicks", "{table}", minuteTable, "{id}", "ads_minute").Replace(r.path)

@@ -18,6 +18,7 @@ type TableProgress struct {
 	Watermark  *time.Time       `json:"watermark" doc:"The event time that the table's own job has passed and whose rows are visible"`
 	BlockedBy  *string          `json:"blocked_by" doc:"Who keeps final_until from moving; null when nobody does"`
 	LateRows   int64            `json:"late_rows" doc:"Rows that came after their window was final"`
+	Gaps       []TableGap       `json:"gaps" doc:"Parts of its input that may be missing: those that are open, and those in the span that left rows out"`
 	Windows    []WindowProgress `json:"windows" doc:"Those that have begun, the oldest first; none for a table without windows"`
 }
 
@@ -91,7 +92,7 @@ func readMoment(name, text string) (int64, error) {
 }
 
 func tableProgress(p progress.Progress) TableProgress {
-	shown := TableProgress{Table: p.Table, FinalUntil: moment(p.FinalUntil), Watermark: moment(p.Watermark), BlockedBy: known(p.BlockedBy), LateRows: p.Late}
+	shown := TableProgress{Table: p.Table, FinalUntil: moment(p.FinalUntil), Watermark: moment(p.Watermark), BlockedBy: known(p.BlockedBy), LateRows: p.Late, Gaps: tableGaps(p.Gaps)}
 	for _, w := range p.Windows {
 		shown.Windows = append(shown.Windows, WindowProgress{
 			Start:        *moment(w.Start),

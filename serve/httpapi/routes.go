@@ -160,6 +160,20 @@ func (s *Server) routes() []route {
 			summary: "Delete a savepoint", params: []param{jobName, savepointName}, status: http.StatusNoContent, refuses: []int{404},
 		},
 		{
+			method: http.MethodGet, path: "/api/v1/gaps", id: "list-gaps", tag: operating, handle: s.listGaps,
+			summary: "List the gaps in the input of jobs", detail: "The newest first, also those that closed.", answer: of[GapList](),
+		},
+		{
+			method: http.MethodGet, path: "/api/v1/gaps/{id}", id: "get-gap", tag: operating, handle: s.getGap,
+			summary: "What is known of a gap", params: []param{path("id", "Of a gap")}, answer: of[Gap](), refuses: []int{404},
+		},
+		{
+			method: http.MethodPost, path: "/api/v1/gaps/{id}/actions", id: "act-on-gap", tag: operating, handle: s.actOnGap,
+			summary: "Add what a proposed gap lacks",
+			detail:  "The gap closes afterwards, when both sites and the rows agree. 409 says why nothing would come of it.",
+			params:  []param{path("id", "Of a gap")}, body: of[GapActionRequest](), answer: of[Gap](), refuses: []int{404, 409},
+		},
+		{
 			method: http.MethodGet, path: "/healthz", id: "health", tag: operating, handle: s.health,
 			summary: "Whether the process answers", answer: of[Health](),
 		},

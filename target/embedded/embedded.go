@@ -31,6 +31,7 @@ import (
 	"tidemark/connect/jdbc"
 	"tidemark/connect/kafka"
 	"tidemark/connect/native"
+	"tidemark/connect/sites"
 	"tidemark/engine/job"
 	"tidemark/plan"
 	"tidemark/store/eventlog"
@@ -38,7 +39,7 @@ import (
 
 // connectors are all there are.
 func connectors() []connect.Connector {
-	return slices.Concat(console.Connectors(), []connect.Connector{file.Connector(), generate.Connector(), jdbc.Connector()}, kafka.Connectors())
+	return slices.Concat(console.Connectors(), []connect.Connector{file.Connector(), generate.Connector(), jdbc.Connector(), sites.Connector(kafka.Connectors()[0])}, kafka.Connectors())
 }
 
 // connectorOf finds the connector of an external table.

@@ -52,6 +52,8 @@ type JobsOptions struct {
 	// MemoryBudget is how many bytes of state one job may hold in
 	// memory; 0 for the engine's default.
 	MemoryBudget int64
+	// Gaps is told of gaps in the input; nil for nobody.
+	Gaps connect.GapLedger
 }
 
 // Jobs keeps stored tables up to date. It fulfils target.Target.
@@ -365,7 +367,7 @@ func (j *Jobs) source(job target.Job) func(*plan.Scan) (connect.Source, error) {
 	return func(scan *plan.Scan) (connect.Source, error) {
 		r := request(scan.Table, scan.Columns)
 		r.Conditions = conditionsOf(scan)
-		r.Zone, r.FS, r.Job = job.Zone, j.options.Files, job.Table.Name
+		r.Zone, r.FS, r.Job, r.Gaps = job.Zone, j.options.Files, job.Table.Name, j.options.Gaps
 		if scan.Table.Kind == plan.External {
 			c, err := connectorOf(scan.Table)
 			if err != nil {
