@@ -59,7 +59,7 @@ type Report struct {
 
 // Of estimates a streaming plan.
 func Of(n plan.Node, rates Rates) Report {
-	w := walker{rates: rates}
+	w := walker{rates: rates, shared: map[int]float64{}}
 	w.node(n)
 	return w.report
 }

@@ -14,6 +14,7 @@ import (
 type walker struct {
 	rates  Rates
 	report Report
+	shared map[int]float64 // rate of each shared part that it has been to
 }
 
 // node notes what n and the nodes below it keep, and gives the rate of its rows.
@@ -27,6 +28,13 @@ func (w *walker) node(n plan.Node) float64 {
 		return assumedRate
 	case *plan.Values:
 		return 0
+	case *plan.Shared: // it runs once
+		rate, known := w.shared[n.Number]
+		if !known {
+			rate = w.node(n.Input)
+			w.shared[n.Number] = rate
+		}
+		return rate
 	case *plan.Window:
 		return w.node(n.Input) * float64(windowsPerRow(n.Spec))
 	case *plan.Aggregate:

@@ -7,8 +7,8 @@
 //
 // Flow: Optimize applies the rules of the list below to every node, inputs
 // first, until none fires, and prunes columns once from the root down; then it
-// lets places that read the same table share one reading, and improves what that
-// has left.
+// lets places that read the same table share one reading, and those that aggregate
+// the same windows of it one aggregate, and improves what that has left.
 //
 // Invariants:
 //  1. A rule gives a node with the same schema, apart from types that become
@@ -64,6 +64,10 @@ func Optimize(n plan.Node) (optimized plan.Node, fired []string) {
 	n = improve(n, names)
 	if shared := shareSources(n); shared != n {
 		names["share-sources"] = true
+		n = improve(shared, names)
+	}
+	if shared := shareAggregates(n, func(n plan.Node) plan.Node { return improve(n, names) }); shared != n {
+		names["share-aggregates"] = true
 		n = improve(shared, names)
 	}
 	for name := range names {
