@@ -21,14 +21,15 @@ const (
 )
 
 // killedChild is what this test binary does when TestKill starts it: it appends
-// to the log as fast as it can, says what was acknowledged, and never ends.
+// to the log as fast as it can, seals segments, says what was acknowledged, and
+// never ends.
 func killedChild() bool {
 	arguments := os.Getenv(childVariable)
 	if arguments == "" {
 		return false
 	}
 	fields := strings.Fields(arguments)
-	l, err := Open(vfs.OS(), fields[0], Options{SegmentBytes: 256 << 10})
+	l, err := Open(vfs.OS(), fields[0], Options{SegmentBytes: 64 << 10})
 	if err != nil {
 		fmt.Println("error", err)
 		return true
@@ -59,6 +60,12 @@ func killedChild() bool {
 					return
 				}
 				fmt.Println("ack", id, n, a.First)
+				if id == 0 && n%10 == 0 {
+					if err := l.Maintain(context.Background()); err != nil {
+						fmt.Println("error", err)
+						return
+					}
+				}
 			}
 		})
 	}
@@ -83,7 +90,7 @@ func TestKill(t *testing.T) {
 	first := map[string]Offset{} // of each acknowledged append
 	for round := range killRounds {
 		runAndKill(t, dir, 150+100*round, &next, first)
-		l, err := Open(fsys, dir, Options{SegmentBytes: 256 << 10})
+		l, err := Open(fsys, dir, Options{SegmentBytes: 64 << 10})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +127,22 @@ func TestKill(t *testing.T) {
 			return
 		}
 	}
-	t.Logf("%d appends were acknowledged", len(first))
+	sealed := 0
+	for p := range 2 {
+		names, err := fsys.List(partitionDir(dir+"/clicks", p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			if strings.HasSuffix(name, sealedSuffix) {
+				sealed++
+			}
+		}
+	}
+	t.Logf("%d appends were acknowledged, %d segments are sealed", len(first), sealed)
+	if sealed == 0 {
+		t.Error("no segment was sealed")
+	}
 }
 
 // runAndKill starts a child and kills it after some acknowledgements.
