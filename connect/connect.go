@@ -54,7 +54,8 @@ type Source interface {
 // Reader reads one split.
 type Reader interface {
 	// Read returns the next rows, at most batch.MaxRows, as columns of the
-	// request's Columns; the caller owns the batch. It waits for rows until ctx
+	// request's Columns; the caller owns the batch, and returns its Lease, if it has
+	// one, when nothing of it is used any more, or never. It waits for rows until ctx
 	// ends, and returns io.EOF at the end of a bounded split. A batch of no rows
 	// says that only Offset or Watermark moved.
 	Read(ctx context.Context) (*batch.Batch, error)
@@ -79,7 +80,7 @@ type Lagger interface {
 type Commit struct {
 	Epoch     Epoch
 	Watermark int64          // event time that the output is complete up to, ms
-	Batches   []*batch.Batch // in order; the sink must not keep them after Apply
+	Batches   []*batch.Batch // in order; the sink must not keep anything of them after Apply
 }
 
 // Sink takes rows, epoch by epoch.

@@ -62,6 +62,14 @@ type Holder interface {
 	Held(w Watermark) Watermark
 }
 
+// Passer is an Operator that may use up batches whose memory is filled again
+// afterwards (batch.Lease).
+type Passer interface {
+	// KeepsNothing tells that after Process nothing is left of the memory of its
+	// rows but in batches that it emitted meanwhile.
+	KeepsNothing() bool
+}
+
 // KeyGroups is the number of parts that keyed state is cut into; a key belongs
 // to group hash(key) % KeyGroups whatever the parallelism, so that state can be
 // dealt out anew.

@@ -17,6 +17,10 @@
 //  3. A batch and its columns belong to whoever received it last; who passes
 //     one on does not touch it again. Heaps may be shared between columns and
 //     are never written after they were filled.
+//     With a Lease, the memory of the columns still belongs to their maker: who has
+//     used the batch up may return it, and who passes on what shares the memory
+//     shares the lease. Who does neither keeps the memory for ever, which is all
+//     right.
 //  4. Marks ascend: a row's mark is the watermark of its source just before
 //     that row, so lateness is a property of the row, not of batch borders.
 package batch
@@ -59,6 +63,7 @@ type Batch struct {
 	Sel     []uint16 // live rows, nil when all are
 	Kinds   []Kind   // one per physical row, nil when all are Insert
 	Marks   []int64  // watermark before each physical row, in milliseconds since 1970; nil when there is none
+	Lease   *Lease   // of the memory of the columns; nil when it is nobody's to fill again
 }
 
 // Live is the number of rows that count.

@@ -39,9 +39,10 @@ type reader struct {
 	added    []value.Value // of each column that is not decoded
 
 	place    place
-	block    []byte       // bytes read but not yet cut into records, from place.position on
-	memory   []byte       // of the block, to be used again; nil when batches hold on to it
-	copies   bool         // batches do not
+	block    []byte // bytes read but not yet cut into records, from place.position on
+	memory   []byte // of the block, to be used again; nil when batches hold on to it
+	copies   bool   // batches do not
+	lender   format.Lender
 	ended    bool         // the file has no more bytes than block
 	elements []batch.View // not yet read, of an array under way
 	taken    int          // bytes of block that the array of the elements takes
@@ -334,6 +335,7 @@ func (r *reader) readLines() (*batch.Batch, error) {
 				return nil, err
 			}
 		}
+		r.lender.Reuse(r.lines)
 		l := r.lines.DecodeLines(r.block, r.ended)
 		if len(l.Rejected) > 0 && !r.lines.Tolerant() {
 			records, _ := r.splitter.Split(nil, r.block, r.ended)
@@ -341,7 +343,7 @@ func (r *reader) readLines() (*batch.Batch, error) {
 		}
 		if l.Taken > 0 {
 			r.passLines(l.Taken, l.LineFeeds)
-			return r.completed(l.Rows), nil
+			return r.completed(r.lender.Lend(l.Rows)), nil
 		}
 		if r.ended || format.IsArray(r.block, batch.View{Length: uint32(len(r.block))}) {
 			return nil, nil
@@ -412,7 +414,7 @@ func (r *reader) decode(records []batch.View) (*batch.Batch, error) {
 
 // completed is a decoded batch with the columns of the file added.
 func (r *reader) completed(decoded *batch.Batch) *batch.Batch {
-	b := &batch.Batch{Rows: decoded.Rows, Kinds: decoded.Kinds}
+	b := &batch.Batch{Rows: decoded.Rows, Kinds: decoded.Kinds, Lease: decoded.Lease}
 	for i, p := range r.source.parts {
 		if p.decoded >= 0 {
 			b.Columns = append(b.Columns, decoded.Columns[p.decoded])

@@ -41,6 +41,7 @@ const (
 	gapsMax       = 2048 // gaps between values that a JSON decoder learns
 	gapBytesMax   = 4096 // of one of them
 	alternatives  = 8    // gaps that it tries one after another at one place
+	lentMax       = 32   // batches that a Lender keeps for later
 	learnedDepth  = 16   // nesting of the objects that gaps are learned of
 	quotedTextMax = 60   // bytes of a record or value repeated in a message
 )

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"tidemark/base/batch"
+	"tidemark/engine"
 	"tidemark/engine/exchange"
 	"tidemark/engine/operator"
 	"tidemark/engine/state"
@@ -151,6 +152,9 @@ func (t *task) addElement(e *element, to *link, port int, firsts map[*edge]int, 
 	}
 	l := &link{operator: op, cost: t.newCost(e), meter: &t.meter, state: e.state, watermarks: exchange.NewWatermarks(len(e.inputs)), to: to, port: port, out: t.out}
 	l.cost.counts = operator.HeldBytes(op) >= 0
+	if p, ok := op.(engine.Passer); ok {
+		l.passing = p.KeepsNothing()
+	}
 	for i, in := range e.inputs {
 		if err := t.addElement(in, l, i, firsts, restore); err != nil {
 			return err

@@ -189,6 +189,11 @@ func (j *Job) store(ctx context.Context, parts *epochParts) error {
 		}
 		j.status.stateBytes.Store(j.spec.Store.Size())
 	}
+	for _, output := range outputs {
+		for _, b := range output {
+			b.Lease.Return()
+		}
+	}
 	j.pending.Add(-rows)
 	j.status.rowsOut.Add(shown)
 	return nil

@@ -70,7 +70,7 @@ func (j *Job) coordinate(ctx context.Context, record *state.Record, commits chan
 			c.look()
 			j.status.measure(time.Now())
 		case <-j.hurry:
-			c.wantsEpoch = c.wantsEpoch || j.pending.Load() > outputRowsMax
+			c.wantsEpoch = c.wantsEpoch || j.pending.Load() > j.outputRowsMax()
 			if c.rests {
 				c.rests = false
 				c.timer.Reset(gatherTime)

@@ -50,8 +50,10 @@ const (
 	exchangeQueueMax = 8
 	splitQueueMax    = 4
 	// outputRowsMax is how many rows may wait for their epoch before the
-	// sources pause.
-	outputRowsMax = 1 << 20
+	// sources pause. Without a store an epoch costs next to nothing, and the sooner
+	// the sink has used rows up, the less memory is touched.
+	outputRowsMax       = 1 << 20
+	outputRowsStoreless = 1 << 16
 	// heartbeatInterval is how often an epoch is committed when nothing but the
 	// watermark has moved.
 	heartbeatInterval = time.Second

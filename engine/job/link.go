@@ -19,6 +19,10 @@ type link struct {
 	to         *link // nil for the output
 	port       int   // of to
 	out        output
+	// passing says that the operator keeps nothing of the batches that it is given:
+	// lease is of the one under way, and of what is made of it.
+	passing bool
+	lease   *batch.Lease
 }
 
 // output is where a task's results go.
@@ -34,6 +38,7 @@ func (l *link) emit(rows *batch.Batch) error {
 	if rows.Live() == 0 {
 		return nil
 	}
+	share(rows, l.lease)
 	l.cost.gave(rows)
 	if l.to == nil {
 		return l.out.rows(rows)
@@ -41,11 +46,23 @@ func (l *link) emit(rows *batch.Batch) error {
 	return l.to.take(l.port, rows)
 }
 
+// share makes rows use a lease, or none, beside those who do.
+func share(rows *batch.Batch, lease *batch.Lease) {
+	lease.Share()
+	rows.Lease = lease
+}
+
 // take gives the operator a batch.
 func (l *link) take(port int, rows *batch.Batch) error {
 	before := l.meter.enter(l.cost)
 	l.cost.took(rows)
+	if l.passing {
+		l.lease = rows.Lease
+	}
+	rows.Lease = nil
 	err := l.operator.Process(port, rows, l.emit)
+	l.lease.Return()
+	l.lease = nil
 	l.measureState()
 	l.meter.enter(before)
 	return err

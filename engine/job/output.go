@@ -20,7 +20,10 @@ type edgeOutput struct {
 	idle      bool
 }
 
+// rows sends each row to the task of its key. What others get of the memory of the
+// rows they keep.
 func (o *edgeOutput) rows(rows *batch.Batch) error {
+	rows.Lease = nil
 	for i, part := range o.partition.Cut(rows) {
 		if part == nil || part.Rows == 0 {
 			continue
@@ -139,9 +142,17 @@ func (t *task) collect(sink int, rows *batch.Batch) {
 	t.outputs[sink] = append(t.outputs[sink], rows)
 	n := int64(rows.Live())
 	t.rowsHeld += n
-	if t.job.pending.Add(n) > outputRowsMax {
+	if t.job.pending.Add(n) > t.job.outputRowsMax() {
 		t.job.wantEpoch()
 	}
+}
+
+// outputRowsMax is how many rows may wait for their epoch.
+func (j *Job) outputRowsMax() int64 {
+	if j.spec.Store == nil {
+		return outputRowsStoreless
+	}
+	return outputRowsMax
 }
 
 // takeOutputs gives what was collected and how many rows that is.

@@ -100,7 +100,7 @@ func (t *task) wait(ctx context.Context, tick <-chan time.Time) error {
 // beginWait begins to charge time without a message: to what reads, or, when too many
 // rows wait for the sink, to what would go on with them.
 func (t *task) beginWait() {
-	now, full := time.Now(), t.job.pending.Load() > outputRowsMax
+	now, full := time.Now(), t.job.pending.Load() > t.job.outputRowsMax()
 	for i, l := range t.leaves {
 		c := l.reader()
 		switch {
@@ -131,7 +131,7 @@ func (t *task) mayTake(sender int) bool {
 	case sender == t.coordinator:
 		return !t.alignment.Held(t.firstSplit)
 	}
-	return !t.alignment.Held(t.firstSplit) && t.splits[sender-t.firstSplit].mayRead() && t.job.pending.Load() <= outputRowsMax
+	return !t.alignment.Held(t.firstSplit) && t.splits[sender-t.firstSplit].mayRead() && t.job.pending.Load() <= t.job.outputRowsMax()
 }
 
 func (t *task) handle(ctx context.Context, sender int, m exchange.Message) (done bool, err error) {
@@ -182,7 +182,12 @@ func (t *task) takeRows(sender int, m exchange.Message) error {
 	rows := int64(m.Batch.Live())
 	l.cost.took(m.Batch)
 	before := t.meter.enter(l.cost)
-	err := l.intake.take(&t.context, s, m.Batch, m.Watermark, l.emit)
+	lease := m.Batch.Lease
+	err := l.intake.take(&t.context, s, m.Batch, m.Watermark, func(rows *batch.Batch) error {
+		share(rows, lease)
+		return l.emit(rows)
+	})
+	lease.Return()
 	t.meter.enter(before)
 	if err != nil {
 		return err

@@ -1,0 +1,65 @@
+package format
+
+import (
+	"sync"
+
+	"tidemark/base/batch"
+	"tidemark/base/invariant"
+)
+
+// Lender lends the batches of a JSON decoder that copies texts, and has them filled
+// again when they come back. Lend and Reuse are for the goroutine that decodes;
+// batches come back from any.
+type Lender struct {
+	mu struct {
+		sync.Mutex
+		back []*batch.Batch
+	}
+}
+
+// Lend gives a batch with a lease on the memory of rows, which the decoder has just
+// made.
+func (l *Lender) Lend(rows *batch.Batch) *batch.Batch {
+	lent := *rows
+	lent.Columns = batch.Lent(rows.Columns)
+	lent.Lease = batch.NewLease(func() {
+		if invariant.Enabled {
+			spoil(rows.Columns)
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if len(l.mu.back) < lentMax {
+			l.mu.back = append(l.mu.back, rows)
+		}
+	})
+	return &lent
+}
+
+// Reuse gives the decoder a batch that came back, if there is one.
+func (l *Lender) Reuse(d *JSONDecoder) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := len(l.mu.back); n > 0 {
+		d.Reuse(l.mu.back[n-1])
+		l.mu.back[n-1] = nil
+		l.mu.back = l.mu.back[:n-1]
+	}
+}
+
+// spoil fills columns with what nobody has written, so that who still uses them
+// gives a wrong answer.
+func spoil(columns []*batch.Column) {
+	const garbage = 0x5b
+	for _, c := range columns {
+		for i := range c.Heap {
+			c.Heap[i] = garbage
+		}
+		for i := range c.Ints {
+			c.Ints[i] = garbage
+		}
+		for i := range c.Floats {
+			c.Floats[i] = garbage
+		}
+		spoil(c.Children)
+	}
+}

@@ -1,0 +1,16 @@
+package operator
+
+import "tidemark/plan"
+
+// KeepsNothing is true: rows and what is computed of them go on.
+func (c *Calc) KeepsNothing() bool { return true }
+
+// KeepsNothing is true, as of a Calc.
+func (p *Prepare) KeepsNothing() bool { return true }
+
+// KeepsNothing is true: rows go on.
+func (Union) KeepsNothing() bool { return true }
+
+// KeepsNothing is true unless late rows are put aside: keys and the states of calls
+// are copies.
+func (p *PartialWindows) KeepsNothing() bool { return p.node.Late.Action == plan.LateDrop }
