@@ -16,7 +16,7 @@ func onClock(input plan.Node, spec plan.WindowSpec, column int, construct func(o
 		if err != nil {
 			return nil, err
 		}
-		return operator.OnClock(env, inner, column), nil
+		return operator.OnClock(env, inner, spec, column), nil
 	}
 }
 

@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"tidemark/base/batch"
@@ -20,6 +21,7 @@ type report struct {
 	rows      int64          // in outputs
 	splits    []splitReport
 	clocks    []clockReport
+	due       int64 // when windows over processing time may be over, ms; never for none
 	isSink    bool
 	watermark engine.Watermark // of a task that feeds the sink
 }
@@ -39,9 +41,13 @@ type epochParts struct {
 	record  *state.Record
 	reports []report // by number of task
 	left    int
+	due     int64 // the earliest of the reports
 	last    bool
 	started time.Time
 }
+
+// never is a moment that does not come.
+const never = math.MaxInt64
 
 // wantEpoch asks the coordinator for an epoch now.
 func (j *Job) wantEpoch() {
@@ -54,7 +60,7 @@ func (j *Job) wantEpoch() {
 // coordinate starts epochs and hands complete ones to the committer, until the
 // last one is committed.
 func (j *Job) coordinate(ctx context.Context, record *state.Record, commits chan<- *epochParts, committed <-chan *epochParts) error {
-	c := &coordinator{job: j, epoch: j.firstEpoch(record), parts: map[engine.Epoch]*epochParts{}, pace: newPace(&j.spec)}
+	c := &coordinator{job: j, epoch: j.firstEpoch(record), parts: map[engine.Epoch]*epochParts{}, pace: newPace(&j.spec), due: never}
 	c.timer = time.NewTimer(c.pace.interval)
 	defer c.timer.Stop()
 	stop := j.stop
@@ -116,6 +122,7 @@ type coordinator struct {
 	movesSeen int64
 	marksSeen []engine.Watermark
 	begun     time.Time
+	due       int64 // from when on windows over processing time may be over without more rows, ms
 }
 
 // inputEnded reports whether every split of every source has been read to its
@@ -158,6 +165,9 @@ func (c *coordinator) changed() bool {
 	if c.job.status.rowsIn.Load() != c.rowsSeen {
 		return true
 	}
+	if c.due <= time.Now().UnixMilli() {
+		return true
+	}
 	passed := time.Since(c.begun)
 	if c.job.waiting.Load() > 0 && passed >= c.job.spec.EpochInterval {
 		return true
@@ -186,13 +196,14 @@ func (c *coordinator) startEpoch(ctx context.Context) error {
 		return nil
 	}
 	c.begun, c.rowsSeen, c.movesSeen, c.marksSeen = time.Now(), c.job.status.rowsIn.Load(), c.job.moves.Load(), nil
+	c.due = never // until the tasks say what is still open
 	record := &state.Record{Epoch: c.epoch, Watermark: batch.Final}
 	for _, s := range c.job.sources {
 		w, _ := s.clock.Now()
 		c.marksSeen = append(c.marksSeen, w)
 		record.Sources = append(record.Sources, state.Source{Watermark: batch.Final, Splits: make([]state.Split, len(s.splits))})
 	}
-	c.parts[c.epoch] = &epochParts{record: record, reports: make([]report, len(c.job.tasks)), left: len(c.job.tasks), last: c.wantsLast, started: c.begun}
+	c.parts[c.epoch] = &epochParts{record: record, reports: make([]report, len(c.job.tasks)), left: len(c.job.tasks), due: never, last: c.wantsLast, started: c.begun}
 	for _, t := range c.job.tasks {
 		if t.coordinator < 0 {
 			continue
@@ -227,6 +238,7 @@ func (c *coordinator) add(r report) *epochParts {
 		// were judged by; the least is right for all of them.
 		*at = min(*at, k.at)
 	}
+	parts.due = min(parts.due, r.due)
 	if r.isSink {
 		parts.record.Watermark = min(parts.record.Watermark, r.watermark)
 	}
@@ -234,5 +246,6 @@ func (c *coordinator) add(r report) *epochParts {
 		return nil
 	}
 	delete(c.parts, r.epoch)
+	c.due = parts.due
 	return parts
 }

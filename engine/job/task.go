@@ -332,13 +332,13 @@ func (t *task) noteIdle() {
 // barrier ends an epoch: flush, save, pass the barrier on, report.
 func (t *task) barrier(ctx context.Context, epoch engine.Epoch, last bool) error {
 	// Rows that wait for the clock are not shown by more batches.
-	flushes := t.job.spec.Store != nil || t.job.spec.FlushBatches == 0 || last || t.job.waiting.Load() > 0
+	flushes := t.job.spec.Store != nil || t.job.spec.FlushBatches == 0 || last || t.job.waiting.Load() > 0 || t.due() <= time.Now().UnixMilli()
 	if flushes {
 		if err := t.flush(); err != nil {
 			return err
 		}
 	}
-	r := report{task: t, epoch: epoch, last: last}
+	r := report{task: t, epoch: epoch, last: last, due: t.due()}
 	if t.job.spec.Store != nil {
 		for _, l := range t.links {
 			if l.state == 0 {
@@ -380,6 +380,18 @@ func (t *task) barrier(ctx context.Context, epoch engine.Epoch, last bool) error
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// due is from which moment on a flush has windows over processing time to show, in
+// ms; never when none is open.
+func (t *task) due() int64 {
+	first := int64(never)
+	for _, l := range t.links {
+		if at, open := operator.Due(l.operator); open {
+			first = min(first, at)
+		}
+	}
+	return first
 }
 
 // environment is what the task's operators know of it.

@@ -33,7 +33,7 @@ func TestWindowsOnTheClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	op := &checked{Operator: OnClock(env, inner, WindowLayoutOf(node).TimeColumn()), t: t, now: batch.NoMark}
+	op := &checked{Operator: OnClock(env, inner, node.Spec, WindowLayoutOf(node).TimeColumn()), t: t, now: batch.NoMark}
 	var log []string
 	emit := func(b *batch.Batch) error {
 		b.Each(func(i int) {
@@ -72,5 +72,46 @@ func TestWindowsOnTheClock(t *testing.T) {
 	want := []string{"3 until 1100, mark 7", "12 until 1200, mark 7", "16 until 1300, mark 7"}
 	if diff := cmp.Diff(want, log); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestDue asks when windows may be over: at the ends on the grid of the clock or of the
+// zone, until those of the last row are.
+func TestDue(t *testing.T) {
+	const minute = 60_000
+	zone := time.FixedZone("", 45*60)
+	for _, c := range []struct {
+		name string
+		spec plan.WindowSpec
+		now  int64
+		want int64
+	}{
+		{"tumbling", plan.WindowSpec{Kind: plan.Tumble, Size: 100}, 1010, 1100},
+		{"at an end, the next one", plan.WindowSpec{Kind: plan.Tumble, Size: 100}, 1100, 1200},
+		{"with an offset", plan.WindowSpec{Kind: plan.Tumble, Size: 100, Offset: 30}, 1010, 1030},
+		{"hopping", plan.WindowSpec{Kind: plan.Hop, Size: 100, Slide: 20}, 1010, 1020},
+		{"cumulating", plan.WindowSpec{Kind: plan.Cumulate, Size: 100, Slide: 50}, 1010, 1050},
+		{"hours of a zone", plan.WindowSpec{Kind: plan.Tumble, Size: 60 * minute}, 10 * minute, 15 * minute},
+		{"sessions are looked at", plan.WindowSpec{Kind: plan.Session, Gap: 200}, 1010, 1030},
+	} {
+		o := OnClock(Environment{Context: &plan.Context{Zone: zone}}, nil, c.spec, 0).(*onClock)
+		if _, open := Due(o); open {
+			t.Errorf("%s: due without a row", c.name)
+		}
+		o.now, o.open = c.now-1, c.now+o.longest()
+		if got, open := Due(o); got != c.want || !open {
+			t.Errorf("%s: due at %d (%t), want %d", c.name, got, open, c.want)
+		}
+		o.now = o.open - 1
+		if _, open := Due(o); open {
+			t.Errorf("%s: due when all windows are over", c.name)
+		}
+		o.unknown = true
+		if _, open := Due(o); !open {
+			t.Errorf("%s: not due after a restart", c.name)
+		}
+	}
+	if _, open := Due(&checked{}); open {
+		t.Error("an operator that is not on the clock is due")
 	}
 }
