@@ -451,7 +451,7 @@ func ParseBoolean(text string) (b, ok bool) {
 // it are cut off and so is a fraction ("3.9" is 3, "." is 0); exponents are
 // refused, and so are numbers out of range.
 func ParseInteger(text string, kind Kind) (int64, bool) {
-	if n, ok := parseDigits(text); ok {
+	if n, ok := ParseDigits(text); ok {
 		return n, WrapInteger(n, kind) == n
 	}
 	text = strings.Trim(text, " ")
@@ -484,23 +484,6 @@ func ParseInteger(text string, kind Kind) (int64, bool) {
 		n = -n
 	}
 	return n, WrapInteger(n, kind) == n
-}
-
-// parseDigits reads a text of 1 to 18 digits, which most integers are: it needs
-// no check for overflow.
-func parseDigits(text string) (int64, bool) {
-	if len(text) == 0 || len(text) > 18 {
-		return 0, false
-	}
-	n := int64(0)
-	for i := range len(text) {
-		digit := text[i] - '0'
-		if digit > 9 {
-			return 0, false
-		}
-		n = n*10 + int64(digit)
-	}
-	return n, true
 }
 
 // ParseFloat reads what CAST takes for FLOAT or DOUBLE, which is what Java

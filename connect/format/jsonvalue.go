@@ -3,7 +3,6 @@ package format
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/binary"
 	"math"
 	"strconv"
 
@@ -223,25 +222,14 @@ func readInteger(text []byte, kind value.Kind) (int64, fault) {
 	if len(digits) == 0 {
 		return 0, unreadable
 	}
-	n := int64(0)
-	if len(digits) <= 18 {
-		if len(digits) >= 8 {
-			first, ok := eightDigits(digits)
-			if !ok {
-				return 0, unreadable
-			}
-			n, digits = first, digits[8:]
-		}
-		for _, c := range digits {
-			if c-'0' > 9 {
-				return 0, unreadable
-			}
-			n = n*10 + int64(c-'0')
-		}
-		if text[0] == '-' {
-			n = -n
-		}
-	} else {
+	n, ok := value.ParseDigits(digits)
+	switch {
+	case ok && text[0] == '-':
+		n = -n
+	case ok:
+	case len(digits) <= shortDigits:
+		return 0, unreadable
+	default:
 		var err error
 		if n, err = strconv.ParseInt(string(text), 10, 64); err != nil {
 			return 0, unreadable
@@ -251,19 +239,6 @@ func readInteger(text []byte, kind value.Kind) (int64, fault) {
 		return 0, unreadable
 	}
 	return n, noFault
-}
-
-// eightDigits reads the first eight bytes as digits, all at once: neighbours
-// are joined to two, four and eight digits by one multiplication each.
-func eightDigits(text []byte) (int64, bool) {
-	w := binary.LittleEndian.Uint64(text)
-	// Every byte from '0' to '9' has 3 in its upper half, and still when 6 is
-	// added.
-	const upper, three, six = 0xf0 * eachLow, 0x30 * eachLow, 0x06 * eachLow
-	if w&upper != three || (w+six)&upper != three {
-		return 0, false
-	}
-	return digitsOf(w - three), true
 }
 
 // digitsOf is the number of eight digits, the first in the lowest byte.

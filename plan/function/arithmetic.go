@@ -303,6 +303,13 @@ func addInterval(c *call, at, span int, sign int64) plan.Kernel {
 	months := c.Params[span].Kind == value.IntervalYearMonth
 	return func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
 		from, by := args[at], args[span].Ints
+		if out.Type.IsTimestamp() && out.Type.Class() == value.Ints && !months {
+			// Of all rows, since what a NULL row has means nothing.
+			for i, micros := range from.Ints[:len(out.Ints)] {
+				out.Ints[i] = micros + sign*by[i]*microsPerMilli
+			}
+			return nil
+		}
 		return eachRow(out, func(i int) error {
 			moved(out, i, from, sign*by[i], months)
 			return nil
@@ -344,6 +351,7 @@ func movedInstant(t value.Instant, by int64, months bool) value.Instant {
 }
 
 const (
+	microsPerMilli = 1000
 	nanosPerMilli  = 1_000_000
 	nanosPerSecond = 1_000_000_000
 )

@@ -158,7 +158,12 @@ func castTextToInteger(to value.Type) conversion {
 	slow := castRows(to)
 	return func(ctx *plan.Context, in, out *batch.Column, try bool) error {
 		return eachRow(out, func(i int) error {
-			n, ok := value.ParseInteger(string(in.Bytes(i)), to.Kind)
+			text := in.Bytes(i)
+			if n, ok := value.ParseDigits(text); ok && value.WrapInteger(n, to.Kind) == n {
+				out.Ints[i] = n
+				return nil
+			}
+			n, ok := value.ParseInteger(string(text), to.Kind)
 			switch {
 			case ok:
 				out.Ints[i] = n

@@ -442,6 +442,9 @@ const (
 // seconds keep a fraction, and numbers outside the calendar are NULL.
 func epochToTimestamp(c *call) plan.Kernel {
 	return func(_ *plan.Context, args []*batch.Column, out *batch.Column) error {
+		if !c.Params[0].IsApproximate() && wholeMillis(args, out) {
+			return nil
+		}
 		return eachRow(out, func(i int) error {
 			precision := int64(3)
 			if len(args) > 1 {
@@ -475,6 +478,26 @@ func epochToTimestamp(c *call) plan.Kernel {
 			return nil
 		})
 	}
+}
+
+// wholeMillis is epochToTimestamp of whole milliseconds; it reports whether that is
+// what the arguments are.
+func wholeMillis(args []*batch.Column, out *batch.Column) bool {
+	if len(args) > 1 {
+		for i, precision := range args[1].Ints[:len(out.Ints)] {
+			if precision != 3 && !out.Nulls.Get(i) {
+				return false
+			}
+		}
+	}
+	for i, millis := range args[0].Ints[:len(out.Ints)] {
+		if millis < millisMin || millis > millisMax {
+			out.SetNull(i)
+			continue
+		}
+		out.Ints[i] = millis * microsPerMilli
+	}
+	return true
 }
 
 func fromUnixTime(ctx *plan.Context, args []*batch.Column, out *batch.Column) error {
