@@ -122,6 +122,7 @@ type madeReader struct {
 	source  *madeSource
 	next    func(block []byte) ([]byte, bool)
 	decoder *format.JSONDecoder
+	lender  format.Lender
 	block   []byte
 	rows    int64
 }
@@ -135,12 +136,13 @@ func (r *madeReader) Read(ctx context.Context) (*batch.Batch, error) {
 	if !more {
 		return nil, io.EOF
 	}
+	r.lender.Reuse(r.decoder)
 	l := r.decoder.DecodeLines(r.block, true)
 	if len(l.Rejected) > 0 {
 		return nil, l.Rejected[0].Problem
 	}
 	r.rows += int64(l.Rows.Rows)
-	return l.Rows, nil
+	return r.lender.Lend(l.Rows), nil
 }
 
 // make makes events and notes the CPU time of that.
