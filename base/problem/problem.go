@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 )
 
 // Code names a kind of problem. The text is part of the API.
@@ -96,6 +97,8 @@ type Problem struct {
 	Field    string   `json:"field,omitempty"` // column or option the problem is about
 	Position Position `json:"position,omitzero"`
 	Retry    Retry    `json:"-"`
+	// After is how long to wait before trying again, zero when that is not known.
+	After time.Duration `json:"-"`
 }
 
 // New builds a Problem; format and args give its message.
@@ -124,6 +127,12 @@ func (p *Problem) About(field string) *Problem {
 // Retryable marks the problem as one that may go away by itself.
 func (p *Problem) Retryable() *Problem {
 	p.Retry = Later
+	return p
+}
+
+// RetryAfter marks the problem as one that goes away after some time.
+func (p *Problem) RetryAfter(d time.Duration) *Problem {
+	p.Retry, p.After = Later, d
 	return p
 }
 

@@ -189,6 +189,9 @@ func (s *server) open(ctx context.Context) (err error) {
 
 // define loads the definitions that are kept, and then makes the project true.
 func (s *server) define(ctx context.Context, project *pipeline.Project) error {
+	if err := (quotasView{s.jobs, s.meta}).load(ctx); err != nil {
+		return err
+	}
 	kept, err := catalog.ReadDocuments(ctx, s.meta)
 	if err != nil {
 		return err
@@ -216,7 +219,7 @@ func (s *server) serve(host string) error {
 	}
 	s.api, err = httpapi.New(httpapi.Config{
 		Catalog: s.catalog, Board: s.board, Asker: questions, Intake: s.jobs.Intake,
-		Definer: definer{s.pipeline}, Jobs: jobsView{s.jobs, s.pipeline}, Savepoints: savepointsView{s.jobs}, Gaps: s.gaps, Projects: projectsView{s.pipeline}, Ingest: s.rate.now, Missing: s.missing, Pages: pages,
+		Definer: definer{s.pipeline}, Jobs: jobsView{s.jobs, s.pipeline}, Savepoints: savepointsView{s.jobs}, Gaps: s.gaps, Projects: projectsView{s.pipeline}, Quotas: quotasView{s.jobs, s.meta}, Ingest: s.rate.now, Missing: s.missing, Pages: pages,
 		Telemetry: s.registry, Logger: s.logger, Version: version, Loopback: true,
 	})
 	if err != nil {

@@ -71,6 +71,7 @@ type Intake struct {
 	seed       maphash.Seed
 	turn       atomic.Uint32
 	accepted   atomic.Int64
+	admission  admission
 }
 
 // NewIntake makes the intake of a native table with the given stored columns.
@@ -153,6 +154,7 @@ func (in *Intake) Accept(ctx context.Context, body Body) (Receipt, error) {
 		return repeated(appended), nil
 	}
 	in.accepted.Add(int64(receipt.Accepted))
+	in.charge(receipt.Accepted, len(body.Text))
 	receipt.place(appended)
 	return receipt, nil
 }

@@ -143,6 +143,7 @@ func (in *Intake) AcceptRecords(ctx context.Context, r Records) (RecordsReceipt,
 	}
 	if !appended.Duplicate {
 		in.accepted.Add(int64(r.Count - len(work.bad)))
+		in.charge(r.Count, len(r.Encoded))
 	}
 	return receipt, nil
 }

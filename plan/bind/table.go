@@ -14,7 +14,7 @@ import (
 // nativeOptions are the options of tables that have no connector: their rows
 // come in through our own doors. Those that begin with lookup. are checked by
 // whoever looks them up.
-var nativeOptions = []string{"retention", "quarantine", "partitions", "stored", "value.format"}
+var nativeOptions = []string{"retention", "quarantine", "partitions", "stored", "value.format", "quota.events", "quota.bytes", "tenant", "backlog"}
 
 // Table binds CREATE TABLE. The definition text is left to the caller.
 func Table(catalog Catalog, session Session, c *sql.CreateTable) (*plan.Table, error) {

@@ -33,6 +33,11 @@ func (s *Server) takeEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	// Before the body is read: what is refused costs next to nothing.
+	if wait, behind := intake.Wait(); wait > 0 {
+		s.metrics.throttled.WithLabelValues(table).Inc()
+		return tooFast(table, wait, behind)
+	}
 	text, release, err := s.bodies.read(w, r)
 	if err != nil {
 		return err
@@ -55,6 +60,14 @@ func (s *Server) takeEvents(w http.ResponseWriter, r *http.Request) error {
 		answer.Applied = &visible
 	}
 	return writeJSON(w, http.StatusOK, answer)
+}
+
+// tooFast is the problem of a sender that has to wait.
+func tooFast(table string, wait time.Duration, behind bool) error {
+	if behind {
+		return problem.New(problem.TooBusy, "the jobs that read %s are too far behind", table).WithHint("send again after Retry-After; the table's option 'backlog' says how far they may be").RetryAfter(wait)
+	}
+	return problem.New(problem.TooBusy, "more comes for %s than its quota allows", table).WithHint("send again after Retry-After; the table's options 'quota.events' and 'quota.bytes', or its tenant's quota, say how much may come in a second").RetryAfter(wait)
 }
 
 // intake finds the intake of a table.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -88,7 +89,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	header.Set("Content-Type", "application/problem+json")
 	header.Set("Cache-Control", "no-store")
 	if doc.Status == http.StatusTooManyRequests {
-		header.Set("Retry-After", strconv.Itoa(retryAfterSeconds))
+		header.Set("Retry-After", strconv.Itoa(max(retryAfterSeconds, int(math.Ceil(problem.Of(err).After.Seconds())))))
 	}
 	w.WriteHeader(doc.Status)
 	if r.Method != http.MethodHead {

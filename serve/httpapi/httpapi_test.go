@@ -256,7 +256,7 @@ func newWorld(t testing.TB, change func(*Config)) *world {
 	}
 	w.asker = &stagedAsker{Gateway: gateway.New(c, w.store, w.board)}
 	w.config = Config{
-		Catalog: c, Board: w.board, Asker: w.asker, Definer: fakeDefiner{}, Jobs: w.jobs, Savepoints: fakeSavepoints{}, Gaps: fakeGaps{}, Projects: fakeProjects{},
+		Catalog: c, Board: w.board, Asker: w.asker, Definer: fakeDefiner{}, Jobs: w.jobs, Savepoints: fakeSavepoints{}, Gaps: fakeGaps{}, Projects: fakeProjects{}, Quotas: &fakeQuotas{},
 		Intake:    func(name string) (*native.Intake, bool) { return intake, name == "clicks" },
 		Ingest:    func() Ingest { return Ingest{EventsPerSecond: 12.5, Freshness: 250 * time.Millisecond, Fresh: true} },
 		Telemetry: telemetry.New(),

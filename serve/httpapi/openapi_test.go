@@ -108,6 +108,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		}
 		body := map[string]string{
 			"send-events": `{"id":1}`, "ask": `{"sql":"SELECT * FROM ads_minute"}`, "execute-statements": `{"sql":"CREATE TABLE t (a INT)"}`, "act-on-job": `{"action":"restart"}`, "act-on-gap": `{"action":"close"}`,
+			"set-quota":    `{"events_per_second":5}`,
 			"plan-project": archive(t, "ods/t.sql", "a table", zip.Store), "apply-project": archive(t, "ods/t.sql", "a table", zip.Store),
 		}[r.id]
 		path := strings.NewReplacer("/events/{table}", "/events/clicks", "{table}", minuteTable, "{id}", "ads_minute").Replace(r.path)

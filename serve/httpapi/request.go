@@ -24,18 +24,20 @@ import (
 
 // metrics are what the door tells operators.
 type metrics struct {
-	requests *prometheus.CounterVec
-	seconds  *prometheus.HistogramVec
-	events   *prometheus.CounterVec
-	streams  prometheus.Gauge
+	requests  *prometheus.CounterVec
+	seconds   *prometheus.HistogramVec
+	events    *prometheus.CounterVec
+	streams   prometheus.Gauge
+	throttled *prometheus.CounterVec
 }
 
 func newMetrics(r *telemetry.Registry) metrics {
 	return metrics{
-		requests: r.Counter("tidemark_httpapi_requests_total", "Requests answered.", "route", "status"),
-		seconds:  r.Histogram("tidemark_httpapi_request_seconds", "Time to answer, live streams left out.", telemetry.Latencies(), "route", "status"),
-		events:   r.Counter("tidemark_httpapi_events_total", "Events received, by what became of them.", "table", "outcome"),
-		streams:  r.Gauge("tidemark_httpapi_live_streams", "Open live streams.").WithLabelValues(),
+		requests:  r.Counter("tidemark_httpapi_requests_total", "Requests answered.", "route", "status"),
+		seconds:   r.Histogram("tidemark_httpapi_request_seconds", "Time to answer, live streams left out.", telemetry.Latencies(), "route", "status"),
+		events:    r.Counter("tidemark_httpapi_events_total", "Events received, by what became of them.", "table", "outcome"),
+		throttled: r.Counter("tidemark_httpapi_throttled_total", "Bodies of events that were refused because more came than may.", "table"),
+		streams:   r.Gauge("tidemark_httpapi_live_streams", "Open live streams.").WithLabelValues(),
 	}
 }
 

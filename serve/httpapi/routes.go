@@ -50,6 +50,7 @@ func (s *Server) routes() []route {
 	tableName := path("table", "Name of a table")
 	jobName := path("id", "Name of a job")
 	savepointName := path("name", "Of a savepoint")
+	tenant := path("tenant", "As tables name it in their option 'tenant'")
 	environment := param{name: "env", in: "query", about: "Environment of the project whose vars hold; the one named dev, if there is one, without", kind: "string"}
 	prune := param{name: "prune", in: "query", about: "Whether what is not in the project is to be dropped", kind: "boolean"}
 	return []route{
@@ -128,6 +129,16 @@ func (s *Server) routes() []route {
 			detail:  "Server-sent events: `dashboard` once a second with a whole Dashboard, or `problem` with a Problem while there is nothing to show. The first event comes at once.",
 			params:  []param{{name: "topics", in: "query", about: "What to follow", kind: "string", required: true, allowed: []any{liveTopic}}},
 			answers: []string{"text/event-stream"}, refuses: []int{429},
+		},
+		{
+			method: http.MethodGet, path: "/api/v1/tenants/{tenant}/quota", id: "get-quota", tag: operating, handle: s.getQuota,
+			summary: "How much may come in a second for the tables of a tenant together", params: []param{tenant}, answer: of[Quota](),
+		},
+		{
+			method: http.MethodPost, path: "/api/v1/tenants/{tenant}/quota", id: "set-quota", tag: operating, handle: s.setQuota,
+			summary: "Set how much may come in a second for the tables of a tenant together",
+			detail:  "It holds at once, and over restarts. Whoever sends more waits: 429 with Retry-After.",
+			params:  []param{tenant}, body: of[Quota](), answer: of[Quota](), refuses: []int{413, 507},
 		},
 		{
 			method: http.MethodGet, path: "/api/v1/jobs", id: "list-jobs", tag: operating, handle: s.listJobs,

@@ -23,6 +23,7 @@ type connection struct {
 	exports exports
 	client  string // as the request under way names it
 	out     []byte
+	pause   time.Duration // before the next request is read, as the client was told
 }
 
 func newConnection(d *Door, c net.Conn) *connection {
@@ -39,6 +40,7 @@ func (c *connection) serve() {
 	for {
 		err := c.serveOne()
 		if err == nil {
+			c.rest()
 			continue
 		}
 		if c.door.ctx.Err() == nil && !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, net.ErrClosed) {
@@ -46,6 +48,22 @@ func (c *connection) serve() {
 		}
 		return
 	}
+}
+
+// rest lets a client wait that has sent more than it may, whether it keeps to what it
+// was told or not: its next requests stay in its socket.
+func (c *connection) rest() {
+	if c.pause <= 0 {
+		return
+	}
+	c.door.metrics.throttled.Inc()
+	timer := time.NewTimer(c.pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-c.door.ctx.Done():
+	}
+	c.pause = 0
 }
 
 // serveOne reads and answers one request.

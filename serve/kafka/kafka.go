@@ -62,6 +62,7 @@ const (
 	frameTimeout       = 30 * time.Second // for the rest of a frame after its length
 	writeTimeout       = 30 * time.Second
 	throttleMax        = time.Second
+	pauseMax           = 5 * time.Second // of a client that has sent more than it may
 	requestTopicsMax   = 10_000
 
 	groupsMax         = 10_000    // with members

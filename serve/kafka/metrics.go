@@ -12,6 +12,7 @@ type metrics struct {
 	refused     prometheus.Counter
 	requests    *prometheus.CounterVec // by api and outcome
 	records     *prometheus.CounterVec // by table and outcome
+	throttled   prometheus.Counter
 }
 
 func newMetrics(r *telemetry.Registry) metrics {
@@ -20,5 +21,6 @@ func newMetrics(r *telemetry.Registry) metrics {
 		refused:     r.Counter("tidemark_kafka_refused_connections_total", "Connections refused because there were too many.").WithLabelValues(),
 		requests:    r.Counter("tidemark_kafka_requests_total", "Requests answered by the Kafka door.", "api"),
 		records:     r.Counter("tidemark_kafka_records_total", "Records through the Kafka door.", "table", "outcome"),
+		throttled:   r.Counter("tidemark_kafka_throttled_total", "Produce requests after which the client had to wait because more came than may.").WithLabelValues(),
 	}
 }

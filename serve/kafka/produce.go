@@ -86,12 +86,13 @@ func (c *connection) produce(ctx context.Context, q *produceRequest, version int
 		}
 		all.Wait()
 	}
+	c.pause = c.door.pause(q)
 	if q.acks == 0 {
 		return nil
 	}
 	response := kmsg.NewPtrProduceResponse()
 	response.Version = version
-	response.ThrottleMillis = c.throttle()
+	response.ThrottleMillis = max(c.throttle(), int32(c.pause.Milliseconds()))
 	for i, part := range q.parts {
 		one := kmsg.NewProduceResponseTopicPartition()
 		one.Partition, one.BaseOffset = part.partition, int64(results[i].first)
@@ -155,6 +156,18 @@ func (d *Door) producePart(ctx context.Context, q *produceRequest, part produceP
 	d.count(part.topic, b.count, receipt)
 	result.first, result.timeMS = receipt.First, receipt.TimeMS
 	return result
+}
+
+// pause is how long a client that has produced should wait until it sends more: for
+// the quotas of the tables, or because those who read them are too far behind.
+func (d *Door) pause(q *produceRequest) (wait time.Duration) {
+	for _, part := range q.parts {
+		if intake, known := d.config.Intake(part.topic); known {
+			longer, _ := intake.Wait()
+			wait = max(wait, longer)
+		}
+	}
+	return min(wait, pauseMax)
 }
 
 // stage keeps a batch for when its transaction is committed. Its offset is known

@@ -70,6 +70,8 @@ type Jobs struct {
 		natives  map[string]*plan.Table // that have a topic, stored or not
 		// replayRate is events a second of the last long upgrade; 0 before there was one.
 		replayRate float64
+		// tenants are the allowances that tables share, by the name of their tenant.
+		tenants map[string]*native.Allowance
 	}
 }
 
@@ -105,7 +107,9 @@ func NewJobs(options JobsOptions) (*Jobs, error) {
 	j.mu.upgrades = map[string]*upgrade{}
 	j.mu.intakes = map[string]*native.Intake{}
 	j.mu.natives = map[string]*plan.Table{}
+	j.mu.tenants = map[string]*native.Allowance{}
 	j.all.Go(j.maintain)
+	j.all.Go(j.watchBacklogs)
 	if options.FallbackInterval > 0 {
 		j.all.Go(j.saveAll)
 	}
@@ -218,7 +222,12 @@ func (j *Jobs) openNative(t *plan.Table) error {
 		}
 		columns = append(columns, value.Field{Name: c.Name, Type: c.Type})
 	}
+	allowances, err := j.allowancesOf(t)
+	if err != nil {
+		return err
+	}
 	intake := native.NewIntake(topic, quarantine, columns)
+	intake.Limit(allowances...)
 	if err := intake.TakeRecords(key, t.Options["value.format"]); err != nil {
 		return err
 	}
