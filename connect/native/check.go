@@ -85,12 +85,16 @@ type bad struct {
 	problem *problem.Problem
 }
 
+// pieceBytes is how much of a body is read at a time: texts that have escapes are
+// put behind a copy of what was given.
+const pieceBytes = 2 << 20
+
 // bodyCheck reads the events of a body as the table's columns and packs them. It
 // is used for one body at a time, and keeps its memory for the next.
 type bodyCheck struct {
 	intake  *Intake
 	decoder *format.JSONDecoder // of events that were cut
-	lines   *format.JSONDecoder // that finds the ends of lines itself
+	lines   *format.JSONDecoder // that finds the ends of lines itself, and leaves texts where they are
 	packer  packer
 	views   []batch.View
 	events  []event
@@ -104,7 +108,7 @@ type bodyCheck struct {
 }
 
 func newBodyCheck(in *Intake) *bodyCheck {
-	c := &bodyCheck{intake: in, decoder: in.newDecoder(), lines: in.newDecoder()}
+	c := &bodyCheck{intake: in, decoder: in.newDecoder(), lines: format.NewJSONDecoder(in.fields, format.JSONOptions{Strict: true})}
 	c.lines.CutLines()
 	return c
 }
@@ -172,7 +176,8 @@ func (c *bodyCheck) quick(text []byte) bool {
 	}
 	c.begin()
 	for len(text) > 0 {
-		l := c.lines.DecodeLines(text, true)
+		piece := text[:min(len(text), pieceBytes)]
+		l := c.lines.DecodeLines(piece, len(piece) == len(text))
 		if l.Taken == 0 || len(l.Rejected) > 0 || c.lines.MetUnknown() || c.count+l.Rows.Rows > eventsMax {
 			c.lines.Reuse(l.Rows)
 			return false

@@ -52,6 +52,13 @@ func TestQuickIsUsed(t *testing.T) {
 	if !c.quick([]byte(usual)) || c.count != 3*sectionEvents {
 		t.Errorf("%d events of a usual body", c.count)
 	}
+	pieces, each := []byte(lines(60_000)), newBodyCheck(c.intake)
+	if len(pieces) < pieceBytes {
+		t.Fatalf("a body of %d bytes is one piece", len(pieces))
+	}
+	if err := each.each(pieces); err != nil || !c.quick(pieces) || c.count != each.count || !bytes.Equal(c.pack, each.pack) {
+		t.Errorf("%d events of a body in pieces, not %d; %v", c.count, each.count, err)
+	}
 	if c.quick([]byte(lines(packEventsMin - 1))) {
 		t.Error("a body that is not packed was read")
 	}
