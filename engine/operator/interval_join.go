@@ -82,7 +82,7 @@ func NewIntervalJoin(env Environment, n *plan.Join) (*IntervalJoin, error) {
 // into, spanGenerationsMax how many the interval is cut into at most: with more of
 // them a row looks into more, with fewer rows are kept longer than needed.
 const (
-	intervalGenerations = 5
+	intervalGenerations = 6
 	spanGenerationsMax  = 16
 )
 
@@ -194,8 +194,11 @@ func (j *IntervalJoin) probe(port int, rows *batch.Batch, null []bool) error {
 		end := min(begin+touchRows, rows.Rows)
 		// Mostly the others of them are near the same ones.
 		j.look(port, j.at[begin])
+		low, high := j.bounds(port, j.at[begin])
 		for _, g := range j.near.generations {
-			g.touch(j.encoded.hashes[begin:end])
+			if g.has(low, high) {
+				g.touch(j.encoded.hashes[begin:end])
+			}
 		}
 		for i := begin; i < end; i++ {
 			if null != nil && null[i] {
@@ -213,9 +216,12 @@ func (j *IntervalJoin) probe(port int, rows *batch.Batch, null []bool) error {
 func (j *IntervalJoin) match(port int, rows *batch.Batch, i int) error {
 	at := j.at[i]
 	j.look(port, at)
+	low, high := j.bounds(port, at)
 	for _, g := range j.near.generations {
+		if !g.has(low, high) {
+			continue
+		}
 		for found := g.latest(j.encoded.hashes[i], j.encoded.key(i)); found != 0; found = g.older(found) {
-			low, high := j.bounds(port, at)
 			within, isLate := g.timeOf(found)
 			time := g.id*j.sides[1-port].width + within
 			if time < low || time > high || max(rows.Mark(i), j.now) > time+j.reach[1-port] || isLate && g.marks[found] > at+j.reach[port] {

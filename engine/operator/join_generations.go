@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -45,12 +46,13 @@ type generations struct {
 //	length    uvarint
 //	row       in the held form
 type generation struct {
-	id      int64 // its rows' times are in [id*width, (id+1)*width)
-	slots   []uint64
-	keys    int
-	touched uint64
-	blocks  [][]byte
-	marks   map[rowPlace]engine.Watermark // of rows that came late
+	id             int64 // its rows' times are in [id*width, (id+1)*width)
+	slots          []uint64
+	keys           int
+	touched        uint64
+	blocks         [][]byte
+	oldest, newest int64                         // times of rows
+	marks          map[rowPlace]engine.Watermark // of rows that came late
 
 	due [dueBuckets][]rowPlace // rows without a partner, by parts of the generation; of sides that wait
 
@@ -133,7 +135,7 @@ func (g *generations) of(at int64) *generation {
 	id := floorDivide(at, g.width)
 	found := g.byID[id]
 	if found == nil {
-		found = &generation{id: id, slots: g.takeSlots(slotsFor(g.expected()))}
+		found = &generation{id: id, slots: g.takeSlots(slotsFor(g.expected())), oldest: math.MaxInt64, newest: math.MinInt64}
 		g.byID[id] = found
 	}
 	g.recent = found
@@ -149,11 +151,11 @@ func (g *generations) expected() int {
 	return keys
 }
 
-// slotsFor is how many slots so many keys need, with some room.
-func slotsFor(keys int) int { return max(generationSlotsMin, keys+keys*2/5) }
+// slotsFor is how many slots so many keys have when it is known how many will come:
+// at three fifths, most keys that are not there are looked for in one cache line.
+func slotsFor(keys int) int { return max(generationSlotsMin, 5*keys/3) }
 
-// isCrowded reports whether a further key needs more slots. At four fifths, a key
-// that is not there is looked for in two cache lines.
+// isCrowded reports whether a further key needs more slots.
 func (g *generation) isCrowded() bool { return 5*(g.keys+1) > 4*len(g.slots) }
 
 // takeSlots gives n slots or some more, which are free.
@@ -250,7 +252,7 @@ func (g *generations) append(to *generation, row []byte, held heldRow) (rowPlace
 	block = binary.LittleEndian.AppendUint64(block, uint64(time)<<32)
 	block = append(binary.AppendUvarint(block, uint64(len(row))), row...)
 	to.blocks[last] = block[:(len(block)+placeBytes-1)&^(placeBytes-1)]
-	to.last = at
+	to.last, to.oldest, to.newest = at, min(to.oldest, held.at), max(to.newest, held.at)
 	return at, nil
 }
 
@@ -360,6 +362,10 @@ func (g *generation) latest(hash uint64, key []byte) rowPlace {
 		}
 	}
 }
+
+// has reports whether there may be rows of times from low to high. Inputs that keep
+// step with each other mostly ask for times that the other has not come to.
+func (g *generation) has(low, high int64) bool { return low <= g.newest && high >= g.oldest }
 
 // header is a row with what is before and all that is behind it.
 func (g *generation) header(at rowPlace) []byte {
