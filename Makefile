@@ -55,6 +55,9 @@ jdbc: build ## tables of a real MariaDB and PostgreSQL, which it starts
 kafkadoor: build ## the Kafka door, killed (N=10 times) and with kcat, Java and Flink
 	TIDEMARK_BIN=$(CURDIR)/$(BIN) KILLS=$(or $(N),10) $(GO) test -count=1 -timeout 15m ./test/kafkadoor
 
+failover: build ## one of two sites dies for OUTAGE=60s under load; SITES=fake, kafka (real brokers) or tidemark
+	TIDEMARK_BIN=$(CURDIR)/$(BIN) OUTAGE=$(or $(OUTAGE),60s) RATE=$(or $(RATE),2000) SITES=$(or $(SITES),fake) $(GO) test -count=1 -v -timeout 30m ./test/failover
+
 # What follows needs a Flink and a Kafka that test/cluster/fetch.sh has fetched.
 # CLUSTER_ABSENT says why there is none.
 kafka: ## sources and sinks on a real Kafka broker, which it brings up
