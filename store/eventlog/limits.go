@@ -42,7 +42,8 @@ const (
 	// indexStepBytes is the distance of entries in the sparse index.
 	indexStepBytes = 64 << 10
 
-	// frameBytes is from how many bytes on a frame of a sealed segment is written.
+	// frameBytes is how much of a segment is in a frame of a sealed one, unless one
+	// batch is larger.
 	frameBytes = 512 << 10
 	// sealTrialBytes is after how much of a segment sealing gives up when it does
 	// not get smaller by one part in sealGainMin.

@@ -68,13 +68,13 @@ func newSealWriter(file vfs.File) (*sealWriter, error) {
 	return &sealWriter{file: file, encoder: encoder, at: placeBytes}, nil
 }
 
-// add adds a batch. It reports whether a frame was written.
+// add adds a batch. It reports whether a frame was written before it.
 func (w *sealWriter) add(batch []byte) (written bool, err error) {
-	w.pending = append(w.pending, batch...)
-	if len(w.pending) < frameBytes {
-		return false, nil
+	if len(w.pending) > 0 && len(w.pending)+len(batch) > frameBytes {
+		written, err = true, w.flush()
 	}
-	return true, w.flush()
+	w.pending = append(w.pending, batch...)
+	return written, err
 }
 
 // flush writes the frame under way.
