@@ -25,7 +25,7 @@ Usage: tidemark bench ysb [--from memory|file|http|log|sealed] [--events N] [--p
        tidemark bench nexmark [--all | --query NAME] [--events N] [--parallelism N] [--json]
        tidemark bench join [--keys N] [--events N] [--parallelism N] [--json]
        tidemark bench post --to URL --events N [--parallelism N]
-       tidemark bench freshness [--rate N] [--seconds N] [--json]
+       tidemark bench freshness [--rate N] [--upserts N] [--questions N] [--seconds N | --minutes N] [--json]
        tidemark bench startup [--events N] [--json]
 
 ysb counts the views of ad campaigns in windows of 10 s (Yahoo Streaming
@@ -43,7 +43,8 @@ keys and goes on for as many impressions more. 2 % are clicked, 30 s later on
 average; both come up to 60 ms out of order.
 post is the client of ysb: it posts its events to the table ad_events.
 freshness posts to the ad project while dashboards ask, and measures how long an
-acknowledged event takes to be in an answer.
+acknowledged event takes to be in an answer. At the end it counts that every row
+is in every table once. With --minutes it shows memory minute by minute.
 startup measures how soon a server with data is ready, and its idle memory.
 A wrong answer ends with exit code 3.
 
@@ -59,7 +60,10 @@ Examples:
 			f.StringVar(&o.query, "query", "", "nexmark: q0, q1, …")
 			f.BoolVar(&o.all, "all", false, "nexmark: every query (the default)")
 			f.Float64Var(&o.rate, "rate", 50_000, "freshness: events per second")
+			f.Float64Var(&o.upserts, "upserts", 0, "freshness: rows per second that replace others by key")
+			f.IntVar(&o.questions, "questions", 20, "freshness: questions per second")
 			f.Float64Var(&o.seconds, "seconds", 20, "freshness: how long to post")
+			f.IntVar(&o.minutes, "minutes", 0, "freshness: how long to post, and show memory")
 			f.BoolVar(&o.json, "json", false, "print JSON")
 			f.StringVar(&o.profile, "profile", "", "write a CPU profile to this file")
 		},
@@ -81,6 +85,9 @@ type benchOptions struct {
 	events, keys  int64
 	parallelism   int
 	rate, seconds float64
+	upserts       float64
+	questions     int
+	minutes       int
 	json          bool
 }
 

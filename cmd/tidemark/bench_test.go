@@ -29,8 +29,8 @@ func TestBenchmarksAreRight(t *testing.T) {
 	})
 	t.Run("freshness", func(t *testing.T) {
 		var r freshnessResult
-		bench(t, &r, "freshness", "--rate", "1000", "--seconds", "2")
-		if r.Events == 0 || r.Probes == 0 || r.Questions == 0 || r.Startup != nil {
+		bench(t, &r, "freshness", "--rate", "1000", "--upserts", "500", "--seconds", "2")
+		if r.Events == 0 || r.Upserts == 0 || r.Probes == 0 || r.Questions == 0 || r.Startup != nil {
 			t.Errorf("%+v", r)
 		}
 	})
