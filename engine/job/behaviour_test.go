@@ -216,7 +216,7 @@ func TestWhatIsNotBuiltIsRefusedByName(t *testing.T) {
 		want string
 	}{
 		"session":   {session, streaming(), "late-policy 'revise' is not built for SESSION windows"},
-		"sort":      {&plan.Sort{Input: s}, streaming(), "ORDER BY of a stream is not built"},
+		"sort":      {&plan.Sort{Input: s, Keys: []plan.SortKey{{Expr: &plan.Column{Index: 0, Of: value.BigIntType}}}}, streaming(), "a stream can be sorted by event time only"},
 		"limit":     {&plan.Limit{Input: s}, streaming(), "LIMIT of a stream is not built"},
 		"watermark": {&plan.Watermark{Input: &plan.Union{All: []plan.Node{s}}}, streaming(), "a WATERMARK over"},
 	} {

@@ -235,6 +235,9 @@ func (c *compiler) compiled(n plan.Node) (*element, error) {
 	case *plan.Unnest:
 		return c.above(n.Input, func(env operator.Environment) (engine.Operator, error) { return operator.NewUnnest(env, n) })
 	case *plan.Sort:
+		if c.spec.Context.Streaming && c.isUpdating(n.Input) {
+			return nil, problem.New(problem.Unsupported, "a stream whose rows change later cannot be sorted").WithHint("sort the result table when it is asked, or run in batch mode")
+		}
 		return c.ordered(n.Input, func(env operator.Environment) (engine.Operator, error) { return operator.NewSort(env, n) })
 	case *plan.Limit:
 		return c.ordered(n.Input, func(env operator.Environment) (engine.Operator, error) { return operator.NewLimit(env, n) })

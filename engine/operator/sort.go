@@ -21,10 +21,10 @@ type Sort struct {
 	width   int // columns of the input; the keys stand behind them
 }
 
-// NewSort makes the operator. Streams have no end and cannot be sorted.
-func NewSort(env Environment, n *plan.Sort) (*Sort, error) {
+// NewSort makes the operator. A stream has no end: it can be sorted by time only.
+func NewSort(env Environment, n *plan.Sort) (engine.Operator, error) {
 	if env.Context.Streaming {
-		return nil, unsupported("ORDER BY of a stream is not built").WithHint("sort the result table when it is asked, or run in batch mode")
+		return newTimeSort(env, n)
 	}
 	exprs := make([]plan.Expr, len(n.Keys))
 	types := schemaTypes(n.Input.Schema())
