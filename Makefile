@@ -35,6 +35,9 @@ crash: build ## kill -9 the real binary N times under load and count every event
 	$(GO) run ./test/crash -n $(or $(N),20) $(BIN)
 	$(GO) run ./test/crash -stall $(BIN)
 
+overload: build ## three times the events that can be kept up with, and consumers that do not read (FOR=30s)
+	$(GO) run ./test/overload -for $(or $(FOR),30s) $(BIN)
+
 bench: build ## benchmarks, full size, compared with those kept last (N=5 runs; KEEP=1 keeps them)
 	$(GO) run ./test/bench -n $(or $(N),5) $(if $(KEEP),-keep) $(BIN)
 	$(BIN) bench freshness
@@ -82,6 +85,6 @@ else
 	$(GO) run ./test/flinkdiff -n $(or $(N),300) $(if $(SEED),-seed $(SEED)) $(BIN)
 endif
 
-test-peers: build browser crash jdbc kafkadoor kafka crash-kafka flinkdiff ## tests with other programs: browser, databases, Kafka, Flink, and kills
+test-peers: build browser crash overload jdbc kafkadoor kafka crash-kafka flinkdiff ## tests with other programs: browser, databases, Kafka, Flink, and kills
 
-.PHONY: help demo build ui test race conformance golden crash bench bench-flink lint browser jdbc kafkadoor kafka crash-kafka flinkdiff test-peers
+.PHONY: help demo build ui test race conformance golden crash overload bench bench-flink lint browser jdbc kafkadoor kafka crash-kafka flinkdiff test-peers
