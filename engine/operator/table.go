@@ -24,10 +24,14 @@ type table struct {
 	garbage int // bytes in arena of removed keys
 	unused  []uint32
 	scratch []uint64 // hashes of the batch under way
+	likely  []span   // keys that they may be of
+	touched uint64   // what touch has read: the compiler would leave out to read what nobody wants
 }
 
 const (
 	tableSlotsMin = 64
+	// tableLarge is from how many slots on keys are rather not in a core's cache.
+	tableLarge = 1 << 15
 	// arenaGarbageMin is how many dead bytes are left alone in any case.
 	arenaGarbageMin = 1 << 16
 )
@@ -79,6 +83,9 @@ func (t *table) encode(keys *batch.Keys, codes []uint32, fresh []uint16) []uint1
 		t.scratch = append(t.scratch, batch.Hash(t.seed, keys.At(i)))
 	}
 	t.touch(t.scratch)
+	if len(t.slots) >= tableLarge {
+		t.touchKeys(t.scratch)
+	}
 	for i := range n {
 		code, found := t.find(t.scratch[i], keys.At(i))
 		if !found {
@@ -98,7 +105,25 @@ func (t *table) touch(hashes []uint64) {
 	for _, h := range hashes {
 		touched |= t.slots[h&mask]
 	}
-	_ = touched
+	t.touched = touched
+}
+
+// touchKeys looks at the keys that those with the hashes are compared with.
+func (t *table) touchKeys(hashes []uint64) {
+	mask := uint64(len(t.slots) - 1)
+	t.likely = t.likely[:0]
+	for _, h := range hashes {
+		if slot := t.slots[h&mask]; slot != 0 && slot>>32 == h>>32 {
+			t.likely = append(t.likely, t.spans[uint32(slot)-1])
+		}
+	}
+	var touched byte
+	for _, s := range t.likely {
+		if s.end > 0 {
+			touched |= t.arena.blocks[s.block][s.start]
+		}
+	}
+	t.touched = uint64(touched)
 }
 
 // get finds the code of one key.
