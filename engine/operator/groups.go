@@ -23,6 +23,9 @@ type groups struct {
 	keys  batch.Keys
 	codes []uint32
 	fresh []uint16
+
+	passed []uint16 // rows of a batch that pass a FILTER, and their codes
+	kept   []uint32
 }
 
 // groupFlags are marks that operators put on groups.
@@ -107,7 +110,7 @@ func (g *groups) update(codes []uint32, in *batch.Batch) {
 		}
 		codes, retract := codes, retract
 		if c.filter >= 0 {
-			codes, args, retract = passing(in.Columns[c.filter], codes, args, retract)
+			codes, args, retract = g.passing(in.Columns[c.filter], codes, args, retract)
 		}
 		if len(codes) > 0 {
 			g.accumulators[i].Update(codes, args, retract)
@@ -132,33 +135,28 @@ func retractions(in *batch.Batch) []bool {
 	return retract
 }
 
-// passing keeps the rows for which the FILTER of a call is TRUE.
-func passing(filter *batch.Column, codes []uint32, args []*batch.Column, retract []bool) ([]uint32, []*batch.Column, []bool) {
-	rows := make([]uint16, 0, len(codes))
+// passing keeps the rows for which the FILTER of a call is TRUE, until the next call.
+func (g *groups) passing(filter *batch.Column, codes []uint32, args []*batch.Column, retract []bool) ([]uint32, []*batch.Column, []bool) {
+	g.passed, g.kept = g.passed[:0], g.kept[:0]
 	for i, holds := range filter.Bools {
 		if holds && !filter.IsNull(i) {
-			rows = append(rows, uint16(i))
+			g.passed, g.kept = append(g.passed, uint16(i)), append(g.kept, codes[i])
 		}
 	}
-	if len(rows) == len(codes) {
+	if len(g.passed) == len(codes) {
 		return codes, args, retract
 	}
-	keptCodes := make([]uint32, len(rows))
-	for i, row := range rows {
-		keptCodes[i] = codes[row]
-	}
-	keptArgs := make([]*batch.Column, len(args))
 	for i, a := range args {
-		keptArgs[i] = a.Gather(rows)
+		args[i] = a.Gather(g.passed)
 	}
 	if retract == nil {
-		return keptCodes, keptArgs, nil
+		return g.kept, args, nil
 	}
-	keptRetract := make([]bool, len(rows))
-	for i, row := range rows {
+	keptRetract := make([]bool, len(g.passed))
+	for i, row := range g.passed {
 		keptRetract[i] = retract[row]
 	}
-	return keptCodes, keptArgs, keptRetract
+	return g.kept, args, keptRetract
 }
 
 // results gives the values of the calls for the groups.
