@@ -255,6 +255,9 @@ func (l *Log) DropTopic(name string) error {
 		return l.unknownTopic(name)
 	}
 	dir := filepath.Join(l.dir, escapeName(name))
+	if t != nil {
+		t.endSealing() // which may write the topic's file
+	}
 	// Without its file the folder is no topic any more; what a crash leaves of
 	// it is removed at the next start.
 	if err := l.fs.Remove(filepath.Join(dir, topicName)); ignoreMissing(err) != nil {

@@ -77,8 +77,8 @@ func (t *Topic) seal(ctx context.Context, p *partition) error {
 	// A topic that is dropped, or a log that is closed, does not wait for long.
 	defer context.AfterFunc(p.closing, cancel)()
 	for _, s := range p.sealable() {
-		if err := ctx.Err(); err != nil {
-			return nil //nolint:nilerr // whoever ended it knows
+		if ctx.Err() != nil || p.closing.Err() != nil {
+			return nil // whoever ended it knows
 		}
 		if err := p.log.checkRoom(s.size); err != nil {
 			return err
@@ -93,6 +93,19 @@ func (t *Topic) seal(ctx context.Context, p *partition) error {
 		}
 	}
 	return nil
+}
+
+// endSealing waits until nothing of the topic is sealed any more; it is for good.
+func (t *Topic) endSealing() {
+	for _, p := range t.partitions {
+		p.endSealing()
+	}
+}
+
+func (p *partition) endSealing() {
+	p.stop()
+	p.sealing.Lock() // of who is at it
+	p.sealing.Unlock() //nolint:staticcheck // only to wait
 }
 
 // endOld begins a new segment when the oldest record of the last one is older than

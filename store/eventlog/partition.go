@@ -258,12 +258,10 @@ func (p *partition) saveCheckpointLocked() error {
 
 // close ends readers and the writer.
 func (p *partition) close() {
-	p.stop()
+	p.endSealing()
 	if p.failed != nil {
 		return
 	}
-	p.sealing.Lock()
-	defer p.sealing.Unlock()
 	p.writer.close()
 	p.mu.Lock()
 	defer p.mu.Unlock()
