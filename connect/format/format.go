@@ -19,8 +19,11 @@
 //  3. The batch shares the block's memory: whoever passes a block to Decode
 //     does not write to it again, unless the decoder was told to copy texts
 //     (JSONDecoder.CopyTexts).
-//  4. What the fast path of the JSON decoder accepts, encoding/json/v2's
-//     jsontext accepts with the same meaning; a fuzz test compares them.
+//  4. What the JSON decoder accepts, encoding/json/v2's jsontext accepts with the
+//     same meaning, and a record read along its seams is what it is when it is read
+//     the thorough way; fuzz tests compare them.
+//  5. Words are read and written without a check of bounds, and bytes marked in
+//     assembler, in two small files only; -tags purego does without both.
 package format
 
 import (
@@ -38,11 +41,11 @@ import (
 // Limits.
 const (
 	depthMax      = 1000 // nesting of JSON, as Jackson
-	gapsMax       = 2048 // gaps between values that a JSON decoder learns
-	gapBytesMax   = 4096 // of one of them
-	alternatives  = 8    // gaps that it tries one after another at one place
+	seamsMax      = 2048 // seams between values that a JSON decoder learns
+	seamBytesMax  = 4096 // of one of them
+	alternatives  = 8    // seams that it tries one after another at one place
 	lentMax       = 32   // batches that a Lender keeps for later
-	learnedDepth  = 16   // nesting of the objects that gaps are learned of
+	learnedDepth  = 16   // nesting of the objects that seams are learned of
 	quotedTextMax = 60   // bytes of a record or value repeated in a message
 )
 

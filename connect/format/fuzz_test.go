@@ -22,7 +22,7 @@ var fuzzColumns = []Column{
 
 // FuzzJSONDecoder compares the decoder with jsontext: both accept the same
 // records and read the same values from them, whether the decoder has met their
-// gaps before or not.
+// seams before or not.
 func FuzzJSONDecoder(f *testing.F) {
 	for _, s := range []string{
 		`{"s":"plain"}`, `{ "s" : 1.50 , "x" : [ {} , { "y" : null } ] }`, `{"s":"é\n😀","r":{"a":["b",null,3]}}`,

@@ -71,7 +71,7 @@ func jsonOptions(options map[string]string) (JSONOptions, error) {
 	return o, nil
 }
 
-// JSONDecoder reads JSON objects. It walks each record once: from gap to gap, if
+// JSONDecoder reads JSON objects. It walks each record once: from seam to seam, if
 // it has met records with the same text between the values (recordShapes), and
 // else the thorough way, name by name. Texts stay where they are until all records
 // of a batch have been read (texts).
@@ -81,8 +81,8 @@ type JSONDecoder struct {
 	top      *objectShape
 	shapes   recordShapes
 	copies   bool // texts go into heaps of their columns' own
-	lines    bool // a gap has no line feed in it, see CutLines
-	thorough bool // no gaps are learned: somebody asks had
+	lines    bool // a seam has no line feed in it, see CutLines
+	thorough bool // no seams are learned: somebody asks had
 
 	lineBytes int // how long lines were in the last call of DecodeLines
 

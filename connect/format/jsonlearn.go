@@ -2,33 +2,33 @@ package format
 
 import "bytes"
 
-// lesson is a record whose gaps are being learned. It was read the thorough way
+// lesson is a record whose seams are being learned. It was read the thorough way
 // and is all right.
 type lesson struct {
 	decoder *JSONDecoder
 	record  []byte
-	start   int // of the gap under way
-	at      *gap
+	start   int // of the seam under way
+	at      *seam
 	depth   int
 	end     recordEnd
 	failed  bool // the record is not to be learned
 }
 
-// learn remembers the gaps of the record that was just read, block[start:end].
+// learn remembers the seams of the record that was just read, block[start:end].
 func (d *JSONDecoder) learn(start, end int) {
-	if d.thorough || d.shapes.gaps >= gapsMax || d.lines && bytes.IndexByte(d.block[start:end], '\n') >= 0 {
+	if d.thorough || d.shapes.seams >= seamsMax || d.lines && bytes.IndexByte(d.block[start:end], '\n') >= 0 {
 		return
 	}
 	l := lesson{decoder: d, record: d.block[:end], start: start, at: &d.shapes.root}
 	l.object(d.top, start)
 	if !l.failed {
-		l.gap(end, &gap{kind: recordEnds, end: &l.end})
+		l.seam(end, &seam{kind: recordEnds, end: &l.end})
 	}
 }
 
-// gap goes on behind a gap that ends before record[end], a new one unless it is
+// seam goes on behind a seam that ends before record[end], a new one unless it is
 // known.
-func (l *lesson) gap(end int, like *gap) {
+func (l *lesson) seam(end int, like *seam) {
 	if l.failed {
 		return
 	}
@@ -40,19 +40,19 @@ func (l *lesson) gap(end int, like *gap) {
 		}
 	}
 	shapes := &l.decoder.shapes
-	if l.failed = shapes.gaps >= gapsMax || len(l.at.next) >= alternatives || len(text) > gapBytesMax; l.failed {
+	if l.failed = shapes.seams >= seamsMax || len(l.at.next) >= alternatives || len(text) > seamBytesMax; l.failed {
 		return
 	}
-	g := newGap(text)
+	g := newSeam(text)
 	g.kind, g.field, g.end, g.depth = like.kind, like.field, like.end, max(l.depth-1, 0)
 	l.at.next = append(l.at.next, g)
-	shapes.gaps++
+	shapes.seams++
 	l.at = g
 }
 
-// is reports whether the gap has the text.
-func (g *gap) is(text string) bool {
-	padded := append([]byte(text), make([]byte, gapWords)...)
+// is reports whether the seam has the text.
+func (g *seam) is(text string) bool {
+	padded := append([]byte(text), make([]byte, seamWords)...)
 	return g.length == len(text) && g.standsAt(padded, 0) && (g.more == "" || g.goesOn(padded, 0))
 }
 
@@ -101,7 +101,7 @@ func (l *lesson) null(f *fieldShape, wrong bool) {
 	l.failed = l.failed || wrong || l.decoder.options.Strict && f.typ.NotNull
 }
 
-// value learns the value at i and returns the index from which on the next gap goes
+// value learns the value at i and returns the index from which on the next seam goes
 // on.
 func (l *lesson) value(f *fieldShape, i int) int {
 	b := l.record
@@ -121,23 +121,23 @@ func (l *lesson) value(f *fieldShape, i int) int {
 		return next
 	}
 	if t.kind == textToken && (f == nil || f.plain || f.moment) {
-		// The quotes are part of the gaps.
-		like := &gap{kind: textBehind, field: f}
+		// The quotes are part of the seams.
+		like := &seam{kind: textBehind, field: f}
 		if f != nil && f.moment {
 			like.kind = momentBehind
 		}
-		l.gap(i+1, like)
+		l.seam(i+1, like)
 		l.start = next - 1
 		return next
 	}
-	like := &gap{kind: anythingElse, field: f}
+	like := &seam{kind: anythingElse, field: f}
 	switch {
 	case f == nil:
 		like.kind = numberBehind
 	case f.whole:
 		like.kind = wholeBehind
 	}
-	l.gap(i, like)
+	l.seam(i, like)
 	l.start = next
 	return next
 }

@@ -24,7 +24,7 @@ func (d *JSONDecoder) CutLines() { d.lines = true }
 // batch is not for use where nothing was taken.
 //
 // The end of a line is not looked for before the line is read: in a record whose
-// gaps are known, there is no line feed. Before it is read the thorough way, or a
+// seams are known, there is no line feed. Before it is read the thorough way, or a
 // value of it is, bound finds where it must end.
 func (d *JSONDecoder) DecodeLines(block []byte, final bool) Lines {
 	if !final && bytes.IndexByte(block, '\n') < 0 {

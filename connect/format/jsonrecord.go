@@ -8,69 +8,69 @@ import (
 	"tidemark/base/value"
 )
 
-// recordShapes is what whole records have looked like so far: a tree of the gaps
+// recordShapes is what whole records have looked like so far: a tree of the seams
 // between their values, ROWs inside them and all. A record that was read the
-// thorough way adds its gaps (learn); one that has only gaps that are known is
-// read in a walk from gap to gap (known), without a look at names, brackets or
-// what is missing. All of that follows from the gaps.
+// thorough way adds its seams (learn); one that has only seams that are known is
+// read in a walk from seam to seam (known), without a look at names, brackets or
+// what is missing. All of that follows from the seams.
 type recordShapes struct {
-	root gap
-	gaps int
+	root  seam
+	seams int
 }
 
-// gap is the constant text before a value of a record, or before its end: from
+// seam is the constant text before a value of a record, or before its end: from
 // the quote that ends the value before on, if that is a text, up to the quote that
 // begins this one. NULLs are part of it.
 //
-// It is compared as three words, which overlap in short gaps, and what long ones
+// It is compared as three words, which overlap in short seams, and what long ones
 // have more as a text.
-type gap struct {
+type seam struct {
 	first, middle, last  uint64
-	firstOnes, lastOnes  uint64 // of the bytes that are compared: all but in gaps below eight bytes
+	firstOnes, lastOnes  uint64 // of the bytes that are compared: all but in seams below eight bytes
 	middleFrom, lastFrom int
 	length               int
-	more                 string // of a long gap, behind the words
-	kind                 gapKind
+	more                 string // of a long seam, behind the words
+	kind                 seamKind
 	depth                int         // of the objects around the value
 	field                *fieldShape // of the value; nil when it is not read
 	end                  *recordEnd
-	next                 []*gap // those met behind the value, the commonest first
-	hits                 int    // how often it was found other than as the first
+	next                 []*seam // those met behind the value, the commonest first
+	hits                 int     // how often it was found other than as the first
 }
 
-// gapKind says what is behind a gap.
-type gapKind uint8
+// seamKind says what is behind a seam.
+type seamKind uint8
 
 const (
-	recordEnds   gapKind = iota
-	textBehind           // a text, of a text column or not read
-	momentBehind         // a text of a timestamp column
-	wholeBehind          // a number of an INT or BIGINT column
-	numberBehind         // a number that is not read
+	recordEnds   seamKind = iota
+	textBehind            // a text, of a text column or not read
+	momentBehind          // a text of a timestamp column
+	wholeBehind           // a number of an INT or BIGINT column
+	numberBehind          // a number that is not read
 	anythingElse
 )
 
-// recordEnd is what holds for all records that have ended with one gap.
+// recordEnd is what holds for all records that have ended with one seam.
 type recordEnd struct {
 	nulls   []*fieldShape // fields that are NULL or missing
 	unknown bool          // some values are not read
 }
 
-// gapWords is how many bytes the words of a gap hold.
-const gapWords = 3 * wordBytes
+// seamWords is how many bytes the words of a seam hold.
+const seamWords = 3 * wordBytes
 
-// newGap makes a gap of its text.
-func newGap(text string) *gap {
+// newSeam makes a seam of its text.
+func newSeam(text string) *seam {
 	const all = ^uint64(0)
-	g := &gap{length: len(text), firstOnes: all, lastOnes: all}
+	g := &seam{length: len(text), firstOnes: all, lastOnes: all}
 	padded := []byte(text + "\x00\x00\x00\x00\x00\x00\x00")
 	if len(text) < wordBytes {
 		g.firstOnes = 1<<(8*len(text)) - 1
 		g.lastOnes = g.firstOnes
 	} else {
-		g.lastFrom = min(len(text), gapWords) - wordBytes
+		g.lastFrom = min(len(text), seamWords) - wordBytes
 		g.middleFrom = min(wordBytes, g.lastFrom)
-		g.more = text[min(len(text), gapWords):]
+		g.more = text[min(len(text), seamWords):]
 	}
 	g.first = loadWord(padded, 0) & g.firstOnes
 	g.middle = loadWord(padded, g.middleFrom) & g.lastOnes
@@ -78,24 +78,24 @@ func newGap(text string) *gap {
 	return g
 }
 
-// goesOn reports whether what the gap has more than its words is there for a gap at
+// goesOn reports whether what the seam has more than its words is there for a seam at
 // b[i].
-func (g *gap) goesOn(b []byte, i int) bool {
-	return len(b)-i >= g.length && string(b[i+gapWords:i+g.length]) == g.more
+func (g *seam) goesOn(b []byte, i int) bool {
+	return len(b)-i >= g.length && string(b[i+seamWords:i+g.length]) == g.more
 }
 
-// standsAt reports whether the words of the gap are at b[i], from where words may be
+// standsAt reports whether the words of the seam are at b[i], from where words may be
 // read.
-func (g *gap) standsAt(b []byte, i int) bool {
+func (g *seam) standsAt(b []byte, i int) bool {
 	differs := (loadWord(b, i)&g.firstOnes ^ g.first) |
 		(loadWord(b, i+g.middleFrom)&g.lastOnes ^ g.middle) |
 		(loadWord(b, i+g.lastFrom)&g.lastOnes ^ g.last)
 	return differs == 0
 }
 
-// another finds a gap behind at that is not the first, for b[i:]; nil when there is
+// another finds a seam behind at that is not the first, for b[i:]; nil when there is
 // none.
-func (at *gap) another(b []byte, i int) *gap {
+func (at *seam) another(b []byte, i int) *seam {
 	for k, g := range at.next {
 		if !g.standsAt(b, i) || g.more != "" && !g.goesOn(b, i) {
 			continue
@@ -110,9 +110,9 @@ func (at *gap) another(b []byte, i int) *gap {
 	return nil
 }
 
-// known reads the record at i into row, if all its gaps are known and no value is
+// known reads the record at i into row, if all its seams are known and no value is
 // wrong, and returns the index behind it; -1 when it must be read the thorough way.
-// No gap and no value that is read here has a line feed in it, so that a record of
+// No seam and no value that is read here has a line feed in it, so that a record of
 // these ends in its line.
 func (d *JSONDecoder) known(i, row int) int {
 	b, s := d.whole, &d.specials
@@ -258,7 +258,7 @@ func (d *JSONDecoder) momentText(f *fieldShape, i, row int) int {
 }
 
 // within is known for a value that is read the thorough way.
-func (d *JSONDecoder) within(g *gap, i, row int) int {
+func (d *JSONDecoder) within(g *seam, i, row int) int {
 	d.depth = g.depth
 	if g.field == nil {
 		i = d.skip(i)

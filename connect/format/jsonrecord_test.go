@@ -12,7 +12,7 @@ import (
 	"tidemark/base/value"
 )
 
-// learnedColumns has a value of every kind that gaps know of, in ROWs too.
+// learnedColumns has a value of every kind that seams know of, in ROWs too.
 var learnedColumns = []Column{
 	{Name: "s", Type: value.StringType}, {Name: "n", Type: value.BigIntType}, {Name: "i", Type: value.IntType},
 	{Name: "t", Type: value.TimestampOf(3)}, {Name: "f", Type: value.DoubleType}, {Name: "v", Type: value.Type{Kind: value.Variant}},
@@ -69,7 +69,7 @@ func sameAsThorough(t interface{ Fatalf(string, ...any) }, model, record []byte,
 // variedOptions are those that change what is read.
 var variedOptions = []JSONOptions{{}, {IgnoreErrors: true}, {FailOnMissing: true}, {Strict: true}, {Strict: true, FailOnMissing: true}}
 
-// TestKnownRecordsAreReadAsThoroughly changes some bytes of records whose gaps are
+// TestKnownRecordsAreReadAsThoroughly changes some bytes of records whose seams are
 // known, or mixes two of them.
 func TestKnownRecordsAreReadAsThoroughly(t *testing.T) {
 	piece := rapid.SampledFrom([]string{`"`, `\`, `\"`, `\u00`, `\ud83d\ude00`, ",", ":", "{", "}", "[", "]", "null", "true", "0", "-", "1.5", "e9", " ", "\n", "\x00", "\xc3", "é", `,"s":"z"`, `"n":1,`})
@@ -117,12 +117,12 @@ func TestLongRecords(t *testing.T) {
 	}
 }
 
-// TestGapsAreCompared compares a gap of every length with what differs from it in
+// TestSeamsAreCompared compares a seam of every length with what differs from it in
 // one byte.
-func TestGapsAreCompared(t *testing.T) {
-	for length := 1; length <= 3*gapWords; length++ {
+func TestSeamsAreCompared(t *testing.T) {
+	for length := 1; length <= 3*seamWords; length++ {
 		text := strings.Repeat("abcdefghijk", 8)[:length]
-		at := &gap{next: []*gap{newGap(text)}}
+		at := &seam{next: []*seam{newSeam(text)}}
 		stands := func(b string) bool { return at.another([]byte(b+strings.Repeat("~", wordsAhead)), 0) != nil }
 		if !stands(text) {
 			t.Errorf("%q is not found", text)
@@ -135,8 +135,8 @@ func TestGapsAreCompared(t *testing.T) {
 	}
 }
 
-// TestGapsHaveALimit reads records of more and more different names.
-func TestGapsHaveALimit(t *testing.T) {
+// TestSeamsHaveALimit reads records of more and more different names.
+func TestSeamsHaveALimit(t *testing.T) {
 	d := NewJSONDecoder(learnedColumns, JSONOptions{})
 	var block []byte
 	var records []batch.View
@@ -146,8 +146,8 @@ func TestGapsHaveALimit(t *testing.T) {
 		block = append(block, text...)
 	}
 	rows, rejected := d.Decode(block, records)
-	if len(rejected) > 0 || d.shapes.gaps > gapsMax {
-		t.Fatalf("%d gaps, %v", d.shapes.gaps, rejected)
+	if len(rejected) > 0 || d.shapes.seams > seamsMax {
+		t.Fatalf("%d seams, %v", d.shapes.seams, rejected)
 	}
 	for i, n := range rows.Columns[1].Ints {
 		if n != int64(i) {
