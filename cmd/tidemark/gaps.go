@@ -29,7 +29,8 @@ Usage: tidemark gaps [--url URL] [--json] [list]
 A job that reads a table of two sites opens a gap when it goes to the other site.
 When the lost site is back both are compared, what never became rows is added, and
 the gap closes when sites and rows agree; otherwise it says what differs. close has
-the adding run where the table says 'compensation' = 'manual'.
+the adding run where the table says 'compensation' = 'manual', and notes that a table
+was made anew that lacked rows because they came too late.
 
 Examples:
   tidemark gaps
@@ -144,7 +145,7 @@ func printGap(out io.Writer, g httpapi.Gap) error {
 		line("to close it", *g.Proposal)
 	}
 	if g.Late > 0 {
-		line("to close it", "the windows lack rows: tidemark replay "+g.Job)
+		line("late", "windows lack these rows: make "+g.Job+" anew, then tidemark gaps close "+g.ID)
 	}
 	return w.Flush()
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -113,14 +114,17 @@ func (s *fakeSource) Open(_ context.Context, split connect.SplitID, from connect
 	}
 	switch {
 	case from != nil:
-		r.next = int(binary.BigEndian.Uint64(from))
+		r.next.Store(int64(binary.BigEndian.Uint64(from)))
 		r.begun = true
 	case s.options[optStartMode] == "latest-offset":
-		r.next = len(events)
+		r.next.Store(int64(len(events)))
 	case s.options[optStartMode] == "timestamp":
 		millis, _ := strconv.ParseInt(s.options[optStartMillis], 10, 64)
-		for r.next < len(events) && events[r.next].at < millis {
-			r.next++
+		for _, e := range events {
+			if e.at >= millis {
+				break
+			}
+			r.next.Add(1)
 		}
 	}
 	return r, nil
@@ -133,7 +137,8 @@ func (s *fakeSource) Locate(o connect.Offset) string {
 type fakeReader struct {
 	source    *fakeSource
 	partition int
-	next, end int
+	next      atomic.Int64
+	end       int
 	begun     bool
 }
 
@@ -153,9 +158,9 @@ func (r *fakeReader) Read(ctx context.Context) (*batch.Batch, error) {
 		if r.end >= 0 {
 			events = events[:r.end]
 		}
-		if r.next < len(events) {
-			some := events[r.next:min(r.next+rowsAtOnce, len(events))]
-			r.next += len(some)
+		if next := int(r.next.Load()); next < len(events) {
+			some := events[next:min(next+rowsAtOnce, len(events))]
+			r.next.Add(int64(len(some)))
 			return rowsOf(r.source.columns, some), nil
 		}
 		if r.end >= 0 {
@@ -186,12 +191,12 @@ func rowsOf(columns []connect.Column, events []event) *batch.Batch {
 }
 
 func (r *fakeReader) Offset() connect.Offset {
-	return binary.BigEndian.AppendUint64(nil, uint64(r.next))
+	return binary.BigEndian.AppendUint64(nil, uint64(r.next.Load()))
 }
 func (r *fakeReader) Watermark() int64 { return batch.NoMark }
 func (r *fakeReader) Close() error     { return nil }
 func (r *fakeReader) Lag() (int64, time.Duration) {
-	return int64(len(r.source.topic.all(r.partition)) - r.next), 0
+	return int64(len(r.source.topic.all(r.partition)) - int(r.next.Load())), 0
 }
 
 // ledger keeps what it is told.

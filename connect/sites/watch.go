@@ -39,11 +39,12 @@ func (v sighting) see(ends []byte, err error, now time.Time) sighting {
 }
 
 // choose decides whether the other site is to be read, and says why: the active one
-// is unreachable for too long, or gives nothing while the other one goes on.
+// is unreachable for too long, or gives nothing while the other one, which has been
+// there for as long, goes on.
 func choose(now time.Time, active int, lastRow time.Time, sights [2]sighting, set settings) (other bool, why string) {
 	here, there := sights[active], sights[1-active]
-	if !here.known || !there.known || !there.reachable {
-		return false, ""
+	if !here.known || !there.known || !there.reachable || now.Sub(there.since) < set.unreachable {
+		return false, "" // one that comes and goes is no place to go to
 	}
 	if !here.reachable {
 		if now.Sub(here.since) < set.unreachable {

@@ -1,6 +1,7 @@
 package sites
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -130,4 +131,26 @@ func FuzzOffset(f *testing.F) {
 			t.Fatal(diff)
 		}
 	})
+}
+
+// TestOffsetBytes holds the form of stored offsets: those of version 1 are read for
+// ever.
+func TestOffsetBytes(t *testing.T) {
+	ids := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, 7), 1<<63)
+	p := place{slots: map[int64][]byte{5: ids[:8], -3: ids}, head: head{
+		Common: common{Version: 3, Switches: 1, Active: standby, Closed: []connect.Gap{{ID: "a", State: connect.GapClosed}}},
+		Own:    own{Switches: 1, Offsets: [2]connect.Offset{{1}, {2}}, Newest: 9, Least: 4, Joining: true, Turn: turn{From: 1, Sure: 2, Taken: 1, Lost: "offset 1", At: "offset 2"}},
+	}}
+	text, rest, found := bytes.Cut(p.offset(), []byte(`{"Common"`))
+	if !found || len(text) != 3 || text[0] != offsetVersion {
+		t.Fatalf("the offset begins with %x", text)
+	}
+	const ending = "\x05\x02\x00\x00\x00\x00\x00\x00\x00\x07\x80\x00\x00\x00\x00\x00\x00\x00" + "\x0a\x01\x00\x00\x00\x00\x00\x00\x00\x07"
+	if !bytes.HasSuffix(rest, []byte("}"+ending)) {
+		t.Errorf("the ids are written as %x", rest[bytes.LastIndexByte(rest, '}')+1:])
+	}
+	golden := `{"Version":3,"Switches":1,"Active":1,"Closed":[`
+	if !bytes.HasPrefix(rest, []byte(":"+golden)) {
+		t.Errorf("the head begins with %s", rest[:len(golden)+1])
+	}
 }

@@ -63,7 +63,7 @@ type Book struct {
 // entry is a gap as it is kept.
 type entry struct {
 	Gap      connect.Gap `json:"gap"`
-	Approved bool        `json:"approved"` // somebody wants its replay to run
+	Approved bool        `json:"approved"` // somebody wants its replay to run, or has seen to what came too late
 }
 
 var _ connect.GapLedger = (*Book)(nil)
@@ -126,7 +126,7 @@ func (b *Book) show(job string) {
 	b.mu.Lock()
 	var all []progress.Gap
 	for _, e := range b.mu.gaps {
-		if e.Gap.Job == job && (e.Gap.State != connect.GapClosed || e.Gap.Late > 0) {
+		if e.Gap.Job == job && (e.Gap.State != connect.GapClosed || e.Gap.Late > 0 && !e.Approved) {
 			all = append(all, shown(e.Gap))
 		}
 	}
@@ -146,7 +146,7 @@ func shown(g connect.Gap) progress.Gap {
 	case connect.GapProposed, connect.GapReplaying, connect.GapDiffering:
 		p.Text = g.ID + ": " + g.Differs
 	case connect.GapClosed:
-		p.Text = fmt.Sprintf("%s: %d events came after watermarks had gone on", g.ID, g.Late)
+		p.Text = fmt.Sprintf("%s: %d events came after watermarks had gone on; make the table anew, then tidemark gaps close %s", g.ID, g.Late, g.ID)
 	}
 	return p
 }
@@ -186,8 +186,9 @@ func (b *Book) Gap(id string) (connect.Gap, error) {
 	return connect.Gap{}, p
 }
 
-// Close has the replay of a gap run that waits for it. It refuses where a replay
-// would not help, and says what would.
+// Close has the replay of a gap run that waits for it, or notes that somebody has
+// seen to what came too late. It refuses where neither would help, and says what
+// would.
 func (b *Book) Close(ctx context.Context, id string) (connect.Gap, error) {
 	g, err := b.Gap(id)
 	if err != nil {
@@ -195,10 +196,9 @@ func (b *Book) Close(ctx context.Context, id string) (connect.Gap, error) {
 	}
 	switch g.State {
 	case connect.GapClosed:
-		if g.Late > 0 {
-			return g, problem.New(problem.Conflict, "all events of %s are rows, but %d came too late for windows", id, g.Late).WithHint("build the table again: tidemark replay %s", g.Job)
+		if g.Late == 0 {
+			return g, nil
 		}
-		return g, nil
 	case connect.GapOpen:
 		return g, problem.New(problem.Conflict, "the %s site of %s is away, so nobody knows what is missing", g.Lost, g.Table).WithHint("bring it back; the gap is looked at by itself then")
 	case connect.GapDiffering:
@@ -211,10 +211,11 @@ func (b *Book) Close(ctx context.Context, id string) (connect.Gap, error) {
 		return g, err
 	}
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	now := b.mu.gaps[id]
 	now.Approved = true
 	b.mu.gaps[id] = now
+	b.mu.Unlock()
+	b.show(now.Gap.Job)
 	return now.Gap, nil
 }
 
