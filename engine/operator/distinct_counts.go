@@ -33,9 +33,10 @@ type distinctCounts struct {
 	unused uint32        // number of the first unused value + 1
 	counts []int64       // of each group, one a call
 
-	hashes  []uint64 // of the batch under way
-	seenBy  []uint32
-	touched uint32 // of no use but that something is done with what was read
+	hashes []uint64 // of the batch under way
+	seenBy []uint32
+
+	touching touching
 }
 
 // distinctSlot is a value of a group, and bits of the calls that have seen it; none
@@ -101,7 +102,7 @@ func (s *distinctCounts) update(groups []uint32, values *batch.Column, seenBy []
 		s.hashes = append(s.hashes, hash)
 		touched |= s.slots[hash>>s.shift].seenBy // so that cache misses overlap
 	}
-	s.touched = touched
+	s.touching = touching(touched)
 	for i, group := range groups {
 		if seenBy[i] != 0 && !values.IsNull(i) {
 			s.add(s.hashes[i], group, values.Ints[i], seenBy[i])

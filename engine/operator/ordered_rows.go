@@ -45,7 +45,8 @@ type orderedRows struct {
 	scratch []byte
 	sortKey []byte
 	looked  []span
-	seen    uint32 // what look has read: the compiler would leave out to read what nobody wants
+
+	touching touching
 }
 
 // rowFlags are marks on rows.
@@ -105,7 +106,7 @@ func (o *orderedRows) look(codes []uint32) {
 	for _, at := range o.looked {
 		looked += uint32(o.rows.arena.blocks[at.block][at.start])
 	}
-	o.seen = looked
+	o.touching = touching(looked)
 }
 
 // keyOf are the columns that rows are partitioned by.

@@ -25,7 +25,8 @@ type table struct {
 	unused  []uint32
 	scratch []uint64 // hashes of the batch under way
 	likely  []span   // keys that they may be of
-	touched uint64   // what touch has read: the compiler would leave out to read what nobody wants
+
+	touching touching
 }
 
 const (
@@ -82,7 +83,7 @@ func (t *table) encode(keys *batch.Keys, codes []uint32, fresh []uint16) []uint1
 	for i := range n {
 		t.scratch = append(t.scratch, batch.Hash(t.seed, keys.At(i)))
 	}
-	t.touch(t.scratch)
+	t.touching.slots(t, t.scratch)
 	if len(t.slots) >= tableLarge {
 		t.touchKeys(t.scratch)
 	}
@@ -95,17 +96,6 @@ func (t *table) encode(keys *batch.Keys, codes []uint32, fresh []uint16) []uint1
 		codes[i] = code
 	}
 	return fresh
-}
-
-// touch looks at the slots of keys with the hashes, which are asked for next: so
-// their cache misses overlap.
-func (t *table) touch(hashes []uint64) {
-	mask := uint64(len(t.slots) - 1)
-	var touched uint64
-	for _, h := range hashes {
-		touched |= t.slots[h&mask]
-	}
-	t.touched = touched
 }
 
 // touchKeys looks at the keys that those with the hashes are compared with.
@@ -123,7 +113,7 @@ func (t *table) touchKeys(hashes []uint64) {
 			touched |= t.arena.blocks[s.block][s.start]
 		}
 	}
-	t.touched = uint64(touched)
+	t.touching = touching(touched)
 }
 
 // get finds the code of one key.
