@@ -139,11 +139,11 @@ func (j *Job) commitAll(ctx context.Context, commits <-chan *epochParts, committ
 
 // commit makes an epoch durable and then visible.
 func (j *Job) commit(ctx context.Context, parts *epochParts) error {
-	work := startStopwatch()
-	j.sink.commits.begin(work.began)
+	work := j.committer.start()
+	j.sink.commits.begin(time.Now())
 	err := j.store(ctx, parts)
 	j.sink.commits.end(time.Now())
-	_, processor := work.stop()
+	_, processor := j.committer.stop(work)
 	j.sink.cpu.Add(int64(processor))
 	if err != nil {
 		return err

@@ -35,8 +35,8 @@ type OperatorCost struct {
 	Recent                Load
 }
 
-// cost is what an operator of one task has used. Everything but share is read by
-// other goroutines.
+// cost is what an operator of one task has used. Everything but share and the sizes is
+// read by other goroutines.
 type cost struct {
 	node            plan.Node
 	worker          int
@@ -46,6 +46,7 @@ type cost struct {
 	rowsIn, rowsOut atomic.Int64
 	bytesIn         atomic.Int64
 	bytesOut        atomic.Int64
+	sizeIn, sizeOut size
 	busy, cpu       atomic.Int64 // ns
 	commits         tally        // of the sink: time that is not in busy
 	inputWait       tally
@@ -65,7 +66,7 @@ func (c *cost) took(rows *batch.Batch) {
 		return
 	}
 	c.rowsIn.Add(int64(rows.Live()))
-	c.bytesIn.Add(bytesOf(rows))
+	c.bytesIn.Add(c.sizeIn.of(rows))
 }
 
 // gave counts rows that it passed on, if it is the node's last.
@@ -74,7 +75,7 @@ func (c *cost) gave(rows *batch.Batch) {
 		return
 	}
 	c.rowsOut.Add(int64(rows.Live()))
-	c.bytesOut.Add(bytesOf(rows))
+	c.bytesOut.Add(c.sizeOut.of(rows))
 }
 
 // worked is how long it has worked so far; the readers of splits have times of their
@@ -166,21 +167,36 @@ func (o *OperatorCost) add(c *cost, now time.Time) {
 	}
 }
 
-// stringsSampled is how many strings of a column are looked at to tell how long
-// they are.
-const stringsSampled = 16
+const (
+	// stringsSampled is how many strings of a column are looked at to tell how long
+	// they are.
+	stringsSampled = 16
+	// batchesSized is how many batches are taken to have rows of one size: looking at
+	// each costs as much as all else that is measured.
+	batchesSized = 16
+)
 
-// bytesOf is about how many bytes the live rows of a batch take. It looks at a few
-// of them.
-func bytesOf(rows *batch.Batch) int64 {
-	if rows.Rows == 0 {
+// size is how large rows are that pass a place.
+type size struct {
+	batches int
+	row     float64 // bytes
+}
+
+// of is about how many bytes the live rows of a batch take. It looks at a few of them,
+// and not in every batch.
+func (s *size) of(rows *batch.Batch) int64 {
+	live := rows.Live()
+	if live == 0 {
 		return 0
 	}
-	bytes := 0.0
-	for _, c := range rows.Columns {
-		bytes += rowBytes(c, rows.Rows)
+	if s.batches%batchesSized == 0 {
+		s.row = 0
+		for _, c := range rows.Columns {
+			s.row += rowBytes(c, rows.Rows)
+		}
 	}
-	return int64(bytes * float64(rows.Live()))
+	s.batches++
+	return int64(s.row * float64(live))
 }
 
 // rowBytes is about how many bytes a row of a column takes that has so many rows.

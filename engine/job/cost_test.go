@@ -85,9 +85,9 @@ func TestMeterDividesMessage(t *testing.T) {
 	}
 }
 
-// TestBytesOf compares the estimate with what is known of the rows: strings of one
-// length, and numbers.
-func TestBytesOf(t *testing.T) {
+// TestSize compares the estimate with what is known of the rows: strings of one length,
+// and numbers. Rows of another size are noticed some batches later.
+func TestSize(t *testing.T) {
 	b := &batch.Batch{Rows: 100}
 	texts, numbers := batch.NewColumn(value.StringType, 100), batch.NewColumn(value.BigIntType, 100)
 	for i := range 100 {
@@ -95,10 +95,55 @@ func TestBytesOf(t *testing.T) {
 		numbers.AppendValue(value.OfBigInt(int64(i)))
 	}
 	b.Columns = []*batch.Column{texts, numbers}
-	if got := bytesOf(b); got != 100*(8+10+8) {
+	var s size
+	if got := s.of(&batch.Batch{}); got != 0 {
+		t.Errorf("no rows: %d bytes", got)
+	}
+	if got := s.of(b); got != 100*(8+10+8) {
 		t.Errorf("all rows: %d bytes", got)
 	}
-	if got := bytesOf(&batch.Batch{}); got != 0 {
-		t.Errorf("no rows: %d bytes", got)
+	b.Columns = b.Columns[1:]
+	for range batchesSized {
+		s.of(b)
+	}
+	if got := s.of(b); got != 100*8 {
+		t.Errorf("smaller rows: %d bytes", got)
+	}
+}
+
+// BenchmarkMeter is what measuring adds to a batch that passes through a source, three
+// operators and an exchange: to be seen beside the millisecond that such a batch takes.
+func BenchmarkMeter(b *testing.B) {
+	rows := &batch.Batch{Rows: batch.MaxRows}
+	for range 6 {
+		texts, numbers := batch.NewColumn(value.StringType, 0), batch.NewColumn(value.BigIntType, 0)
+		for i := range batch.MaxRows {
+			texts.AppendValue(value.OfString(fmt.Sprint("a text of some length ", i)))
+			numbers.AppendValue(value.OfBigInt(int64(i)))
+		}
+		rows.Columns = append(rows.Columns, texts, numbers)
+	}
+	var costs []*cost
+	for range 4 {
+		costs = append(costs, &cost{enters: true, leaves: true})
+	}
+	m := &meter{costs: costs}
+	s := &split{}
+	for b.Loop() {
+		work := s.thread.start() // of the reader
+		passed, processor := s.thread.stop(work)
+		s.busy.Add(int64(passed))
+		s.cpu.Add(int64(processor))
+		m.begin()
+		var before []*cost
+		for _, c := range costs {
+			before = append(before, m.enter(c))
+			c.took(rows)
+			c.gave(rows)
+		}
+		for _, c := range before {
+			m.enter(c)
+		}
+		m.end()
 	}
 }

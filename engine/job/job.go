@@ -113,6 +113,7 @@ type Job struct {
 	pool      *operator.Pool
 	spill     *state.Spill // of a run
 	sink      *cost        // of storing epochs and of applying them
+	committer thread       // of who does that
 
 	reports chan report
 	hurry   chan struct{} // a token: an epoch is wanted now

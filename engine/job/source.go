@@ -50,6 +50,7 @@ type split struct {
 	positioner atomic.Pointer[connect.Positioner]
 	follower   atomic.Pointer[connect.Follower]
 
+	thread    thread       // of its reader
 	busy, cpu atomic.Int64 // ns, of its reader
 	room      tally        // that the reader has waited for room in the inbox
 }
@@ -195,9 +196,9 @@ func (s *split) next(ctx context.Context, reader connect.Reader, measured bool) 
 	if !measured {
 		return reader.Read(ctx)
 	}
-	work := startStopwatch()
+	work := s.thread.start()
 	rows, err := reader.Read(ctx)
-	passed, processor := work.stop()
+	passed, processor := s.thread.stop(work)
 	s.busy.Add(int64(passed))
 	s.cpu.Add(int64(processor))
 	return rows, err
