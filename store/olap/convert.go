@@ -117,11 +117,11 @@ func wideOf(b *big.Int) value.Int128 {
 }
 
 // nanoTime refuses what DuckDB's TIMESTAMP_NS cannot hold.
-func nanoTime(w value.Int128) (driver.Value, error) {
+func nanoTime(w value.Int128) (time.Time, error) {
 	if n := int64(w.Lo); w.Hi == n>>63 {
 		return time.Unix(0, n).UTC(), nil
 	}
-	return nil, problem.New(problem.InvalidValue, "a timestamp with more than 6 fraction digits is outside the years 1678 to 2261").WithHint("store it as TIMESTAMP(6)")
+	return time.Time{}, problem.New(problem.InvalidValue, "a timestamp with more than 6 fraction digits is outside the years 1678 to 2261").WithHint("store it as TIMESTAMP(6)")
 }
 
 // setFromDriver stores what DuckDB answered as row i of a column of the wanted type.

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/duckdb/duckdb-go/v2"
+	"github.com/duckdb/duckdb-go/v2/mapping"
 
 	"tidemark/base/batch"
 	"tidemark/base/problem"
@@ -24,7 +25,9 @@ type Writer struct {
 		sync.Mutex
 		conn driver.Conn // a transaction of ours is open only inside Apply
 	}
-	conversions []toDriver
+	fills       []fill     // of the table's columns; nil when one has values with parts
+	conversions []toDriver // likewise, for rows that are taken one by one
+	types       []mapping.LogicalType
 }
 
 // Writer returns the table's only Writer.
@@ -40,11 +43,27 @@ func (s *Store) Writer(ctx context.Context, t Table) (*Writer, error) {
 	}
 	w := &Writer{store: s, table: t}
 	w.mu.conn = conn
-	for _, f := range t.Columns {
-		w.conversions = append(w.conversions, conversionTo(f.Type))
+	if err := w.prepare(); err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
 	s.mu.writers[t.Name] = w
 	return w, nil
+}
+
+// prepare decides how rows are given to DuckDB.
+func (w *Writer) prepare() (err error) {
+	whole := !w.table.Multiset // its rows have a digest, too
+	for i, f := range w.table.Columns {
+		fill, ok := fillOf(f.Type, i)
+		whole = whole && ok
+		w.fills, w.conversions = append(w.fills, fill), append(w.conversions, conversionTo(f.Type))
+	}
+	if !whole {
+		w.fills = nil
+		return nil
+	}
+	w.types, err = logicalTypes(w.table.Columns)
+	return err
 }
 
 func (w *Writer) close() error {
@@ -52,6 +71,9 @@ func (w *Writer) close() error {
 	defer w.mu.Unlock()
 	if w.mu.conn == nil {
 		return nil
+	}
+	for i := range w.types {
+		mapping.DestroyLogicalType(&w.types[i])
 	}
 	err := w.mu.conn.Close()
 	w.mu.conn = nil
@@ -173,29 +195,54 @@ func (w *Writer) note(ctx context.Context, epoch uint64, watermark int64, known 
 
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
+// insert adds rows.
 func (w *Writer) insert(batches []*batch.Batch) error {
+	if w.fills == nil {
+		return w.insertRows(batches)
+	}
+	a, err := newAppending(w.mu.conn, w.table.Name, "", nil, w.types, w.fills)
+	if err != nil {
+		return err
+	}
+	return a.end(w.eachInsert(batches, a.add))
+}
+
+// insertRows adds rows one by one.
+func (w *Writer) insertRows(batches []*batch.Batch) error {
 	appender, err := duckdb.NewAppenderFromConn(w.mu.conn, "", w.table.Name)
 	if err != nil {
 		return err
 	}
 	row := make([]driver.Value, len(w.table.Columns))
+	failed := w.eachInsert(batches, func(p place) error {
+		if err := w.convert(row, p.b, p.row); err != nil {
+			return err
+		}
+		return appender.AppendRow(row...)
+	})
+	if failed != nil {
+		return errors.Join(failed, appender.Clear(), appender.Close())
+	}
+	return appender.Close()
+}
+
+// eachInsert calls add with every row, all of which must be inserts.
+func (w *Writer) eachInsert(batches []*batch.Batch, add func(place) error) (failed error) {
 	for _, b := range batches {
-		var failed error
 		b.Each(func(i int) {
-			if failed == nil && b.Kind(i) != batch.Insert {
+			switch {
+			case failed != nil:
+			case b.Kind(i) != batch.Insert:
 				failed = problem.New(problem.InvalidQuery, "a change of kind %s reached %s, which has no key", b.Kind(i), w.table.Name).WithHint("give the table a primary key")
-			}
-			if failed == nil {
-				if failed = w.convert(row, b, i); failed == nil {
-					failed = appender.AppendRow(row...)
-				}
+			default:
+				failed = add(place{b, i})
 			}
 		})
 		if failed != nil {
-			return errors.Join(failed, appender.Clear(), appender.Close())
+			return failed
 		}
 	}
-	return appender.Close()
+	return nil
 }
 
 func (w *Writer) convert(row []driver.Value, b *batch.Batch, i int) error {
@@ -211,12 +258,6 @@ func (w *Writer) convert(row []driver.Value, b *batch.Batch, i int) error {
 		row[c] = v
 	}
 	return nil
-}
-
-// place is where the last change of a key stands.
-type place struct {
-	b   *batch.Batch
-	row int
 }
 
 // lastOfEachKey finds the change that counts of every key, in order of each
@@ -299,6 +340,9 @@ func (w *Writer) eachKey(batches []*batch.Batch, f func(key []byte, p place)) {
 	}
 }
 
+// goneColumn tells of a row that is merged whether it is taken away.
+const goneColumn = "tidemark_gone"
+
 // merge applies the last change of each key in one statement: DuckDB's MERGE
 // would insert both rows of a key that came twice.
 func (w *Writer) merge(batches []*batch.Batch) error {
@@ -306,24 +350,46 @@ func (w *Writer) merge(batches []*batch.Batch) error {
 	if len(last) == 0 {
 		return nil
 	}
-	types := make([]duckdb.TypeInfo, 0, len(w.table.Columns)+1)
 	names := make([]string, 0, len(w.table.Columns)+1)
+	for _, f := range w.table.Columns {
+		names = append(names, f.Name)
+	}
+	names = append(names, goneColumn)
+	if w.fills == nil {
+		return w.mergeRows(last, names)
+	}
+	gone := mapping.CreateLogicalType(duckdb.TYPE_BOOLEAN)
+	defer mapping.DestroyLogicalType(&gone)
+	a, err := newAppending(w.mu.conn, "", w.mergeText(), names, append(slices.Clone(w.types), gone), append(slices.Clone(w.fills), fillGone))
+	if err != nil {
+		return err
+	}
+	var failed error
+	for i := 0; i < len(last) && failed == nil; i++ {
+		failed = a.add(last[i])
+	}
+	return a.end(failed)
+}
+
+// mergeRows merges rows that are given one by one.
+func (w *Writer) mergeRows(last []place, names []string) error {
+	types := make([]duckdb.TypeInfo, 0, len(names))
 	for _, f := range w.table.Columns {
 		info, err := typeInfo(f.Type)
 		if err != nil {
 			return err
 		}
-		types, names = append(types, info), append(names, f.Name)
+		types = append(types, info)
 	}
 	gone, err := duckdb.NewTypeInfo(duckdb.TYPE_BOOLEAN)
 	if err != nil {
 		return err
 	}
-	appender, err := duckdb.NewQueryAppender(w.mu.conn, w.mergeText(), "", append(types, gone), append(names, "tidemark_gone"))
+	appender, err := duckdb.NewQueryAppender(w.mu.conn, w.mergeText(), "", append(types, gone), names)
 	if err != nil {
 		return err
 	}
-	row := make([]driver.Value, len(w.table.Columns)+1)
+	row := make([]driver.Value, len(names))
 	for _, p := range last {
 		if err = w.convert(row, p.b, p.row); err == nil {
 			row[len(row)-1] = p.b.Kind(p.row).Retracts()
@@ -357,11 +423,11 @@ func (w *Writer) mergeText() string {
 		on = []string{"TRUE"} // a table of one row
 	}
 	text := "MERGE INTO " + quote(w.table.Name) + " AS t USING appended_data AS s ON " + strings.Join(on, " AND ") +
-		" WHEN MATCHED AND s.tidemark_gone THEN DELETE"
+		" WHEN MATCHED AND s." + goneColumn + " THEN DELETE"
 	if set != nil {
 		text += " WHEN MATCHED THEN UPDATE SET " + strings.Join(set, ", ")
 	}
-	return text + " WHEN NOT MATCHED AND NOT s.tidemark_gone THEN INSERT VALUES (" + strings.Join(insert, ", ") + ")"
+	return text + " WHEN NOT MATCHED AND NOT s." + goneColumn + " THEN INSERT VALUES (" + strings.Join(insert, ", ") + ")"
 }
 
 func typeInfo(t value.Type) (duckdb.TypeInfo, error) {
