@@ -64,7 +64,7 @@ type Intake struct {
 	quarantine *eventlog.Topic // nil: a bad event makes the whole body fail
 	fields     []format.Column
 	key        []format.Column // of the primary key
-	changes    bool            // values of records are changes, not rows
+	values     *recordFormat   // of records; nil for JSON
 	packHead   []byte
 	decoders   sync.Pool
 	checks     sync.Pool // of *bodyCheck

@@ -10,7 +10,6 @@ import (
 
 	"tidemark/base/batch"
 	"tidemark/base/problem"
-	"tidemark/base/value"
 	"tidemark/connect/format"
 	"tidemark/store/eventlog"
 )
@@ -33,27 +32,17 @@ type RecordsReceipt struct {
 	Duplicate   bool // they had been appended before
 }
 
-// ValueFormats are the values of the table option value.format: how the values
-// of records are spelled.
-var ValueFormats = []string{"json", "debezium-json"}
-
 // TakeRecords completes an intake with what records need: the positions of the
-// table's primary key in its stored columns, and the format of values, "" for
-// json.
-func (in *Intake) TakeRecords(key []int, valueFormat string) error {
+// table's primary key in its stored columns, and the table's options value.format
+// (how values are written, json when it is not given) and those of the format.
+func (in *Intake) TakeRecords(key []int, options map[string]string) (err error) {
 	for _, k := range key {
 		in.key = append(in.key, in.fields[k])
 	}
-	switch valueFormat {
-	case "", "json":
-		return nil
-	case "debezium-json":
-		in.changes = true
-		return nil
-	case "avro", "debezium-avro-confluent", "avro-confluent", "protobuf":
-		return problem.New(problem.Unsupported, "value.format %q is not built yet", valueFormat).About("value.format").WithHint("send the values as one of %v", ValueFormats)
+	if name := options[valueFormat]; name != "" && name != "json" {
+		in.values, err = newRecordFormat(name, in.fields, options)
 	}
-	return problem.New(problem.InvalidOption, "value.format is %q", valueFormat).About("value.format").WithHint("allowed: %v", ValueFormats)
+	return err
 }
 
 // Topic is where accepted events go.
@@ -61,7 +50,7 @@ func (in *Intake) Topic() *eventlog.Topic { return in.topic }
 
 // CheckRecords tells whether AcceptRecords will accept records later, with a Key:
 // when they have been promised to somebody.
-func (in *Intake) CheckRecords(encoded []byte, count int) error {
+func (in *Intake) CheckRecords(ctx context.Context, encoded []byte, count int) error {
 	block, err := eventlog.ReadRecords(encoded, count)
 	if err != nil {
 		return problem.New(problem.Corrupt, "the batch cannot be read: %v", err)
@@ -69,7 +58,7 @@ func (in *Intake) CheckRecords(encoded []byte, count int) error {
 	defer block.Release()
 	work := &recordsWork{intake: in, block: block}
 	if in.quarantine == nil {
-		if err := work.check(); err != nil {
+		if err := work.check(ctx); err != nil {
 			return err
 		}
 		if err := work.refusal(); err != nil {
@@ -112,7 +101,7 @@ func (in *Intake) AcceptRecords(ctx context.Context, r Records) (RecordsReceipt,
 	}
 	defer block.Release()
 	work := &recordsWork{intake: in, block: block}
-	if err := work.check(); err != nil {
+	if err := work.check(ctx); err != nil {
 		return RecordsReceipt{}, err
 	}
 	// Records with a key were promised: CheckRecords has found no wrong ones, and
@@ -199,9 +188,9 @@ type recordsWork struct {
 }
 
 // check reads every record as the table's columns.
-func (w *recordsWork) check() error {
-	if w.intake.changes {
-		return w.checkChanges()
+func (w *recordsWork) check(ctx context.Context) error {
+	if w.intake.values != nil {
+		return w.convert(ctx)
 	}
 	text := w.block.Buffer()
 	if err := w.checkOwnHeaders(text); err != nil {
@@ -356,116 +345,6 @@ func (in *Intake) deletion(key []byte) ([]byte, *problem.Problem) {
 		}
 	}
 	return nil, problem.New(why.Code, "the record has no value, and its key is not that of a row: %s", why.Message).About(why.Field)
-}
-
-// checkChanges reads Debezium's messages. An insert or update is stored as the
-// row after it, a delete as a deletion.
-func (w *recordsWork) checkChanges() error {
-	if err := w.checkOwnHeaders(w.block.Buffer()); err != nil {
-		return err
-	}
-	messages, err := w.intake.newChangeDecoder()
-	if err != nil {
-		return err
-	}
-	decoder := w.intake.decoders.Get().(*format.JSONDecoder)
-	defer w.intake.decoders.Put(decoder)
-	defer w.sortBad()
-	for i, view := range w.block.Values() {
-		if w.refused(i) {
-			continue
-		}
-		if view.Length == 0 || view.Length > eventBytesMax {
-			if err := w.valueless(i); err != nil {
-				return err
-			}
-			continue
-		}
-		record, err := w.block.Record(i)
-		if err != nil {
-			return err
-		}
-		text, kind, p := messages.row(w.block.Buffer(), view, len(w.intake.key) > 0)
-		switch {
-		case p != nil:
-			w.refuse(i, record.Value, p)
-		case kind == batch.Delete:
-			w.delete(i, record, text)
-		default:
-			b, rejected := decoder.Decode(text, []batch.View{{Length: uint32(len(text))}})
-			decoder.Reuse(b)
-			if len(rejected) > 0 {
-				w.refuse(i, record.Value, rejected[0].Problem)
-				continue
-			}
-			record.Value = text
-			*w.at(i) = &record
-		}
-	}
-	return nil
-}
-
-// changeDecoder reads one Debezium message at a time.
-type changeDecoder struct {
-	messages format.Decoder
-	rows     format.Encoder
-	keys     format.Encoder
-	key      []int // positions of the primary key
-}
-
-func (in *Intake) newChangeDecoder() (*changeDecoder, error) {
-	debezium, err := format.ByName("debezium-json")
-	if err != nil {
-		return nil, err
-	}
-	d := &changeDecoder{}
-	if d.messages, err = debezium.NewDecoder(in.fields, nil, nil); err != nil {
-		return nil, err
-	}
-	fields := make([]value.Field, len(in.fields))
-	for i, c := range in.fields {
-		fields[i] = value.Field{Name: c.Name, Type: c.Type}
-	}
-	if d.rows, err = jsonEncoder(fields); err != nil {
-		return nil, err
-	}
-	var keys []value.Field
-	for _, c := range in.key {
-		keys = append(keys, value.Field{Name: c.Name, Type: c.Type})
-		d.key = append(d.key, c.Position)
-	}
-	d.keys, err = jsonEncoder(keys)
-	return d, err
-}
-
-// row gives the row that a message leaves, as JSON, or the key of the row that it
-// deletes.
-func (d *changeDecoder) row(block []byte, message batch.View, keyed bool) (text []byte, kind batch.Kind, p *problem.Problem) {
-	rows, rejected := d.messages.Decode(block, []batch.View{message})
-	if len(rejected) > 0 {
-		return nil, kind, rejected[0].Problem
-	}
-	if rows.Rows == 0 {
-		return nil, kind, problem.New(problem.InvalidValue, "the message has no change")
-	}
-	last := rows.Rows - 1
-	if kind = rows.Kind(last); kind != batch.Insert && !keyed {
-		return nil, kind, problem.New(problem.InvalidValue, "the message changes a row, and the table has no primary key to find it by")
-	}
-	var err error
-	if kind == batch.Delete {
-		keys := &batch.Batch{Rows: rows.Rows}
-		for _, at := range d.key {
-			keys.Columns = append(keys.Columns, rows.Columns[at])
-		}
-		text, err = d.keys.AppendRow(nil, keys, last)
-	} else {
-		text, err = d.rows.AppendRow(nil, rows, last)
-	}
-	if err != nil {
-		return nil, kind, problem.Of(err)
-	}
-	return bytes.TrimSuffix(text, []byte("\n")), kind, nil
 }
 
 // records gives all records as they are stored.

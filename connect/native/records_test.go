@@ -125,7 +125,7 @@ func TestRecordsWithoutAQuarantine(t *testing.T) {
 	if _, err := in.AcceptRecords(t.Context(), batch); !problem.Is(err, problem.TypeMismatch) {
 		t.Errorf("%v", err)
 	}
-	if err := in.CheckRecords(batch.Encoded, batch.Count); !problem.Is(err, problem.TypeMismatch) {
+	if err := in.CheckRecords(t.Context(), batch.Encoded, batch.Count); !problem.Is(err, problem.TypeMismatch) {
 		t.Errorf("%v", err)
 	}
 	if high, err := main.HighWater(0); high != 0 || err != nil {
@@ -143,10 +143,10 @@ func TestRecordsThatCannotBePromised(t *testing.T) {
 	defer done()
 	in := NewIntake(main, quarantine, columns)
 	small := encoded(row("", `{"id":1}`))
-	if err := in.CheckRecords(small.Encoded, small.Count); err != nil {
+	if err := in.CheckRecords(t.Context(), small.Encoded, small.Count); err != nil {
 		t.Error(err)
 	}
-	if err := in.CheckRecords(small.Encoded, 2); !problem.Is(err, problem.Corrupt) {
+	if err := in.CheckRecords(t.Context(), small.Encoded, 2); !problem.Is(err, problem.Corrupt) {
 		t.Errorf("%v", err)
 	}
 	long := row("", strings.Repeat(" ", 1<<20))
@@ -155,7 +155,7 @@ func TestRecordsThatCannotBePromised(t *testing.T) {
 		want    bool
 	}{{10, true}, {30, false}} {
 		batch := encoded(bytesTimes(long, c.records)...)
-		if err := in.CheckRecords(batch.Encoded, batch.Count); (err == nil) != c.want || err != nil && !problem.Is(err, problem.TooLarge) {
+		if err := in.CheckRecords(t.Context(), batch.Encoded, batch.Count); (err == nil) != c.want || err != nil && !problem.Is(err, problem.TooLarge) {
 			t.Errorf("%d MiB: %v", c.records, err)
 		}
 	}
@@ -175,7 +175,7 @@ func TestExport(t *testing.T) {
 	main, quarantine, done := tables(t, vfs.NewMem(), 1)
 	defer done()
 	in := NewIntake(main, quarantine, columns)
-	if err := in.TakeRecords([]int{0}, ""); err != nil {
+	if err := in.TakeRecords([]int{0}, nil); err != nil {
 		t.Fatal(err)
 	}
 	with := row("k", `{"id":5}`)
@@ -249,14 +249,6 @@ func TestMetadataOfRecords(t *testing.T) {
 	} {
 		if _, err := NewSource(main, connect.Request{Columns: []connect.Column{wrong}}); !problem.Is(err, problem.InvalidOption) && !problem.Is(err, problem.UnknownOption) {
 			t.Errorf("%s as %s: %v", wrong.Metadata, wrong.Type, err)
-		}
-	}
-}
-
-func TestValueFormats(t *testing.T) {
-	for name, want := range map[string]problem.Code{"avro": problem.Unsupported, "xml": problem.InvalidOption} {
-		if err := NewIntake(nil, nil, columns).TakeRecords(nil, name); !problem.Is(err, want) {
-			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

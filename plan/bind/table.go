@@ -13,7 +13,7 @@ import (
 
 // nativeOptions are the options of tables that have no connector: their rows
 // come in through our own doors. Those that begin with lookup. are checked by
-// whoever looks them up.
+// whoever looks them up, those of a value.format by who reads it.
 var nativeOptions = []string{"retention", "quarantine", "partitions", "stored", "value.format", "quota.events", "quota.bytes", "tenant", "backlog"}
 
 // Table binds CREATE TABLE. The definition text is left to the caller.
@@ -298,8 +298,12 @@ func (d *tableDraft) kind(c *sql.CreateTable) {
 	if d.orphan {
 		return
 	}
+	ofValues := "lookup."
+	if name := d.table.Options["value.format"]; name != "" {
+		ofValues = name + "."
+	}
 	for _, o := range c.With {
-		if !slices.Contains(nativeOptions, o.Key.Text) && !strings.HasPrefix(o.Key.Text, "lookup.") {
+		if !slices.Contains(nativeOptions, o.Key.Text) && !strings.HasPrefix(o.Key.Text, "lookup.") && !strings.HasPrefix(o.Key.Text, ofValues) {
 			d.wrong(o.Key.Pos(), problem.InvalidOption,
 				"add 'connector' = 'filesystem', or another one; without WITH the rows arrive over HTTP and the Kafka door",
 				"table %s has the option '%s' but no 'connector'", c.Name, o.Key.Text)

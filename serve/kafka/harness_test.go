@@ -120,7 +120,7 @@ func (s *stand) table(name string, partitions int, key []int, format string) {
 		return topic
 	}
 	in := native.NewIntake(topic(name, partitions), topic(name+"$quarantine", 1), columns)
-	if err := in.TakeRecords(key, format); err != nil {
+	if err := in.TakeRecords(key, map[string]string{"value.format": format}); err != nil {
 		s.t.Fatal(err)
 	}
 	s.mu.intakes[name] = in

@@ -177,7 +177,7 @@ func (d *Door) stage(ctx context.Context, intake *native.Intake, transaction str
 		return problem.New(problem.InvalidRequest, "a batch of a transaction has no producer id")
 	}
 	// What is wrong must not come up when it is too late to refuse it.
-	if err := intake.CheckRecords(b.records, b.count); err != nil {
+	if err := intake.CheckRecords(ctx, b.records, b.count); err != nil {
 		return err
 	}
 	err := d.coordinator.Stage(ctx, coordinator.Producer{Transaction: transaction, ID: b.producer.ID, Epoch: b.producer.Epoch},

@@ -228,7 +228,7 @@ func (j *Jobs) openNative(t *plan.Table) error {
 	}
 	intake := native.NewIntake(topic, quarantine, columns)
 	intake.Limit(allowances...)
-	if err := intake.TakeRecords(key, t.Options["value.format"]); err != nil {
+	if err := intake.TakeRecords(key, t.Options); err != nil {
 		return err
 	}
 	j.mu.Lock()
