@@ -2,6 +2,7 @@ package expr
 
 import (
 	"cmp"
+	"encoding/binary"
 
 	"tidemark/base/batch"
 	"tidemark/base/value"
@@ -229,6 +230,9 @@ func equalTexts(column *batch.Column, text string, sel []uint16, passed []uint16
 		}
 		return passed
 	}
+	if len(text) <= wordBytes && len(column.Views) <= cap(passed) {
+		return equalShortTexts(column, text, passed)
+	}
 	length, heap := uint32(len(text)), column.Heap
 	for i, v := range column.Views {
 		if v.Length == length && string(heap[v.Offset:v.Offset+length]) == text {
@@ -236,6 +240,36 @@ func equalTexts(column *batch.Column, text string, sel []uint16, passed []uint16
 		}
 	}
 	return passed
+}
+
+// wordBytes is how many bytes a word has.
+const wordBytes = 8
+
+// equalShortTexts is equalTexts for a text that fits into a word. Which rows pass
+// cannot be foreseen, so that no branch depends on it: every row is written down,
+// and the next one over it unless it passed.
+func equalShortTexts(column *batch.Column, text string, passed []uint16) []uint16 {
+	var word [wordBytes]byte
+	copy(word[:], text)
+	length, want := uint32(len(text)), binary.LittleEndian.Uint64(word[:])
+	ones := uint64(1)<<(8*length) - 1
+	heap := column.Heap
+	passed = passed[:len(column.Views)]
+	n := 0
+	for i, v := range column.Views {
+		var have uint64
+		if from := int(v.Offset); from+wordBytes <= len(heap) {
+			have = binary.LittleEndian.Uint64(heap[from:])
+		} else if v.Length == length {
+			word = [wordBytes]byte{}
+			copy(word[:], heap[from:from+len(text)])
+			have = binary.LittleEndian.Uint64(word[:])
+		}
+		differs := uint64(v.Length^length) | (have&ones ^ want)
+		passed[n] = uint16(i)
+		n += int((differs|-differs)>>63 ^ 1)
+	}
+	return passed[:n]
 }
 
 // compareInts has the operator outside of its loops.
