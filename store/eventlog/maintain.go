@@ -104,7 +104,7 @@ func (t *Topic) endSealing() {
 
 func (p *partition) endSealing() {
 	p.stop()
-	p.sealing.Lock() // of who is at it
+	p.sealing.Lock()   // of who is at it
 	p.sealing.Unlock() //nolint:staticcheck // only to wait
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/datadriven"
@@ -374,6 +375,28 @@ func TestOldSegmentsAreEnded(t *testing.T) {
 	if got, damaged := read(t, topic, 0, 0); len(got) != 4 || damaged != nil {
 		t.Errorf("%d records, damaged %v", len(got), damaged)
 	}
+}
+
+// TestTheLogLooksAfterItself: without being asked, in a time that passes at once.
+func TestTheLogLooksAfterItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := vfs.NewMem()
+		l, err := Open(fsys, testDir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close() //nolint:errcheck // it is in memory
+		topic := create(t, l, "clicks", 1)
+		mustAppend(t, topic, 0, events("", strings.Repeat("text ", 5000)))
+		time.Sleep(segmentAgeMax - time.Minute)
+		if sealed, plain := sealedPaths(t, fsys, topic); len(sealed) != 0 || plain != 1 {
+			t.Errorf("before a day: %d sealed, %d plain segments", len(sealed), plain)
+		}
+		time.Sleep(time.Minute + 2*maintenancePause)
+		if sealed, plain := sealedPaths(t, fsys, topic); len(sealed) != 1 || plain != 1 {
+			t.Errorf("after a day: %d sealed, %d plain segments", len(sealed), plain)
+		}
+	})
 }
 
 // TestSealingEnds: whoever drops the topic or closes the log does not wait for
