@@ -26,8 +26,8 @@ type QueryRequest struct {
 	SQL           string  `json:"sql" doc:"One query" minLength:"1"`
 	Params        []Param `json:"params,omitempty" doc:"A value for each ? in turn"`
 	Finality      string  `json:"finality,omitempty" enum:"latest,final" doc:"latest: all that is visible; final: only windows that cannot change any more"`
-	RowsMax       int     `json:"max_rows,omitempty" doc:"Rows of the answer at most; stats.truncated tells when there were more"`
-	TimeoutMillis int64   `json:"timeout_ms,omitempty" doc:"How long answering may take"`
+	RowsMax       int     `json:"max_rows,omitempty" doc:"Rows of the answer at most, 10,000 without, 10 million allowed; stats.truncated tells when there were more"`
+	TimeoutMillis int64   `json:"timeout_ms,omitempty" doc:"How long waiting and answering may take: 30 s without, 10 minutes allowed. Memory is shared: a question that needs more than there is ends with too_large"`
 	Zone          string  `json:"time_zone,omitempty" doc:"The session's time zone; UTC without" example:"Europe/Berlin"`
 	Recompute     bool    `json:"recompute,omitempty" doc:"Compute the answer even when no table that it reads has moved since an equal question was answered"`
 }

@@ -11,8 +11,9 @@
 //  1. An epoch's rows and its number are written in one transaction: after a
 //     crash a table is exactly at some epoch, and Committed says which.
 //  2. One Writer per table writes at a time, so upserts never conflict.
-//  3. Only as many questions run as there are cores; the others wait, or are
-//     refused when too many wait. Writers never wait for readers.
+//  3. Only as many questions run as there are cores, and half as many long ones
+//     beside them; the others wait, or are refused when too many wait (admission).
+//     Writers never wait for readers.
 //  4. A keyed table has no two rows with the same key, without an index: the
 //     Writer merges, after it removed duplicates within the epoch. A multiset
 //     keeps as many copies of a row as were added and not taken away.
@@ -47,6 +48,11 @@ const (
 	checkpointBytes = "256MB"
 	// waitingPerRunning is how many questions may wait for each that may run.
 	waitingPerRunning = 64
+	// briefMax is how long a question runs before it makes way for another, and
+	// placesPerLong for how many places there is one for such long questions.
+	briefMax      = 250 * time.Millisecond
+	placesPerLong = 2
+	longKnownMax  = 1024 // questions known to be long
 	// coresPerThread is how many cores there are for each thread that DuckDB answers a
 	// question with: whoever waits for the others burns a core meanwhile, which on
 	// two cores is a sixth of all the work there is.
@@ -58,15 +64,14 @@ const (
 // Options of Open.
 type Options struct {
 	MemoryMax string // DuckDB's memory limit, such as "4GB"; "" for memoryDefault
-	Running   int    // questions at the same time; 0 for the number of cores
+	Running   int    // questions at the same time, long ones aside; 0 for the number of cores
 }
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	connector *duckdb.Connector
 	readers   *sql.DB
-	admission chan struct{} // a token for each running question
-	waiting   chan struct{} // a token for each running or waiting question
+	admission *admission
 	damage    *Damage
 	functions functions
 
@@ -139,13 +144,12 @@ func open(ctx context.Context, path string, options Options) (*Store, error) {
 	s := &Store{
 		connector: connector,
 		readers:   sql.OpenDB(connector),
-		admission: make(chan struct{}, running),
-		waiting:   make(chan struct{}, running*(1+waitingPerRunning)),
+		admission: newAdmission(running),
 	}
 	s.mu.writers, s.mu.versions = map[string]*Writer{}, map[string]uint64{}
 	s.functions.known = map[string]bool{}
-	s.readers.SetMaxOpenConns(running + 1)
-	s.readers.SetMaxIdleConns(running + 1)
+	s.readers.SetMaxOpenConns(s.admission.most() + 1)
+	s.readers.SetMaxIdleConns(s.admission.most() + 1)
 	if err := s.prepare(ctx, options); err != nil {
 		_ = s.Close()
 		return nil, err

@@ -280,7 +280,7 @@ func TestQuestionsEndWithTheirContext(t *testing.T) {
 			}
 		})
 	}
-	for len(s.admission) < 2 {
+	for len(s.admission.waiting) < 2 {
 		time.Sleep(time.Millisecond)
 	}
 	gone, leave := context.WithCancel(t.Context())
@@ -290,8 +290,8 @@ func TestQuestionsEndWithTheirContext(t *testing.T) {
 	}
 	stop()
 	running.Wait()
-	if len(s.admission) != 0 || len(s.waiting) != 0 {
-		t.Errorf("%d running, %d waiting after all have ended", len(s.admission), len(s.waiting))
+	if a := s.admission; len(a.running)+len(a.long)+len(a.waiting) != 0 {
+		t.Errorf("%d running, %d long, %d waiting after all have ended", len(a.running), len(a.long), len(a.waiting))
 	}
 }
 

@@ -40,32 +40,16 @@ type Stats struct {
 func (s *Store) Query(ctx context.Context, q Question, each func([]value.Field, *batch.Batch) error) (Stats, error) {
 	var stats Stats
 	begin := time.Now()
-	release, err := s.admit(ctx)
+	place, err := s.admission.admit(ctx, q.SQL)
 	if err != nil {
 		return stats, err
 	}
-	defer release()
+	defer place.release()
 	stats.Waited = time.Since(begin)
 	begin = time.Now()
 	err = s.answer(ctx, q, &stats, each)
 	stats.Ran = time.Since(begin)
 	return stats, err
-}
-
-// admit takes a place among the running, and before that one among the waiting.
-func (s *Store) admit(ctx context.Context) (release func(), err error) {
-	select {
-	case s.waiting <- struct{}{}:
-	default:
-		return nil, problem.New(problem.TooBusy, "%d questions are waiting already", cap(s.waiting)).WithHint("try again in a second").Retryable()
-	}
-	select {
-	case s.admission <- struct{}{}:
-		return func() { <-s.admission; <-s.waiting }, nil
-	case <-ctx.Done():
-		<-s.waiting
-		return nil, Ended(ctx)
-	}
 }
 
 // Ended is the problem of a question whose ctx has ended.

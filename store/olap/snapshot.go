@@ -28,12 +28,16 @@ type Snapshot struct {
 // are kept by DuckDB, within its limit of memory.
 func (s *Store) Snapshot(ctx context.Context, questions []Question) (*Snapshot, error) {
 	begin := time.Now()
-	release, err := s.admit(ctx)
+	text := ""
+	for _, q := range questions {
+		text += q.SQL + "\n"
+	}
+	place, err := s.admission.admit(ctx, text)
 	if err != nil {
 		return nil, err
 	}
 	waited := time.Since(begin)
-	snapshot, err := s.snapshot(ctx, questions, release)
+	snapshot, err := s.snapshot(ctx, questions, place.release)
 	if err == nil {
 		snapshot.Waited = waited
 	}

@@ -56,13 +56,13 @@ func TestSnapshot(t *testing.T) {
 func TestSnapshotsHoldTheirPlace(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	defer s.Close()
-	for range cap(s.admission) + 1 {
+	for range s.admission.most() + 1 {
 		if _, err := s.Snapshot(t.Context(), []Question{{SQL: "SELECT * FROM nothing"}}); !problem.Is(err, problem.Conflict) {
 			t.Fatalf("a table that is not there: %v", err)
 		}
 	}
 	var held []*Snapshot
-	for range cap(s.admission) {
+	for range cap(s.admission.running) {
 		snapshot, err := s.Snapshot(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -79,7 +79,7 @@ func TestSnapshotsHoldTheirPlace(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if len(s.admission) != 0 || len(s.waiting) != 0 {
-		t.Errorf("%d places and %d of those who wait are taken", len(s.admission), len(s.waiting))
+	if a := s.admission; len(a.running)+len(a.long)+len(a.waiting) != 0 {
+		t.Errorf("%d places, %d for long ones and %d of those who wait are taken", len(a.running), len(a.long), len(a.waiting))
 	}
 }
