@@ -360,7 +360,7 @@ func TestReadingGoesOnInsideOfAPack(t *testing.T) {
 // FuzzPack reads any bytes as a pack: an error, or rows, but no panic.
 func FuzzPack(f *testing.F) {
 	f.Add(appendPackHead(nil, everyKind))
-	for _, n := range []int{5, 50, 3000} {
+	for _, n := range []int{5, 50, 300} {
 		f.Add(packOf(f, []byte(lines(n))))
 	}
 	f.Fuzz(func(t *testing.T, pack []byte) {
@@ -368,7 +368,7 @@ func FuzzPack(f *testing.F) {
 		if p.begin(pack) != nil {
 			return
 		}
-		for len(p.sections) > 0 {
+		for range 10 { // some bytes can be many sections of many rows
 			b, err := p.next()
 			if err != nil {
 				return
