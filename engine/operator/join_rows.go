@@ -174,7 +174,12 @@ func (d *decodedRows) inOrder() ([]*batch.Column, error) {
 	if d.columns == nil {
 		d.columns = columnsOf(d.input.stored, d.rows)
 	}
-	d.heap, d.at = slices.Grow(d.heap, d.bytes-len(d.heap)), d.at[:0]
+	d.at = d.at[:0]
+	if d.heap == nil {
+		d.heap = make([]byte, 0, d.bytes) // growing a slice would fill it with zeros first
+	} else {
+		d.heap = slices.Grow(d.heap, d.bytes-len(d.heap))
+	}
 	for _, row := range d.pending {
 		d.at = append(d.at, uint32(len(d.heap)))
 		d.heap = append(d.heap, row...)
