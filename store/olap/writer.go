@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -360,7 +361,7 @@ func (w *Writer) merge(batches []*batch.Batch) error {
 	}
 	gone := mapping.CreateLogicalType(duckdb.TYPE_BOOLEAN)
 	defer mapping.DestroyLogicalType(&gone)
-	a, err := newAppending(w.mu.conn, "", w.mergeText(), names, append(slices.Clone(w.types), gone), append(slices.Clone(w.fills), fillGone))
+	a, err := newAppending(w.mu.conn, "", w.mergeText(last), names, append(slices.Clone(w.types), gone), append(slices.Clone(w.fills), fillGone))
 	if err != nil {
 		return err
 	}
@@ -385,7 +386,7 @@ func (w *Writer) mergeRows(last []place, names []string) error {
 	if err != nil {
 		return err
 	}
-	appender, err := duckdb.NewQueryAppender(w.mu.conn, w.mergeText(), "", append(types, gone), names)
+	appender, err := duckdb.NewQueryAppender(w.mu.conn, w.mergeText(last), "", append(types, gone), names)
 	if err != nil {
 		return err
 	}
@@ -402,7 +403,10 @@ func (w *Writer) mergeRows(last []place, names []string) error {
 	return appender.Close()
 }
 
-func (w *Writer) mergeText() string {
+// mergeText is the statement that merges rows. DuckDB looks for their keys in all
+// of the table but the parts that it knows to have others: for that it is told
+// between which values the keys are.
+func (w *Writer) mergeText(rows []place) string {
 	isKey := map[int]bool{}
 	var on, set, insert []string
 	for _, k := range w.table.Key {
@@ -412,6 +416,9 @@ func (w *Writer) mergeText() string {
 			same = "="
 		}
 		on = append(on, fmt.Sprintf("t.%s %s s.%s", name, same, name))
+		if span := w.span(k, rows); span != "" {
+			on = append(on, "t."+name+" "+span)
+		}
 	}
 	for i, f := range w.table.Columns {
 		if !isKey[i] {
@@ -428,6 +435,28 @@ func (w *Writer) mergeText() string {
 		text += " WHEN MATCHED THEN UPDATE SET " + strings.Join(set, ", ")
 	}
 	return text + " WHEN NOT MATCHED AND NOT s." + goneColumn + " THEN INSERT VALUES (" + strings.Join(insert, ", ") + ")"
+}
+
+// span is the condition that a column has a value between the least and the
+// greatest of rows; "" where there is none to be told, or a row has NULL.
+func (w *Writer) span(column int, rows []place) string {
+	least, greatest := int64(math.MaxInt64), int64(math.MinInt64)
+	for _, p := range rows {
+		c := p.b.Columns[column]
+		if c.Type.Class() != value.Ints || c.IsNull(p.row) {
+			return ""
+		}
+		least, greatest = min(least, c.Ints[p.row]), max(greatest, c.Ints[p.row])
+	}
+	switch t := w.table.Columns[column].Type; {
+	case t.IsInteger():
+		return fmt.Sprintf("BETWEEN %d AND %d", least, greatest)
+	case t.Kind == value.Timestamp:
+		return fmt.Sprintf("BETWEEN make_timestamp(%d) AND make_timestamp(%d)", least, greatest)
+	case t.Kind == value.TimestampLTZ:
+		return fmt.Sprintf("BETWEEN make_timestamp(%d)::TIMESTAMPTZ AND make_timestamp(%d)::TIMESTAMPTZ", least, greatest)
+	}
+	return ""
 }
 
 func typeInfo(t value.Type) (duckdb.TypeInfo, error) {
