@@ -1,6 +1,9 @@
 package target
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // History is what there is to read of a table's events.
 type History struct {
@@ -36,4 +39,12 @@ type Foreseeing interface {
 	History(table string) (h History, ok bool)
 	// ReplayRate is how many events a second a job reads again, about.
 	ReplayRate() float64
+}
+
+// Cutting is a Target that can build a part of a table again.
+type Cutting interface {
+	// CutReplay finds from where on the table's rows are built again so that all those
+	// are that a time, or an event that came then or later, has a part in. A plan that
+	// cannot be replayed from the middle is a problem that says why.
+	CutReplay(ctx context.Context, job Job, from time.Time, byLog bool) (time.Time, error)
 }

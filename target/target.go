@@ -31,6 +31,9 @@ type Job struct {
 	Zone     *time.Location
 	// Anew has an upgrade read everything again, also when the plan is what runs.
 	Anew bool
+	// From has an upgrade that is Anew keep what stands for an earlier time as it is:
+	// what Cutting gave; zero for reading everything.
+	From time.Time
 	// Resumed has an upgrade go on with what a start before has built of it.
 	Resumed bool
 	// Others are the names that other versions of the table are stored under which are

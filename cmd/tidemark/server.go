@@ -368,6 +368,11 @@ func (v jobsView) Act(ctx context.Context, job string, action httpapi.JobAction)
 	return err
 }
 
+// ReplayFrom builds a part of a table again.
+func (v jobsView) ReplayFrom(ctx context.Context, job string, from time.Time, byLog bool) (time.Time, error) {
+	return v.pipeline.ReplayFrom(ctx, job, from, byLog)
+}
+
 // Statuses describes all jobs.
 func (v jobsView) Statuses() []httpapi.JobStatus {
 	var all []httpapi.JobStatus

@@ -217,6 +217,94 @@ CREATE MATERIALIZED TABLE top FRESHNESS = INTERVAL '1' SECOND AS SELECT MAX(n) A
 	c.settles("SELECT n FROM m", [][]string{{"6"}})
 }
 
+// TestReplayFrom builds the windows of the last minutes again, with events that are late
+// and out of order, and reads only those minutes for it.
+func TestReplayFrom(t *testing.T) {
+	data := t.TempDir()
+	c := start(t, data)
+	c.define(`CREATE TABLE t (id BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '30' SECOND);
+CREATE MATERIALIZED TABLE tumbled FRESHNESS = INTERVAL '1' SECOND AS
+SELECT window_start, window_end, MOD(id, 2) AS odd, COUNT(*) AS n, SUM(id) AS total FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, MOD(id, 2);
+CREATE MATERIALIZED TABLE hopped WITH ('emit' = 'final') FRESHNESS = INTERVAL '1' SECOND AS
+SELECT window_start, window_end, COUNT(*) AS n, SUM(id) AS total FROM TABLE(HOP(TABLE t, DESCRIPTOR(ts), INTERVAL '1' MINUTE, INTERVAL '3' MINUTE)) GROUP BY window_start, window_end;
+CREATE MATERIALIZED TABLE grouped FRESHNESS = INTERVAL '1' SECOND AS SELECT MOD(id, 2) AS odd, COUNT(*) AS n FROM t GROUP BY MOD(id, 2)`)
+	id := 0
+	minute := func(m int, second func(i int) int) {
+		var b strings.Builder
+		for i := range 3000 {
+			at := time.Date(2026, 5, 1, 12, m, 0, 0, time.UTC).Add(time.Duration(second(i)) * time.Second)
+			fmt.Fprintf(&b, "{\"id\":%d,\"ts\":%q}\n", id, at.Format("2006-01-02T15:04:05"))
+			id++
+		}
+		c.call(200, "POST", "/api/v1/events/t?wait=applied", b.String())
+	}
+	for m := range 10 {
+		minute(m, func(i int) int { return []int{i % 60, i%60 - 20, i%60 - 200}[min(i%10, 2)*(i%2)] })
+	}
+	minutes := func(table string) [][]string { return c.rows("SELECT * FROM " + table + " ORDER BY 1, 2, 3") }
+	c.settles("SELECT SUM(n) FROM grouped", [][]string{{"30000"}})
+	before := map[string][][]string{}
+	for _, table := range []string{"tumbled", "hopped"} {
+		for deadline := time.Now().Add(settleMax); !caughtUp(c) && time.Now().Before(deadline); {
+			time.Sleep(askInterval)
+		}
+		before[table] = minutes(table)
+		header, body := c.call(200, "POST", "/api/v1/jobs/"+table+"/actions", `{"action":"replay","from":"2026-05-01T12:06:30Z"}`)
+		if want := map[string]string{"tumbled": "2026-05-01T12:06:00Z", "hopped": "2026-05-01T12:04:00Z"}[table]; header.Get(replayedFrom) != want {
+			t.Errorf("%s is replayed from %s, want %s", table, header.Get(replayedFrom), want)
+		}
+		c.says(string(body), `"phase":"swapped"`, `"differing":0,"only_old":0,"only_new":0`)
+		var job struct {
+			RowsIn int64 `json:"rows_in"`
+		}
+		decode(t, body, &job)
+		if job.RowsIn == 0 || job.RowsIn > 24_000 {
+			t.Errorf("%s was made from %d events", table, job.RowsIn)
+		}
+		if diff := cmp.Diff(before[table], minutes(table)); diff != "" || len(before[table]) < 8 {
+			t.Errorf("%s differs after the replay: %s", table, diff)
+		}
+	}
+	// By the log: what came since the beginning is everything.
+	header, _ := c.call(200, "POST", "/api/v1/jobs/tumbled/actions", `{"action":"replay","from":"2026-01-01T00:00:00Z","by_log":true}`)
+	if got := header.Get(replayedFrom); got != "2026-05-01T11:56:00Z" { // of the oldest, which was late
+		t.Errorf("by the log it is replayed from %s", got)
+	}
+	if diff := cmp.Diff(before["tumbled"], minutes("tumbled")); diff != "" {
+		t.Errorf("it differs after the replay of everything: %s", diff)
+	}
+	// It goes on from there, also over a crash, as if nothing had been.
+	c.kill()
+	c = start(t, data)
+	minute(10, func(i int) int { return i % 60 })
+	c.define(`CREATE MATERIALIZED TABLE scratch FRESHNESS = INTERVAL '1' SECOND AS
+SELECT window_start, window_end, MOD(id, 2) AS odd, COUNT(*) AS n, SUM(id) AS total FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, MOD(id, 2)`)
+	c.settles("SELECT SUM(n) FROM grouped", [][]string{{"33000"}})
+	diff := ""
+	for deadline := time.Now().Add(settleMax); time.Now().Before(deadline); time.Sleep(askInterval) {
+		if diff = cmp.Diff(minutes("scratch"), minutes("tumbled")); diff == "" && caughtUp(c) {
+			break
+		}
+	}
+	if diff != "" {
+		t.Errorf("a table from scratch differs: %s", diff)
+	}
+	for _, refused := range []struct {
+		status               int
+		table, request, says string
+	}{
+		{422, "grouped", `{"action":"replay","from":"2026-05-01T12:06:30Z"}`, "do not stand for windows of time"},
+		{409, "tumbled", `{"action":"replay","from":"2026-05-01T12:30:00Z"}`, "not final yet"},
+		{404, "tumbled", `{"action":"replay","from":"2999-05-01T12:30:00Z","by_log":true}`, "no event came"},
+		{400, "tumbled", `{"action":"rollback","from":"2026-05-01T12:06:30Z"}`, "are for replay"},
+	} {
+		_, body := c.call(refused.status, "POST", "/api/v1/jobs/"+refused.table+"/actions", refused.request)
+		c.says(string(body), refused.says)
+	}
+}
+
+const replayedFrom = "X-Tidemark-Replayed-From"
+
 // unmixed demands that a question sees rows of one version.
 func unmixed(c *child) error {
 	_, body, err := c.try(200, "POST", "/api/v1/query", asked("SELECT COUNT(DISTINCT v), COUNT(*) FROM m"))

@@ -115,7 +115,12 @@ func (p *Pipeline) beside(ctx context.Context, upgrading target.Upgrading, s suc
 	if err != nil {
 		return nil, err
 	}
-	job.Anew = s.because == catalog.Replays
+	job.Anew = s.because == catalog.Replays || s.because == catalog.ReplaysFrom
+	if s.because == catalog.ReplaysFrom {
+		if job.From, err = time.Parse(time.RFC3339Nano, s.of); err != nil {
+			return nil, problem.New(problem.Corrupt, "the time that %s is replayed from cannot be read: %v", s.change.Name, err)
+		}
+	}
 	job.Resumed = s.resumed
 	building, err := upgrading.Upgrade(ctx, job, &s)
 	if building == nil {
@@ -280,9 +285,51 @@ func (p *Pipeline) Replay(ctx context.Context, name string) (Result, error) {
 	return p.rebuild(ctx, name, catalog.Replays, func(now *plan.Table) (*plan.Table, string, error) { return now, p.nextStored(now), nil })
 }
 
+// ReplayFrom builds the rows of a materialized table again that a time on stand for:
+// event time, or, with byLog, those of all events that came then or later. The other
+// rows stay as they are. It gives the time from which on rows are built again.
+func (p *Pipeline) ReplayFrom(ctx context.Context, name string, from time.Time, byLog bool) (cut time.Time, err error) {
+	replaying, ok := p.target.(target.Cutting)
+	if !ok {
+		return cut, problem.New(problem.Unsupported, "the target cannot build a part of a table again").WithHint("replay all of it")
+	}
+	if cut, err = p.cut(ctx, replaying, name, from, byLog); err != nil {
+		return cut, err
+	}
+	_, err = p.rebuildFrom(ctx, name, catalog.ReplaysFrom, cut.Format(time.RFC3339Nano), func(now *plan.Table) (*plan.Table, string, error) { return now, p.nextStored(now), nil })
+	return cut, err
+}
+
+// cut asks the target from where on a table's rows would be built again.
+func (p *Pipeline) cut(ctx context.Context, replaying target.Cutting, name string, from time.Time, byLog bool) (time.Time, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now, exists := p.catalog.Table(name)
+	switch {
+	case !exists:
+		return time.Time{}, catalog.Unknown(name, p.catalog.Names())
+	case now.Kind != plan.Materialized:
+		return time.Time{}, problem.New(problem.InvalidRequest, "%s is a %s", name, catalog.Noun(now.Kind)).WithHint("only materialized tables are built again like this")
+	}
+	next, err := p.bound(now, now, catalog.ReplaysFrom)
+	if err != nil {
+		return time.Time{}, err
+	}
+	job, err := p.jobOf(next.change, next.session)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return replaying.CutReplay(ctx, job, from, byLog)
+}
+
 // rebuild builds a version of a table beside what it is; version gives its
 // definition and the name that it is stored under, "" for the table's own.
 func (p *Pipeline) rebuild(ctx context.Context, name string, because catalog.Reason, version func(now *plan.Table) (*plan.Table, string, error)) (Result, error) {
+	return p.rebuildFrom(ctx, name, because, "", version)
+}
+
+// rebuildFrom is rebuild for a reason that is about something.
+func (p *Pipeline) rebuildFrom(ctx context.Context, name string, because catalog.Reason, of string, version func(now *plan.Table) (*plan.Table, string, error)) (Result, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	upgrading, ok := p.target.(target.Upgrading)
@@ -301,7 +348,7 @@ func (p *Pipeline) rebuild(ctx context.Context, name string, because catalog.Rea
 	if err != nil {
 		return Result{}, err
 	}
-	next.stored = stored
+	next.stored, next.of = stored, of
 	if _, err := p.readersIn(p.catalog.With(next.change.Table), name, next.at); err != nil {
 		return Result{}, err
 	}

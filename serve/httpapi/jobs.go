@@ -93,10 +93,22 @@ type JobList struct {
 	Jobs []JobStatus `json:"jobs"`
 }
 
+// replayedFromHeader says from which time on rows are built again.
+const replayedFromHeader = "X-Tidemark-Replayed-From"
+
 // JobActionRequest asks for an action.
 type JobActionRequest struct {
 	Action JobAction `json:"action" enum:"suspend,resume,restart,savepoint,restore,rollback,drop-previous,replay"`
 	Name   string    `json:"name,omitempty" doc:"Of the savepoint, for savepoint and restore"`
+	// From and ByLog are for replay.
+	From  *time.Time `json:"from,omitempty" doc:"For replay: only rows from this time on; all without"`
+	ByLog bool       `json:"by_log,omitempty" doc:"For replay: from is when events came, not their event time"`
+}
+
+// Replayer builds a part of a table again. Jobs that can fulfil it.
+type Replayer interface {
+	// ReplayFrom gives the time from which on rows are built again.
+	ReplayFrom(ctx context.Context, job string, from time.Time, byLog bool) (time.Time, error)
 }
 
 func (s *Server) statuses() []JobStatus {
@@ -155,9 +167,17 @@ func (s *Server) actOnJob(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var err error
-	if request.Action == MakeSavepoint || request.Action == RestoreSavepoint {
+	replayer, canReplay := s.config.Jobs.(Replayer)
+	switch {
+	case request.Action == MakeSavepoint || request.Action == RestoreSavepoint:
 		err = s.actOnSavepoint(r.Context(), name, request)
-	} else {
+	case request.Action == Replay && request.From != nil && canReplay:
+		var cut time.Time
+		cut, err = replayer.ReplayFrom(r.Context(), name, *request.From, request.ByLog)
+		w.Header().Set(replayedFromHeader, cut.Format(time.RFC3339Nano))
+	case request.From != nil || request.ByLog:
+		err = problem.New(problem.InvalidRequest, "from and by_log are for replay").About("from").WithHint(`{"action":"replay","from":"2026-05-01T00:00:00Z"}`)
+	default:
 		err = s.config.Jobs.Act(r.Context(), name, request.Action)
 	}
 	if err != nil {

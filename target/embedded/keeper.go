@@ -431,7 +431,7 @@ func (k *keeper) sink() (connect.Sink, error) {
 	if k.job.Table.Kind == plan.Native && k.key != nil {
 		return native.NewEventSink(writer, k.key), nil
 	}
-	return native.NewSink(writer), nil
+	return k.fromCut(native.NewSink(writer))
 }
 
 // reportingSink tells the board of every epoch that has become visible.

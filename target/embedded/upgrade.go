@@ -100,12 +100,15 @@ func (j *Jobs) Upgrade(ctx context.Context, job target.Job, succession target.Su
 // openBeside opens the state and the stored rows of a version that is built beside
 // what the table is: what there is of this very definition, or nothing.
 func (k *keeper) openBeside(ctx context.Context) error {
+	k.beside.Store(true)
+	if !k.job.From.IsZero() && (!k.job.Resumed || !k.isKept()) {
+		return k.openFrom(ctx)
+	}
 	if !k.job.Resumed && (k.job.Anew || !k.isKept()) {
 		if err := k.jobs.dropVersion(ctx, k.name); err != nil {
 			return err
 		}
 	}
-	k.beside.Store(true)
 	if err := k.jobs.options.Store.CreateTable(ctx, k.lateTable()); err != nil {
 		return err
 	}
