@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -39,5 +40,39 @@ func TestOperatorGraph(t *testing.T) {
 	}
 	if len(g.all[1].Workers) != 0 {
 		t.Error("costs stay in the graph")
+	}
+}
+
+// TestStatusTells looks into the status of a job for what it costs and how far it has
+// read; a job that does not run tells nothing of that.
+func TestStatusTells(t *testing.T) {
+	p := newPlace(t)
+	p.send(1, "a", "b", "a")
+	p.sums("a 2 2", "b 1 1")
+	s := p.status()
+	if len(s.Operators) < 2 || s.Operators[0].Name != "Sink sums" || len(s.Operators[0].Workers) != 1 {
+		t.Fatalf("operators: %+v", s.Operators)
+	}
+	last := s.Operators[len(s.Operators)-1]
+	if last.Name != "Scan events" || len(last.Workers) != 2 || last.Workers[0].RowsOut+last.Workers[1].RowsOut != 3 {
+		t.Errorf("the source: %+v", last)
+	}
+	if s.CPU <= 0 || s.MemoryBytes <= 0 {
+		t.Errorf("%v of CPU time, %d bytes", s.CPU, s.MemoryBytes)
+	}
+	if len(s.Sources) != 1 || len(s.Sources[0].Splits) != 1 {
+		t.Fatalf("sources: %+v", s.Sources)
+	}
+	if split := s.Sources[0].Splits[0]; split.Position != 3 || split.End != 3 || split.LagRows != 0 || split.LagAge != 0 || split.LastRow.IsZero() {
+		t.Errorf("split: %+v", split)
+	}
+	if err := p.jobs.Act(t.Context(), "sums", target.Suspend); err != nil {
+		t.Fatal(err)
+	}
+	for len(p.status().Operators) > 0 {
+		runtime.Gosched() // until its last epoch is committed
+	}
+	if s := p.status(); s.State != target.Suspended || s.Sources != nil || s.BackPressure >= 0 {
+		t.Errorf("a job that is suspended tells %+v", s)
 	}
 }
