@@ -116,8 +116,8 @@ func (at *seam) another(b []byte, i int) *seam {
 // these ends in its line.
 func (d *JSONDecoder) known(i, row int) int {
 	b, s := d.whole, &d.specials
-	if i > s.ahead {
-		s.look(b, i)
+	if (i > s.ahead || i < s.from) && !s.look(b, i) { // records need not stand in their order
+		return -1
 	}
 	at := &d.shapes.root
 	for {

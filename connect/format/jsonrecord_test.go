@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,6 +114,24 @@ func TestLongRecords(t *testing.T) {
 	for i := range rows.Rows {
 		if r := rows.Row(i); r[0].Text != long || r[6].Items[0].Text != long+`\`+long {
 			t.Fatalf("row %d has other texts", i)
+		}
+	}
+}
+
+// TestRecordsInAnyOrder reads records of a block backwards, as images of a changelog
+// may stand.
+func TestRecordsInAnyOrder(t *testing.T) {
+	block, records := adEvents(batch.MaxRows)
+	d := NewJSONDecoder(adColumns, JSONOptions{})
+	d.CopyTexts()
+	slices.Reverse(records)
+	rows, rejected := d.Decode(block, records)
+	if len(rejected) > 0 {
+		t.Fatal(rejected)
+	}
+	for i := range rows.Rows {
+		if got, want := rows.Columns[2].Ints[i], int64(1700000000000+batch.MaxRows-1-i); got != want {
+			t.Fatalf("row %d has time %d, not %d", i, got, want)
 		}
 	}
 }
