@@ -24,7 +24,7 @@ import (
 
 const (
 	partitions = 2
-	settleMax  = time.Minute // for what follows from what has happened
+	settleMax  = 2 * time.Minute // for what follows from what has happened
 	pause      = 50 * time.Millisecond
 )
 
@@ -75,7 +75,7 @@ func TestDrill(t *testing.T) {
 	stream.loseSecond()         // 2 % of it are not copied
 	time.Sleep(500 * time.Millisecond)
 	s.kill() // the second half of it is read by nobody
-	time.Sleep(500 * time.Millisecond)
+	stream.loses(5)
 	stream.killPrimary()
 	s.start()
 	time.Sleep(900 * time.Millisecond) // the switch is due just now
@@ -166,7 +166,7 @@ func TestManual(t *testing.T) {
 	// copied.
 	s.kill()
 	stream.loseSecond()
-	time.Sleep(time.Second)
+	stream.loses(5)
 	stream.killPrimary()
 	s.start()
 	s.gapsUntil("a gap of each job", func(gaps []httpapi.Gap) bool { return len(gaps) == 2 })

@@ -24,8 +24,16 @@ type server struct {
 	process                   *exec.Cmd
 }
 
-var building sync.Mutex
-var built string
+// folder is for the program, when it is built here.
+var folder string
+
+var build = sync.OnceValues(func() (string, error) {
+	name := filepath.Join(folder, "tidemark")
+	if said, err := exec.Command("go", "build", "-o", name, "tidemark/cmd/tidemark").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the program: %w\n%s", err, said)
+	}
+	return name, nil
+})
 
 // program is what TIDEMARK_BIN names, or is built once.
 func program(t testing.TB) string {
@@ -33,28 +41,22 @@ func program(t testing.TB) string {
 	if named := os.Getenv("TIDEMARK_BIN"); named != "" {
 		return named
 	}
-	building.Lock()
-	defer building.Unlock()
-	if built == "" {
-		dir, err := os.MkdirTemp("", "failover-")
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := filepath.Join(dir, "tidemark")
-		if said, err := exec.Command("go", "build", "-o", name, "tidemark/cmd/tidemark").CombinedOutput(); err != nil {
-			t.Fatalf("build the program: %v\n%s", err, said)
-		}
-		built = name
+	name, err := build()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return built
+	return name
 }
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if built != "" {
-		_ = os.RemoveAll(filepath.Dir(built))
-	}
-	os.Exit(code)
+	os.Exit(func() int {
+		var err error
+		if folder, err = os.MkdirTemp("", "failover-"); err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(folder)
+		return m.Run()
+	}())
 }
 
 func newServer(t testing.TB) *server {

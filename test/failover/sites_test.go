@@ -197,7 +197,7 @@ func (s *stream) send(n int) {
 		e := event{id: len(s.events), v: len(s.events) % 97, at: now}
 		s.events = append(s.events, e)
 		some = append(some, e)
-		if s.losing && s.random.IntN(50) == 0 {
+		if s.losing && e.id%50 == 0 {
 			s.lost = append(s.lost, e)
 			continue
 		}
@@ -240,6 +240,18 @@ func (s *stream) loseSecond() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.losing = true
+}
+
+// loses waits until some more events are lost.
+func (s *stream) loses(more int) {
+	lost := func() int {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.lost)
+	}
+	for until := lost() + more; lost() < until; {
+		time.Sleep(pause)
+	}
 }
 
 func (s *stream) killPrimary() {
