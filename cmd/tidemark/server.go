@@ -219,7 +219,7 @@ func (s *server) serve(host string) error {
 	}
 	s.api, err = httpapi.New(httpapi.Config{
 		Catalog: s.catalog, Board: s.board, Asker: questions, Intake: s.jobs.Intake,
-		Definer: definer{s.pipeline}, Jobs: jobsView{s.jobs, s.pipeline}, Savepoints: savepointsView{s.jobs}, Gaps: s.gaps, Projects: projectsView{s.pipeline}, Quotas: quotasView{s.jobs, s.meta}, Ingest: s.rate.now, Missing: s.missing, Pages: pages,
+		Definer: definer{s.pipeline}, Jobs: jobsView{s.jobs, s.pipeline}, Savepoints: savepointsView{s.jobs}, Gaps: s.gaps, Projects: projectsView{s.pipeline}, Quotas: quotasView{s.jobs, s.meta}, TableLog: s.tableLog, Ingest: s.rate.now, Missing: s.missing, Pages: pages,
 		Telemetry: s.registry, Logger: s.logger, Version: version, Loopback: true,
 	})
 	if err != nil {
@@ -235,6 +235,23 @@ func (s *server) serve(host string) error {
 		}
 	})
 	return nil
+}
+
+// tableLog shows what the event log has of a table.
+func (s *server) tableLog(table string) *httpapi.TableLog {
+	h, ok := s.jobs.History(table)
+	if !ok {
+		return nil
+	}
+	shown := &httpapi.TableLog{Events: h.Events, Gone: h.Gone, Bytes: h.Bytes, Holds: []httpapi.TableHold{}}
+	if !h.Oldest.IsZero() {
+		oldest := h.Oldest.UTC()
+		shown.Oldest = &oldest
+	}
+	for _, one := range h.Holds {
+		shown.Holds = append(shown.Holds, httpapi.TableHold(one))
+	}
+	return shown
 }
 
 func (s *server) missing() []string {

@@ -154,7 +154,16 @@ CREATE MATERIALIZED TABLE top FRESHNESS = INTERVAL '1' SECOND AS SELECT MAX(n) A
 	// What the table was is known to the process that did not make the change.
 	c.call(200, "POST", "/api/v1/jobs/m/actions", `{"action":"rollback"}`)
 	c.settles("SELECT most FROM top", [][]string{{"3000"}})
+	// The version before holds what it would have to read.
+	holds := func() string {
+		_, body := c.call(200, "GET", "/api/v1/tables/t", "")
+		return string(body)
+	}
+	c.says(holds(), `"events":300000,"gone":0`, `{"by":"job m$2","partition":0,`, `{"by":"job m$3","partition":0,`)
 	c.call(200, "POST", "/api/v1/jobs/m/actions", `{"action":"drop-previous"}`)
+	if text := holds(); strings.Contains(text, "job m$3") {
+		t.Errorf("a version that was dropped holds events: %s", text)
+	}
 	c.call(404, "POST", "/api/v1/jobs/m/actions", `{"action":"rollback"}`)
 	c.kill()
 	c = start(t, data)

@@ -89,6 +89,7 @@ type Config struct {
 	Gaps       Gaps                                      // may be nil: none are known
 	Projects   Projects                                  // may be nil: projects are refused
 	Quotas     Quotas                                    // may be nil: there are none
+	TableLog   func(table string) *TableLog              // of a native table; may be nil: nothing is known
 	Ingest     func() Ingest                             // may be nil: zeros
 	Missing    func() []string                           // what keeps the server from being ready; may be nil: nothing does
 	Pages      http.Handler                              // answers what is not the API's; may be nil: 404

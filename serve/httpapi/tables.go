@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"sort"
+	"time"
 
 	"tidemark/catalog"
 	"tidemark/plan"
@@ -35,6 +36,24 @@ type Table struct {
 	Definition  string          `json:"definition" doc:"The statement that made it; values of options that name secrets are masked"`
 	Upstream    []string        `json:"upstream" doc:"Tables and views it is made from, directly"`
 	Downstream  []string        `json:"downstream" doc:"Tables and views made from it, directly"`
+	Log         *TableLog       `json:"log,omitempty" doc:"Of a native table: its events"`
+}
+
+// TableLog is what the event log has of a table, and what keeps retention from
+// removing it.
+type TableLog struct {
+	Events int64       `json:"events"`
+	Gone   int64       `json:"gone" doc:"Events that retention has removed"`
+	Bytes  int64       `json:"bytes"`
+	Oldest *time.Time  `json:"oldest_at" doc:"When the oldest events came, about"`
+	Holds  []TableHold `json:"holds" doc:"Who still needs events, those that need most first"`
+}
+
+// TableHold is a job, a version of a table or a savepoint that needs events.
+type TableHold struct {
+	By        string `json:"by"`
+	Partition int    `json:"partition"`
+	Behind    int64  `json:"events_behind" doc:"The held event and those after it"`
 }
 
 // TableColumn is a column of a table.
@@ -78,6 +97,9 @@ func (s *Server) getTable(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	sort.Strings(shown.Downstream)
+	if s.config.TableLog != nil && t.Kind == plan.Native {
+		shown.Log = s.config.TableLog(name)
+	}
 	return writeJSON(w, http.StatusOK, shown)
 }
 
