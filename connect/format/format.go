@@ -44,7 +44,7 @@ const (
 	seamsMax      = 2048 // seams between values that a JSON decoder learns
 	seamBytesMax  = 4096 // of one of them
 	alternatives  = 8    // seams that it tries one after another at one place
-	lentMax       = 32   // batches that a Lender keeps for later
+	lentMax       = 24   // batches of a Lender that are out
 	learnedDepth  = 16   // nesting of the objects that seams are learned of
 	quotedTextMax = 60   // bytes of a record or value repeated in a message
 )

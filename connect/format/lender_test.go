@@ -3,6 +3,8 @@ package format
 import (
 	"fmt"
 	"testing"
+
+	"tidemark/base/batch"
 )
 
 // A batch that came back is filled again, and only then.
@@ -25,5 +27,21 @@ func TestLender(t *testing.T) {
 	third, _ := read("third")
 	if first() != "third" || second() != "second" || third() != "third" {
 		t.Errorf("after one came back: %s, %s and %s", first(), second(), third())
+	}
+}
+
+// Behind the last lease batches are given without one, until one comes back.
+func TestLenderHasALimit(t *testing.T) {
+	var l Lender
+	lend := func() *batch.Batch { return l.Lend(&batch.Batch{}) }
+	first := lend()
+	for range lentMax - 1 {
+		lend()
+	}
+	if lend().Lease != nil {
+		t.Error("one too many is lent")
+	}
+	if first.Lease.Return(); lend().Lease == nil {
+		t.Error("none is lent after one came back")
 	}
 }
