@@ -27,7 +27,7 @@ func (e *avroEncoder) appendDatum(dst []byte, b *batch.Batch, i int) ([]byte, er
 	for k, c := range b.Columns {
 		var err error
 		if dst, err = appendAvroValue(dst, c, i, e.fields[k].Type); err != nil {
-			return dst, err.(*problem.Problem).About(e.fields[k].Name)
+			return dst, problem.Of(err).About(e.fields[k].Name)
 		}
 	}
 	return dst, nil

@@ -49,10 +49,6 @@ func newSeededTable(seed uint64) *table {
 	return t
 }
 
-// newBag makes a table that numbers what it is given to append, equal keys too,
-// and finds none of it.
-func newBag() *table { return &table{} }
-
 // size is one more than the greatest code ever given out.
 func (t *table) size() int { return len(t.spans) }
 

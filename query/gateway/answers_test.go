@@ -351,8 +351,9 @@ func TestPreparedQuestionsAreKept(t *testing.T) {
 		"SELECT COUNT(*) FROM big": true, "SELECT NOW() FROM events": false, "SELECT * FROM minutes$progress": false,
 		"SELECT id FROM events WHERE city SIMILAR TO 'c.*'": true,
 	} {
-		if again := prepared(Question{SQL: sql}) == prepared(Question{SQL: sql}); again != want {
-			t.Errorf("%s: kept %v, want %v", sql, again, want)
+		first, second := prepared(Question{SQL: sql}), prepared(Question{SQL: sql})
+		if kept := first == second; kept != want {
+			t.Errorf("%s: kept %v, want %v", sql, kept, want)
 		}
 	}
 	one := prepared(Question{SQL: "SELECT COUNT(*) FROM events WHERE id = ?", Params: []value.Value{value.OfBigInt(1)}})

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"errors"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -228,7 +229,7 @@ func (s *sealedFile) readTable(at, end int64, frames int) error {
 
 // readFailed is damage where the file is shorter than it says.
 func readFailed(err error) error {
-	if err == io.EOF || err == nil {
+	if err == nil || errors.Is(err, io.EOF) {
 		return damaged("a sealed segment that is cut off")
 	}
 	return err
@@ -248,7 +249,7 @@ func (s *sealedFile) read(i int, dst []byte) error {
 	}
 	b := s.stored[:f.stored]
 	n, err := s.file.ReadAt(b, f.at)
-	if n < len(b) && err != nil && err != io.EOF {
+	if n < len(b) && err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("frame %d: %w", i, err)
 	}
 	if n == len(b) && crc32.Checksum(b, castagnoli) == f.sum {
