@@ -93,19 +93,19 @@ func (g *seam) standsAt(b []byte, i int) bool {
 	return differs == 0
 }
 
-// another finds a seam behind at that is not the first, for b[i:]; nil when there is
+// another finds a seam behind g that is not the first, for b[i:]; nil when there is
 // none.
-func (at *seam) another(b []byte, i int) *seam {
-	for k, g := range at.next {
-		if !g.standsAt(b, i) || g.more != "" && !g.goesOn(b, i) {
+func (g *seam) another(b []byte, i int) *seam {
+	for k, next := range g.next {
+		if !next.standsAt(b, i) || next.more != "" && !next.goesOn(b, i) {
 			continue
 		}
 		if k > 0 {
-			if g.hits++; g.hits > at.next[k-1].hits {
-				at.next[k-1], at.next[k] = g, at.next[k-1]
+			if next.hits++; next.hits > g.next[k-1].hits {
+				g.next[k-1], g.next[k] = next, g.next[k-1]
 			}
 		}
-		return g
+		return next
 	}
 	return nil
 }
