@@ -121,7 +121,7 @@ func Connectors() []connect.Connector {
 	)
 	return []connect.Connector{
 		{
-			Name: "kafka", Doc: "records of Kafka topics", Options: plain,
+			Name: Name, Doc: "records of Kafka topics", Options: plain,
 			Source: func(r connect.Request) (connect.Source, error) { return newSource(r, false) },
 			Sink:   func(r connect.Request) (connect.Sink, error) { return newSink(r, false) },
 		},
@@ -133,8 +133,12 @@ func Connectors() []connect.Connector {
 	}
 }
 
-// UpsertName is the connector whose rows replace each other by key.
-const UpsertName = "upsert-kafka"
+// The names of the connectors: of rows as they come, and of rows that replace each
+// other by key.
+const (
+	Name       = "kafka"
+	UpsertName = "upsert-kafka"
+)
 
 // metadataTypes are the metadata columns there are.
 var metadataTypes = map[string]value.Type{

@@ -54,6 +54,13 @@ func parsePlace(o connect.Offset) (p place, err error) {
 	return p, nil
 }
 
+// PositionOf is the number of the next record that an offset of a partition stands
+// before; ok is false for what is none.
+func PositionOf(o connect.Offset) (next int64, ok bool) {
+	p, err := parsePlace(o)
+	return p.next, err == nil
+}
+
 // Locate says where an offset is.
 func (s *source) Locate(o connect.Offset) string {
 	p, err := parsePlace(o)

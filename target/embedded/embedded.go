@@ -184,10 +184,15 @@ func changes(t *plan.Table) bool {
 // replaces reports whether the rows of a table replace each other by key.
 func replaces(t *plan.Table) bool { return t.Options["connector"] == kafka.UpsertName }
 
+// ofKafka reports whether a table is read from a topic of Kafka.
+func ofKafka(t *plan.Table) bool {
+	return t.Options["connector"] == kafka.Name || t.Options["connector"] == kafka.UpsertName
+}
+
 // checkChanges refuses to tell a Kafka table of changes when its format has no
 // words for them. Other connectors decide by themselves.
 func checkChanges(t *plan.Table, n plan.Node) error {
-	if t.Options["connector"] != "kafka" || changes(t) || !plan.Updating(n, func(s *plan.Scan) bool { return changes(s.Table) }) {
+	if t.Options["connector"] != kafka.Name || changes(t) || !plan.Updating(n, func(s *plan.Scan) bool { return changes(s.Table) }) {
 		return nil
 	}
 	return problem.New(problem.InvalidQuery, "table %s takes new rows only, and the query changes rows that it has given", t.Name).

@@ -11,6 +11,7 @@ import (
 
 	"tidemark/base/problem"
 	"tidemark/base/vfs"
+	"tidemark/connect/kafka"
 	"tidemark/connect/native"
 	"tidemark/engine/state"
 	"tidemark/plan"
@@ -283,17 +284,32 @@ func (k *keeper) learnPositions() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.mu.positions == nil {
-		k.mu.positions = positionsOf(record, names)
+		k.mu.positions = k.positionsOf(record, names)
 	}
 }
 
-// positionsOf is how far each split of each source table has been read.
-func positionsOf(record *state.Record, names []string) map[string]map[string]int64 {
+// positionsOf is how far each split of each source table has been read, by numbers
+// of events or records: of native tables, and of those of Kafka.
+func (k *keeper) positionsOf(record *state.Record, names []string) map[string]map[string]int64 {
+	foreign := map[string]*plan.Table{}
+	plan.Inspect(k.job.Plan, func(n plan.Node) bool {
+		if scan, ok := n.(*plan.Scan); ok && scan.Table.Kind == plan.External {
+			foreign[scan.Table.Name] = scan.Table
+		}
+		return true
+	})
 	all := map[string]map[string]int64{}
 	for i, name := range names {
 		of := map[string]int64{}
 		for _, split := range record.Sources[i].Splits {
-			of[string(split.ID)] = int64(native.OffsetOf(split.Offset))
+			at, ok := int64(native.OffsetOf(split.Offset)), true
+			if foreign[name] != nil {
+				at, ok = kafka.PositionOf(split.Offset)
+				ok = ok && ofKafka(foreign[name])
+			}
+			if ok {
+				of[string(split.ID)] = at
+			}
 		}
 		all[name] = of
 	}

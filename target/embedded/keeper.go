@@ -474,7 +474,7 @@ func (k *keeper) visible(c connect.Commit, record *state.Record) {
 	run := k.mu.run
 	k.mu.Unlock()
 	if record != nil && record.Epoch == c.Epoch && run != nil {
-		positions := positionsOf(record, k.sourceTables())
+		positions := k.positionsOf(record, k.sourceTables())
 		k.mu.Lock()
 		k.mu.positions = positions
 		k.mu.Unlock()

@@ -212,7 +212,9 @@ func (u *upgrade) measure() (behind int64, err error) {
 	if st.State == target.Restarting && st.Restarts >= upgradeTries {
 		return 0, fmt.Errorf("build %s anew: %w", st.Table, st.Failure)
 	}
-	behind = st.Restart.Replay
+	if behind = st.Restart.Replay; behind < 0 {
+		behind = u.next.lag() // it reads from another system
+	}
 	if behind < 0 {
 		return behind, nil
 	}
@@ -228,6 +230,26 @@ func (u *upgrade) measure() (behind int64, err error) {
 	u.mu.status.Replayed, u.mu.status.Total = read, read+behind
 	u.mu.Unlock()
 	return behind, nil
+}
+
+// lag is how many rows wait in the sources of the run; negative when one of them
+// cannot tell.
+func (k *keeper) lag() (rows int64) {
+	k.mu.Lock()
+	run := k.mu.run
+	k.mu.Unlock()
+	if run == nil {
+		return -1
+	}
+	for _, source := range run.Status().Sources {
+		for _, split := range source.Splits {
+			if split.LagRows < 0 {
+				return -1
+			}
+			rows += split.LagRows
+		}
+	}
+	return rows
 }
 
 // meet stops the old version with a last epoch, waits until the new one has read as
@@ -310,7 +332,7 @@ func (k *keeper) isStill() bool {
 }
 
 // isPast reports whether the visible rows come from at least as many events as
-// those of another keeper, of every part of the event log that both read.
+// those of another keeper, of every source that both read and that has numbers.
 func (k *keeper) isPast(other *keeper) bool {
 	other.mu.Lock()
 	want := other.mu.positions
@@ -319,8 +341,8 @@ func (k *keeper) isPast(other *keeper) bool {
 	have := k.mu.positions
 	k.mu.Unlock()
 	for table, splits := range want {
-		if _, err := k.jobs.options.Log.Topic(table); err != nil || have[table] == nil {
-			continue // of another system, or not read by the new version
+		if have[table] == nil {
+			continue // not read by the new version
 		}
 		for split, at := range splits {
 			if have[table][split] < at {

@@ -184,6 +184,8 @@ type server struct {
 	store   *olap.Store
 	board   *progress.Board
 	jobs    *embedded.Jobs
+	tables  *catalog.Catalog
+	deploys *pipeline.Pipeline
 }
 
 func newServer(c *cluster, project string) *server {
@@ -211,11 +213,18 @@ func (s *server) start() {
 	s.board = progress.NewBoard()
 	s.jobs, err = embedded.NewJobs(embedded.JobsOptions{Files: vfs.OS(), Dir: filepath.Join(s.dir, "state"), Log: s.log, Store: s.store, Board: s.board, Parallelism: 2, Logger: slog.New(slog.DiscardHandler)})
 	s.must(err)
+	s.tables = catalog.New(nil)
+	s.deploys = pipeline.New(s.tables, s.jobs, time.UTC)
+	s.deploy(s.project)
+}
+
+func (s *server) deploy(text string) {
+	s.Helper()
 	project, err := pipeline.ReadProject(fstest.MapFS{
-		"tidemark.yaml": {Data: []byte("name: kafka\n")}, "tables.sql": {Data: []byte(s.fill(s.project))},
+		"tidemark.yaml": {Data: []byte("name: kafka\n")}, "tables.sql": {Data: []byte(s.fill(text))},
 	}, "")
 	s.must(err)
-	s.must(pipeline.New(catalog.New(nil), s.jobs, time.UTC).Deploy(ctx, project))
+	s.must(s.deploys.Deploy(context.Background(), project))
 }
 
 func (s *server) stop() {
@@ -305,6 +314,34 @@ func TestJobsGoOn(t *testing.T) {
 	s.expect("SELECT k, CAST(total AS BIGINT) FROM sums ORDER BY k", "+I a 303", "+I b 200", "+I new 400")
 	if diff := cmp.Diff([]string{`a {"k":"a","n":300}`, `b {"k":"b","n":200}`, `new {"k":"new","n":400}`}, c.consume("big", 3)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A table that Kafka feeds is built anew beside what it is, from the records that
+// the topic has, and becomes the table when it has read as far.
+func TestChangedTable(t *testing.T) {
+	c := newCluster(t)
+	c.create("sales", 2)
+	project := `
+CREATE TABLE sales (k STRING, n BIGINT) WITH ('connector' = 'kafka', 'topic' = '${T}sales', 'properties.bootstrap.servers' = '${BROKER}', 'format' = 'json',
+  'scan.startup.mode' = 'earliest-offset');
+CREATE MATERIALIZED TABLE sums FRESHNESS = INTERVAL '1' SECOND AS SELECT k, SUM(n) AS total FROM sales GROUP BY k;
+`
+	s := newServer(c, project)
+	c.put("sales", 0, `{"k":"a","n":1}`, `{"k":"b","n":200}`)
+	c.put("sales", 1, `{"k":"a","n":2}`)
+	s.expect("SELECT k, CAST(total AS BIGINT) FROM sums ORDER BY k", "+I a 3", "+I b 200")
+	s.deploy(strings.Replace(project, "SUM(n)", "SUM(n * 10)", 1))
+	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		if now, ok := s.tables.Table("sums"); ok && now.StoredAs != "" {
+			s.expect("SELECT k, CAST(total AS BIGINT) FROM \""+now.StoredAs+"\" ORDER BY k", "+I a 30", "+I b 2000")
+			c.put("sales", 1, `{"k":"a","n":4}`)
+			s.expect("SELECT k, CAST(total AS BIGINT) FROM \""+now.StoredAs+"\" ORDER BY k", "+I a 70", "+I b 2000")
+			return
+		}
+		if time.Since(begin) > patience {
+			t.Fatalf("the new version does not become the table: %+v", s.jobs.Jobs())
+		}
 	}
 }
 
