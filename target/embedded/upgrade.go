@@ -233,12 +233,12 @@ func (u *upgrade) measure() (behind int64, err error) {
 }
 
 // lag is how many rows wait in the sources of the run; negative when one of them
-// cannot tell.
+// cannot tell, and before the first epoch.
 func (k *keeper) lag() (rows int64) {
 	k.mu.Lock()
-	run := k.mu.run
+	run, begun := k.mu.run, k.mu.positions != nil
 	k.mu.Unlock()
-	if run == nil {
+	if run == nil || !begun {
 		return -1
 	}
 	for _, source := range run.Status().Sources {
@@ -340,6 +340,9 @@ func (k *keeper) isPast(other *keeper) bool {
 	k.mu.Lock()
 	have := k.mu.positions
 	k.mu.Unlock()
+	if have == nil {
+		return false // nothing is visible yet
+	}
 	for table, splits := range want {
 		if have[table] == nil {
 			continue // not read by the new version
