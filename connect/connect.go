@@ -79,6 +79,7 @@ type Lagger interface {
 // Commit is one epoch's output for a sink.
 type Commit struct {
 	Epoch     Epoch
+	Origin    Origin
 	Watermark int64          // event time that the output is complete up to, ms
 	Batches   []*batch.Batch // in order; the sink must not keep anything of them after Apply
 }

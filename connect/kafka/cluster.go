@@ -134,15 +134,15 @@ func (c *cluster) offsetAt(ctx context.Context, p partitionID, millis int64) (in
 }
 
 // groupOffset is what a consumer group has committed for a partition, -1 for
-// nothing. With stable it waits for transactions that commit such an offset right
-// now.
-func (c *cluster) groupOffset(ctx context.Context, group string, p partitionID, stable bool) (int64, error) {
+// nothing, and the note beside it. With stable it waits for transactions that
+// commit such an offset right now.
+func (c *cluster) groupOffset(ctx context.Context, group string, p partitionID, stable bool) (at int64, note string, err error) {
 	asking := ctx
 	if stable {
 		asking = kadm.RequireStable(ctx)
 	}
 	var offsets kadm.OffsetResponses
-	err := untilFree(ctx, func() (err error) {
+	err = untilFree(ctx, func() (err error) {
 		offsets, err = kadm.NewClient(c.client).FetchOffsets(asking, group)
 		if found, ok := offsets.Lookup(p.topic, p.number); ok && err == nil {
 			err = found.Err
@@ -150,16 +150,16 @@ func (c *cluster) groupOffset(ctx context.Context, group string, p partitionID, 
 		return err
 	})
 	if errors.Is(err, kerr.GroupIDNotFound) {
-		return -1, nil
+		return -1, "", nil
 	}
 	if err != nil {
-		return 0, c.unreachable("read the offsets of group "+group, err)
+		return 0, "", c.unreachable("read the offsets of group "+group, err)
 	}
 	found, ok := offsets.Lookup(p.topic, p.number)
 	if !ok {
-		return -1, nil
+		return -1, "", nil
 	}
-	return found.At, nil
+	return found.At, found.Metadata, nil
 }
 
 // sorted gives partitions in a stable order: by topic, and by number.

@@ -22,7 +22,7 @@ type sink struct {
 	exactly     *transactions // nil when epochs may come twice
 	mu          sync.Mutex    // held by everything but Warning
 	producer    *kgo.Client   // nil until it is needed
-	committed   connect.Epoch
+	mark        connect.Mark  // of the newest epoch that was written
 	closed      bool
 }
 
@@ -61,9 +61,9 @@ func newSink(r connect.Request, upsert bool) (*sink, error) {
 // Warning says when a partition of the topic gets nothing.
 func (s *sink) Warning() *problem.Problem { return s.partitioner.warning() }
 
-// Resume refuses to go on from an epoch that does not fit what Kafka has. It
-// changes nothing there: whoever writes under this name goes on.
-func (s *sink) Resume(ctx context.Context, newest connect.Epoch) error {
+// Resume refuses to go on from where Kafka has something else. It changes nothing
+// there: whoever writes under this name goes on.
+func (s *sink) Resume(ctx context.Context, standing connect.Standing) error {
 	if s.exactly == nil {
 		return nil
 	}
@@ -74,7 +74,7 @@ func (s *sink) Resume(ctx context.Context, newest connect.Epoch) error {
 		return fmt.Errorf("connect to Kafka: %w", err)
 	}
 	defer client.Close()
-	return s.exactly.resume(ctx, cluster{client: client, servers: s.properties.servers}, newest)
+	return s.exactly.resume(ctx, cluster{client: client, servers: s.properties.servers}, standing)
 }
 
 // Committed is the epoch that Kafka has. From then on nobody else can write
@@ -83,10 +83,25 @@ func (s *sink) Committed(ctx context.Context) (connect.Epoch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.exactly == nil {
-		return s.committed, nil
+		return s.mark.Epoch, nil
 	}
-	err := s.take(ctx)
-	return s.committed, err
+	if err := s.take(ctx); err != nil {
+		return 0, err
+	}
+	if !s.exactly.standing.Fits(s.mark) { // committed since Resume
+		return 0, s.exactly.overtaken(s.mark, s.exactly.standing.Newest)
+	}
+	return s.mark.Epoch, nil
+}
+
+// Mark is the marker, which Kafka keeps for those that write exactly once.
+func (s *sink) Mark() (m connect.Mark) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.exactly != nil {
+		m = s.mark
+	}
+	return m
 }
 
 // take connects the producer, which ends all others of its name together with
@@ -98,7 +113,7 @@ func (s *sink) take(ctx context.Context) error {
 		s.release()
 		return err
 	}
-	s.committed = marker
+	s.mark = marker
 	return nil
 }
 
@@ -155,7 +170,7 @@ func (s *sink) Apply(ctx context.Context, commit connect.Commit) error {
 	s.partitioner.look()
 	s.partitioner.nextTurn()
 	if err == nil {
-		s.committed = commit.Epoch
+		s.mark = connect.Mark{Epoch: commit.Epoch, Origin: commit.Origin}
 	}
 	return err
 }

@@ -33,9 +33,24 @@ func (w *world) sink(r connect.Request, upsert bool) *sink {
 
 func (w *world) apply(s *sink, epoch connect.Epoch, batches ...*batch.Batch) {
 	w.Helper()
-	if err := s.Apply(w.Context(), connect.Commit{Epoch: epoch, Batches: batches}); err != nil {
+	if err := s.Apply(w.Context(), connect.Commit{Epoch: epoch, Origin: originFor(epoch), Batches: batches}); err != nil {
 		w.Fatal(err)
 	}
+}
+
+// originFor gives the epochs of a test's one job their origins.
+func originFor(epoch connect.Epoch) connect.Origin { return connect.Origin{byte(epoch), 1} }
+
+// standing is that of a job whose epochs up to the newest one are its own, and
+// whose sink had the epoch before.
+func standing(newest, before connect.Epoch) (s connect.Standing) {
+	if newest > 0 {
+		s.Newest = connect.Mark{Epoch: newest, Origin: originFor(newest)}
+	}
+	if before > 0 {
+		s.Before = connect.Mark{Epoch: before, Origin: originFor(before)}
+	}
+	return s
 }
 
 var keyed = []connect.Column{
@@ -144,9 +159,9 @@ func TestExactlyOnce(t *testing.T) {
 		all, next := newOutbox(t, epochs, random)
 		r := w.request(counted, "value.format", "json", "key.format", "json", "key.fields", "k", "sink.delivery-guarantee", "exactly-once", "scan.bounded.mode", "latest-offset")
 		stops := map[string]int{}
-		start := func(newest connect.Epoch) *sink {
+		start := func(newest, before connect.Epoch) *sink {
 			s := w.sink(r, false)
-			if err := s.Resume(t.Context(), newest); err != nil {
+			if err := s.Resume(t.Context(), standing(newest, before)); err != nil {
 				t.Fatal(err)
 			}
 			marker, err := s.Committed(t.Context())
@@ -159,8 +174,9 @@ func TestExactlyOnce(t *testing.T) {
 			}
 			return s
 		}
-		s := start(0)
+		s := start(0, 0)
 		for e := connect.Epoch(1); e <= epochs; e++ {
+			before := s.Mark().Epoch
 			point := []string{afterProduce, afterMarker, afterCommit, ""}[random.IntN(4)]
 			gone, cancel := context.WithCancel(t.Context())
 			s.exactly.stop = func(at string) error {
@@ -171,7 +187,7 @@ func TestExactlyOnce(t *testing.T) {
 				cancel() // it does not clear up
 				return errStopped
 			}
-			err := s.Apply(gone, connect.Commit{Epoch: e, Batches: all[e]})
+			err := s.Apply(gone, connect.Commit{Epoch: e, Origin: originFor(e), Batches: all[e]})
 			cancel()
 			if err == nil {
 				continue
@@ -180,9 +196,9 @@ func TestExactlyOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			zombie := s
-			s = start(e)
-			if s.committed < e && len(all[e]) > 0 {
-				t.Fatalf("epoch %d is not there: %d", e, s.committed)
+			s = start(e, before)
+			if s.Mark().Epoch < e && len(all[e]) > 0 {
+				t.Fatalf("epoch %d is not there: %d", e, s.Mark().Epoch)
 			}
 			_ = zombie.Close()
 		}
@@ -230,7 +246,7 @@ func TestZombies(t *testing.T) {
 					if at != point {
 						return nil
 					}
-					if err := heir.Resume(t.Context(), 3); err != nil {
+					if err := heir.Resume(t.Context(), standing(3, 2)); err != nil {
 						return err
 					}
 					marker, err := heir.Committed(t.Context())
@@ -241,12 +257,12 @@ func TestZombies(t *testing.T) {
 					w.apply(heir, 4, all[4]...)
 					return nil
 				}
-				err := zombie.Apply(t.Context(), connect.Commit{Epoch: 3, Batches: all[3]})
+				err := zombie.Apply(t.Context(), connect.Commit{Epoch: 3, Origin: originFor(3), Batches: all[3]})
 				if !problem.Is(err, problem.Conflict) {
 					t.Errorf("the zombie ends with %v", err)
 				}
 				again := w.sink(r, false)
-				if err := again.Resume(t.Context(), 3); !problem.Is(err, problem.Conflict) {
+				if err := again.Resume(t.Context(), standing(3, 2)); !problem.Is(err, problem.Conflict) {
 					t.Errorf("the zombie comes back: %v", err)
 				}
 				w.apply(heir, 5, batchOf(t, counted, []string{"+I", "0", strconv.Itoa(next[0])})) // and was not disturbed
@@ -255,6 +271,53 @@ func TestZombies(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Two instances on copies of one state give their epochs the same numbers. The one
+// that finds the other's marker does not take it for its own, whatever its number.
+func TestTwins(t *testing.T) {
+	worlds(t, 1, func(w *world) {
+		r := w.request(counted, "format", "json", "sink.delivery-guarantee", "exactly-once", "scan.bounded.mode", "latest-offset")
+		mine, theirs := batchOf(t, counted, []string{"+I", "1", "1"}), batchOf(t, counted, []string{"+I", "2", "2"})
+		common := w.sink(r, false)
+		if _, err := common.Committed(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.apply(common, 1, mine)
+		// Both stored an epoch 2 of their own; the heir's comes first.
+		heir := w.sink(r, false)
+		own := connect.Mark{Epoch: 2, Origin: connect.Origin{2, 2}}
+		if err := heir.Resume(t.Context(), connect.Standing{Newest: own, Before: standing(1, 0).Newest}); err != nil {
+			t.Fatal(err)
+		}
+		if marker, err := heir.Committed(t.Context()); err != nil || marker != 1 {
+			t.Fatalf("the heir finds epoch %d, %v", marker, err)
+		}
+		if err := heir.Apply(t.Context(), connect.Commit{Epoch: own.Epoch, Origin: own.Origin, Batches: []*batch.Batch{theirs}}); err != nil {
+			t.Fatal(err)
+		}
+		for name, s := range map[string]connect.Standing{"same number": standing(2, 1), "a number behind": standing(3, 2), "no rows since": standing(3, 1)} {
+			if err := w.sink(r, false).Resume(t.Context(), s); !problem.Is(err, problem.Conflict) || !strings.Contains(err.Error(), "did not make") {
+				t.Errorf("%s: the twin is told %v", name, err)
+			}
+		}
+		// It was asleep between being told and asking.
+		late := w.sink(r, false)
+		late.exactly.standing = standing(2, 1)
+		if _, err := late.Committed(t.Context()); !problem.Is(err, problem.Conflict) {
+			t.Errorf("the late twin finds %v", err)
+		}
+		// And in a process that had it all: the sink was taken, the epoch is not there.
+		common.release()
+		if err := common.Apply(t.Context(), connect.Commit{Epoch: 2, Origin: originFor(2), Batches: []*batch.Batch{mine}}); !problem.Is(err, problem.Conflict) {
+			t.Errorf("the twin's epoch of the same number ends with %v", err)
+		}
+		// Whose marker it is goes on, also from the state of before.
+		if err := w.sink(r, false).Resume(t.Context(), connect.Standing{Newest: connect.Mark{Epoch: 3, Origin: connect.Origin{3, 2}}, Before: own}); err != nil {
+			t.Errorf("the heir is told %v", err)
+		}
+		expect(t, w.all(w.source(r, false)), []string{"1 1", "2 2"})
+	})
 }
 
 // A marker that Kafka has forgotten is not taken for epoch 0.
@@ -268,7 +331,7 @@ func TestForgottenMarker(t *testing.T) {
 			t.Fatal(err)
 		}
 		// Many epochs without rows leave the marker at 0, which is known.
-		if err := w.sink(r, false).Resume(t.Context(), 9); err != nil {
+		if err := w.sink(r, false).Resume(t.Context(), standing(9, 0)); err != nil {
 			t.Errorf("a job without output: %v", err)
 		}
 		if _, err := s.Committed(t.Context()); err != nil {
@@ -281,13 +344,13 @@ func TestForgottenMarker(t *testing.T) {
 		if _, err := kadm.NewClient(w.client).DeleteGroup(t.Context(), s.exactly.group); err != nil {
 			t.Fatal(err)
 		}
-		err := w.sink(r, false).Resume(t.Context(), 9)
+		err := w.sink(r, false).Resume(t.Context(), standing(9, 0))
 		if !problem.Is(err, problem.Conflict) || !strings.Contains(err.Error(), "forgotten") {
 			t.Errorf("a forgotten marker: %v", err)
 		}
 		for choice, want := range map[string]connect.Epoch{"resend": 0, "skip": 9} {
 			s := w.sink(w.request(counted, append(options, "sink.missing-marker", choice)...), false)
-			if err := s.Resume(t.Context(), 9); err != nil {
+			if err := s.Resume(t.Context(), standing(9, 0)); err != nil {
 				t.Fatal(err)
 			}
 			if marker, err := s.Committed(t.Context()); err != nil || marker != want {
@@ -316,13 +379,13 @@ func TestMarkerStaysYoung(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.apply(s, 2)
-		if err := w.sink(r, false).Resume(t.Context(), 2); !problem.Is(err, problem.Conflict) {
+		if err := w.sink(r, false).Resume(t.Context(), standing(2, 1)); !problem.Is(err, problem.Conflict) {
 			t.Errorf("a young marker was written again: %v", err)
 		}
 		s.exactly.written = s.exactly.written.Add(-2 * markerAgeMax)
 		w.apply(s, 3)
 		again := w.sink(r, false)
-		if err := again.Resume(t.Context(), 3); err != nil {
+		if err := again.Resume(t.Context(), standing(3, 1)); err != nil {
 			t.Error(err)
 		}
 		if epoch, err := again.Committed(t.Context()); epoch != 1 || err != nil {

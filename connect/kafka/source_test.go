@@ -387,7 +387,7 @@ func TestGroupFollows(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := cluster{client: w.client}
-		at, err := c.groupOffset(t.Context(), group, partitionID{w.topic, 0}, true)
+		at, _, err := c.groupOffset(t.Context(), group, partitionID{w.topic, 0}, true)
 		if err != nil || at != 3 {
 			t.Errorf("the group is at %d, %v", at, err)
 		}

@@ -97,7 +97,7 @@ func (s *source) start(ctx context.Context, c *cluster, p partitionID) (int64, e
 
 func (s *source) groupStart(ctx context.Context, c *cluster, p partitionID) (int64, error) {
 	if s.properties.group != "" {
-		if at, err := c.groupOffset(ctx, s.properties.group, p, false); err != nil || at >= 0 {
+		if at, _, err := c.groupOffset(ctx, s.properties.group, p, false); err != nil || at >= 0 {
 			return at, err
 		}
 	}
@@ -134,7 +134,7 @@ func (s *source) end(ctx context.Context, c *cluster, p partitionID) (int64, err
 			at = latest
 		}
 	case "group-offsets":
-		if at, err = c.groupOffset(ctx, s.properties.group, p, false); err == nil && at < 0 {
+		if at, _, err = c.groupOffset(ctx, s.properties.group, p, false); err == nil && at < 0 {
 			err = problem.New(problem.NotFound, "the group %s has no offset for %s", s.properties.group, p).About(optBoundedMode)
 		}
 	case "specific-offsets":

@@ -2,8 +2,10 @@ package kafka
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -29,19 +31,21 @@ const (
 
 // transactions makes the epochs of a sink come exactly once.
 //
-// The number of the newest epoch is the marker: a committed offset of partition 0
-// of the sink's topic, in a group that is the sink's alone. An epoch's records
-// and its marker are one transaction. Whoever starts takes the transactional id,
-// by which the transaction of an earlier instance is ended one way or the other,
-// and then reads the marker: what is behind it was not committed and is sent
-// again out of the job's outbox.
+// The newest epoch is the marker: its number is a committed offset of partition 0
+// of the sink's topic, in a group that is the sink's alone, and the note beside it
+// says its origin. An epoch's records and its marker are one transaction. Whoever
+// starts takes the transactional id, by which the transaction of an earlier
+// instance is ended one way or the other, and then reads the marker: what is behind
+// it was not committed and is sent again out of the job's outbox. A marker that the
+// job does not remember is of an instance on a copy of its state, which has gone on
+// with rows of its own, perhaps under the same number: the job must not go on.
 type transactions struct {
 	id, group string
 	topic     string
 	missing   string // sink.missing-marker
 	job       string
-	newest    connect.Epoch // of the job, at Resume
-	written   time.Time     // when the marker was, as far as this process knows
+	standing  connect.Standing // of the job, at Resume
+	written   time.Time        // when the marker was, as far as this process knows
 	topicID   [16]byte
 	// stop makes tests end an attempt at a point.
 	stop func(point string) error
@@ -62,60 +66,78 @@ func newTransactions(r connect.Request, topic string) (*transactions, error) {
 }
 
 // resume looks whether the marker fits the job, and disturbs nobody.
-func (t *transactions) resume(ctx context.Context, c cluster, newest connect.Epoch) error {
-	t.newest = newest
+func (t *transactions) resume(ctx context.Context, c cluster, standing connect.Standing) error {
+	t.standing = standing
 	marker, known, err := t.marker(ctx, c, false)
 	switch {
 	case err != nil:
 		return err
-	case !known && newest > 0 && t.missing != "resend" && t.missing != "skip":
+	case !known && standing.Newest.Epoch > 0 && t.missing != "resend" && t.missing != "skip":
 		return problem.New(problem.Conflict, "Kafka has forgotten which epoch of job %s it has: group %s has no offset", t.job, t.group).About(optMissingMarker).
 			WithHint("brokers forget after offsets.retention.minutes; look at the last records of topic %s and set 'sink.missing-marker' = 'resend' (the last epochs may come twice) or 'skip' (they may be missing)", t.topic)
-	case known && newest > 0 && marker > newest:
-		return t.overtaken(marker, newest)
+	case known && !standing.Fits(marker):
+		return t.overtaken(marker, standing.Newest)
 	}
 	return nil
 }
 
-func (t *transactions) overtaken(marker, newest connect.Epoch) error {
-	return problem.New(problem.Conflict, "topic %s has epoch %d of job %s, and the job's state ends at %d: another instance has gone on", t.topic, marker, t.job, newest).
+func (t *transactions) overtaken(marker, own connect.Mark) error {
+	what := fmt.Sprintf("and the job's state ends at %d", own.Epoch)
+	if marker.Epoch <= own.Epoch {
+		what = "which this state of the job did not make"
+	}
+	return problem.New(problem.Conflict, "topic %s has epoch %d of job %s, %s: another instance has gone on", t.topic, marker.Epoch, t.job, what).
 		WithHint("end one of the two instances; give the sink another 'sink.transactional-id-prefix' if both are wanted")
 }
 
 // marker reads the newest epoch that was committed. Only who has taken the
 // transactional id can wait for it to be stable: the transaction of an instance
 // that is gone stays open until then.
-func (t *transactions) marker(ctx context.Context, c cluster, stable bool) (epoch connect.Epoch, known bool, err error) {
-	at, err := c.groupOffset(ctx, t.group, partitionID{t.topic, 0}, stable)
+func (t *transactions) marker(ctx context.Context, c cluster, stable bool) (marker connect.Mark, known bool, err error) {
+	at, note, err := c.groupOffset(ctx, t.group, partitionID{t.topic, 0}, stable)
 	if err != nil || at < 0 {
-		return 0, false, err
+		return marker, false, err
 	}
-	return connect.Epoch(at), true, nil
+	return connect.Mark{Epoch: connect.Epoch(at), Origin: originOf(note)}, true, nil
+}
+
+// note is what stands beside a marker, for people and for originOf.
+func (t *transactions) note(o connect.Origin) string {
+	return hex.EncodeToString(o[:]) + " is the newest epoch of tidemark job " + t.job
+}
+
+// originOf reads the origin out of a note; it is zero when the note has none.
+func originOf(note string) (o connect.Origin) {
+	first, _, _ := strings.Cut(note, " ")
+	if named, err := hex.DecodeString(first); err == nil && len(named) == len(o) {
+		copy(o[:], named)
+	}
+	return o
 }
 
 // take makes the sink's producer the only one of its name, and reads the marker.
-func (t *transactions) take(ctx context.Context, s *sink) (connect.Epoch, error) {
+func (t *transactions) take(ctx context.Context, s *sink) (marker connect.Mark, err error) {
 	if err := t.claim(ctx, s); err != nil {
-		return 0, err
+		return marker, err
 	}
 	marker, known, err := t.marker(ctx, s.cluster(), true)
 	if err != nil {
-		return 0, err
+		return marker, err
 	}
 	switch {
 	case known:
 	case !t.written.IsZero():
-		marker = s.committed // this process wrote it, and nobody else could
+		marker = s.mark // this process wrote it, and nobody else could
 	case t.missing == "skip":
-		marker = t.newest
+		marker = t.standing.Newest
 	}
 	if !known || time.Since(t.written) > markerAgeMax {
 		// Written now: a marker that is missing later is one that was forgotten.
 		if err := t.markOnly(ctx, s, marker); err != nil {
-			return 0, err
+			return marker, err
 		}
 		if err := t.claim(ctx, s); err != nil {
-			return 0, err
+			return marker, err
 		}
 	}
 	return marker, nil
@@ -126,12 +148,12 @@ func (t *transactions) refresh(ctx context.Context, s *sink) error {
 	if s.producer == nil || time.Since(t.written) < markerAgeMax {
 		return nil
 	}
-	before := s.committed
+	before := s.mark
 	if err := s.take(ctx); err != nil {
 		return err
 	}
-	if s.committed != before {
-		return t.overtaken(s.committed, before)
+	if s.mark != before {
+		return t.overtaken(s.mark, before)
 	}
 	return nil
 }
@@ -162,24 +184,25 @@ func (t *transactions) claim(ctx context.Context, s *sink) error {
 // of it and tries again, unless somebody else has taken the sink over.
 func (t *transactions) apply(ctx context.Context, s *sink, commit connect.Commit) error {
 	var broken error
+	mark := connect.Mark{Epoch: commit.Epoch, Origin: commit.Origin}
 	for attempt := range attemptsMax {
-		before := s.committed
+		before := s.mark
 		if s.producer == nil {
 			if err := s.take(ctx); err != nil {
 				return err
 			}
 		}
 		switch {
-		case s.committed == commit.Epoch:
+		case s.mark == mark:
 			return nil // what looked broken was committed
-		case s.committed != before:
-			return t.overtaken(s.committed, commit.Epoch)
+		case s.mark != before:
+			return t.overtaken(s.mark, mark)
 		}
 		records, err := s.writing.records(commit.Batches) // new ones: the client keeps those it was given
 		if err != nil {
 			return err
 		}
-		if broken = t.transact(ctx, s, commit.Epoch, records); broken == nil {
+		if broken = t.transact(ctx, s, mark, records); broken == nil {
 			t.written = time.Now()
 			return nil
 		}
@@ -222,7 +245,7 @@ const (
 )
 
 // transact writes records and marker.
-func (t *transactions) transact(ctx context.Context, s *sink, epoch connect.Epoch, records []*kgo.Record) error {
+func (t *transactions) transact(ctx context.Context, s *sink, mark connect.Mark, records []*kgo.Record) error {
 	if err := s.producer.BeginTransaction(); err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
@@ -232,7 +255,7 @@ func (t *transactions) transact(ctx context.Context, s *sink, epoch connect.Epoc
 	if err := t.stop(afterProduce); err != nil {
 		return err
 	}
-	if err := t.mark(ctx, s.producer, epoch); err != nil {
+	if err := t.mark(ctx, s.producer, mark); err != nil {
 		return err
 	}
 	if err := t.stop(afterMarker); err != nil {
@@ -250,8 +273,8 @@ func (t *transactions) transact(ctx context.Context, s *sink, epoch connect.Epoc
 	if err != nil {
 		return err
 	}
-	if marker != epoch {
-		return fmt.Errorf("the transaction was ended, and the marker says %d", marker)
+	if marker != mark {
+		return fmt.Errorf("the transaction was ended, and the marker says %d", marker.Epoch)
 	}
 	return nil
 }
@@ -260,7 +283,7 @@ func (t *transactions) transact(ctx context.Context, s *sink, epoch connect.Epoc
 // transactions only of groups that it is a member of, so these are requests of
 // our own. Brokers give a producer a new epoch with every transaction, so that it
 // must be asked for each time.
-func (t *transactions) mark(ctx context.Context, client *kgo.Client, epoch connect.Epoch) error {
+func (t *transactions) mark(ctx context.Context, client *kgo.Client, mark connect.Mark) error {
 	producer, generation, err := client.ProducerID(ctx)
 	if err != nil {
 		return fmt.Errorf("read the producer id: %w", err)
@@ -281,8 +304,8 @@ func (t *transactions) mark(ctx context.Context, client *kgo.Client, epoch conne
 	topic := kmsg.NewTxnOffsetCommitRequestTopic()
 	topic.Topic, topic.TopicID = t.topic, t.topicID
 	partition := kmsg.NewTxnOffsetCommitRequestTopicPartition()
-	note := "newest epoch of tidemark job " + t.job
-	partition.Offset, partition.Metadata = int64(epoch), &note
+	note := t.note(mark.Origin)
+	partition.Offset, partition.Metadata = int64(mark.Epoch), &note
 	topic.Partitions = append(topic.Partitions, partition)
 	offset.Topics = append(offset.Topics, topic)
 	if err := untilFree(ctx, func() error {
@@ -307,13 +330,13 @@ func (t *transactions) mark(ctx context.Context, client *kgo.Client, epoch conne
 // markOnly writes the marker in a transaction of its own. The client would not
 // end one that has no records, so it is ended by hand, after which the client's
 // idea of its producer is wrong: it must be claimed anew.
-func (t *transactions) markOnly(ctx context.Context, s *sink, epoch connect.Epoch) error {
+func (t *transactions) markOnly(ctx context.Context, s *sink, mark connect.Mark) error {
 	producer, generation, err := s.producer.ProducerID(ctx)
 	if err != nil {
 		return fmt.Errorf("read the producer id: %w", err)
 	}
 	c := s.cluster()
-	if err := t.mark(ctx, s.producer, epoch); err != nil {
+	if err := t.mark(ctx, s.producer, mark); err != nil {
 		return c.unreachable("write the marker of "+t.group, err)
 	}
 	end := kmsg.NewPtrEndTxnRequest()

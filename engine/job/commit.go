@@ -57,7 +57,11 @@ func (j *Job) catchUp(ctx context.Context) (*state.Record, error) {
 			if len(output) == 0 && epoch < record.Epoch {
 				continue
 			}
-			if err := j.apply(ctx, s, epoch, record.Watermark, output); err != nil {
+			commit := connect.Commit{Epoch: epoch, Watermark: record.Watermark, Batches: output}
+			if epoch == record.Epoch {
+				commit.Origin = record.Origin
+			}
+			if err := j.apply(ctx, s, commit); err != nil {
 				return nil, err
 			}
 		}
@@ -77,11 +81,7 @@ func (j *Job) newest() (*state.Record, error) {
 // meet asks the sink what it has, after it was told what the job has.
 func (s *sinkState) meet(ctx context.Context, record *state.Record) (err error) {
 	if resumer, ok := s.sink.(connect.Resumer); ok {
-		var newest engine.Epoch
-		if record != nil {
-			newest = record.Epoch
-		}
-		if err := resumer.Resume(ctx, newest); err != nil {
+		if err := resumer.Resume(ctx, record.Standing(s.number)); err != nil {
 			return err
 		}
 	}
@@ -89,6 +89,14 @@ func (s *sinkState) meet(ctx context.Context, record *state.Record) (err error) 
 		return fmt.Errorf("ask the sink for its epoch: %w", err)
 	}
 	return nil
+}
+
+// mark is what the sink has written down outside, zero for nothing.
+func (s *sinkState) mark() (m connect.Mark) {
+	if resumer, ok := s.sink.(connect.Resumer); ok {
+		return resumer.Mark()
+	}
+	return m
 }
 
 // firstEpoch is the number of the next epoch: behind the record, and without
@@ -105,14 +113,14 @@ func (j *Job) firstEpoch(record *state.Record) engine.Epoch {
 }
 
 // apply gives a sink an epoch unless it has it.
-func (j *Job) apply(ctx context.Context, s *sinkState, epoch engine.Epoch, w engine.Watermark, output state.Output) error {
-	if s.committed >= epoch {
+func (j *Job) apply(ctx context.Context, s *sinkState, commit connect.Commit) error {
+	if s.committed >= commit.Epoch {
 		return nil
 	}
-	if err := s.sink.Apply(ctx, connect.Commit{Epoch: epoch, Watermark: w, Batches: output}); err != nil {
-		return fmt.Errorf("apply epoch %d to the sink: %w", epoch, err)
+	if err := s.sink.Apply(ctx, commit); err != nil {
+		return fmt.Errorf("apply epoch %d to the sink: %w", commit.Epoch, err)
 	}
-	s.committed = epoch
+	s.committed = commit.Epoch
 	return nil
 }
 
@@ -172,12 +180,18 @@ func (j *Job) store(ctx context.Context, parts *epochParts) error {
 		j.sink.took(b)
 	}
 	if j.spec.Store != nil {
+		for _, s := range j.sinks {
+			if before := s.mark(); before != (connect.Mark{}) {
+				parts.record.Sinks = append(parts.record.Sinks, state.Sink{Number: s.number, Before: before})
+			}
+		}
 		if err := j.spec.Store.Commit(parts.record, changes, outputs); err != nil {
 			return err
 		}
 	}
 	for _, s := range j.sinks {
-		if err := j.apply(ctx, s, parts.record.Epoch, parts.record.Watermark, outputs[s.number]); err != nil {
+		commit := connect.Commit{Epoch: parts.record.Epoch, Origin: parts.record.Origin, Watermark: parts.record.Watermark, Batches: outputs[s.number]}
+		if err := j.apply(ctx, s, commit); err != nil {
 			return err
 		}
 	}

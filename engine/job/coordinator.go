@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tidemark/base/batch"
+	"tidemark/connect"
 	"tidemark/engine"
 	"tidemark/engine/exchange"
 	"tidemark/engine/state"
@@ -60,7 +61,7 @@ func (j *Job) wantEpoch() {
 // coordinate starts epochs and hands complete ones to the committer, until the
 // last one is committed.
 func (j *Job) coordinate(ctx context.Context, record *state.Record, commits chan<- *epochParts, committed <-chan *epochParts) error {
-	c := &coordinator{job: j, epoch: j.firstEpoch(record), parts: map[engine.Epoch]*epochParts{}, pace: newPace(&j.spec), due: never}
+	c := &coordinator{job: j, epoch: j.firstEpoch(record), parts: map[engine.Epoch]*epochParts{}, pace: newPace(&j.spec), due: never, wantsEpoch: j.spec.Takeover.begins(record)}
 	c.timer = time.NewTimer(c.pace.interval)
 	defer c.timer.Stop()
 	stop := j.stop
@@ -197,7 +198,7 @@ func (c *coordinator) startEpoch(ctx context.Context) error {
 	}
 	c.begun, c.rowsSeen, c.movesSeen, c.marksSeen = time.Now(), c.job.status.rowsIn.Load(), c.job.moves.Load(), nil
 	c.due = never // until the tasks say what is still open
-	record := &state.Record{Epoch: c.epoch, Watermark: batch.Final}
+	record := &state.Record{Epoch: c.epoch, Origin: connect.NewOrigin(), Watermark: batch.Final}
 	for _, s := range c.job.sources {
 		w, _ := s.clock.Now()
 		c.marksSeen = append(c.marksSeen, w)

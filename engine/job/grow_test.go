@@ -185,16 +185,17 @@ func TestBeginningIsCommitted(t *testing.T) {
 // resumingSink refuses to resume, or notes what it was told.
 type resumingSink struct {
 	*tableSink
-	told    []connect.Epoch
+	told    []connect.Standing
+	written connect.Mark // as if outside
 	asked   bool
 	refusal error
 }
 
-func (s *resumingSink) Resume(_ context.Context, newest connect.Epoch) error {
+func (s *resumingSink) Resume(_ context.Context, standing connect.Standing) error {
 	if s.asked {
 		return fmt.Errorf("asked for the epoch before it was told")
 	}
-	s.told = append(s.told, newest)
+	s.told = append(s.told, standing)
 	return s.refusal
 }
 
@@ -203,11 +204,22 @@ func (s *resumingSink) Committed(ctx context.Context) (connect.Epoch, error) {
 	return s.tableSink.Committed(ctx)
 }
 
+// Apply writes down epochs that have rows.
+func (s *resumingSink) Apply(ctx context.Context, c connect.Commit) error {
+	if len(c.Batches) > 0 {
+		s.written = connect.Mark{Epoch: c.Epoch, Origin: c.Origin}
+	}
+	return s.tableSink.Apply(ctx, c)
+}
+
+func (s *resumingSink) Mark() connect.Mark { return s.written }
+
 func (s *resumingSink) Warning() *problem.Problem {
 	return problem.New(problem.Conflict, "one of two gets nothing")
 }
 
-// A sink is told how far the job is before it is asked what it has.
+// A sink is told where the job stands before it is asked what it has: the job's
+// newest epoch, by number and origin, and what the sink had before that.
 func TestSinkResumes(t *testing.T) {
 	store, err := state.OpenMemory()
 	if err != nil {
@@ -223,10 +235,20 @@ func TestSinkResumes(t *testing.T) {
 	if w := j.Status().Warning; w == nil {
 		t.Error("the status has no warning")
 	}
+	first := sink.written
 	sink.asked = false
 	runToEnd(t, spec(sink))
-	if len(sink.told) != 2 || sink.told[0] != 0 || sink.told[1] == 0 {
-		t.Errorf("the sink was told %v", sink.told)
+	sink.asked = false
+	runToEnd(t, spec(sink))
+	if len(sink.told) != 3 || sink.told[0] != (connect.Standing{}) {
+		t.Fatalf("the sink was told %v", sink.told)
+	}
+	var none connect.Origin
+	if s := sink.told[1]; s.Newest.Epoch < first.Epoch || s.Newest.Origin == none || s.Newest.Epoch == first.Epoch && s != (connect.Standing{Newest: first}) {
+		t.Errorf("the sink was told %v, and has written %v", s, first)
+	}
+	if s := sink.told[2]; s.Before != first || s.Newest.Epoch <= first.Epoch || s.Newest.Origin == first.Origin {
+		t.Errorf("behind an epoch without rows the sink was told %v, and has written %v", s, first)
 	}
 	sink.asked, sink.refusal = false, problem.New(problem.Conflict, "no")
 	refused, err := New(spec(sink))

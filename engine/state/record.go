@@ -14,8 +14,31 @@ import (
 // read. docs/formats/state.md draws its stored form.
 type Record struct {
 	Epoch     engine.Epoch
+	Origin    connect.Origin
 	Watermark engine.Watermark // that the output is complete up to
 	Sources   []Source         // in the order of the plan's scans
+	Sinks     []Sink           // those that write down outside what they have
+}
+
+// Sink is what a sink had written down before the epoch.
+type Sink struct {
+	Number int
+	Before connect.Mark
+}
+
+// Standing is where the job stood for a sink, at the end of the epoch. A nil
+// record is that of a job that begins.
+func (r *Record) Standing(sink int) (s connect.Standing) {
+	if r == nil {
+		return s
+	}
+	s.Newest = connect.Mark{Epoch: r.Epoch, Origin: r.Origin}
+	for _, known := range r.Sinks {
+		if known.Number == sink {
+			s.Before = known.Before
+		}
+	}
+	return s
 }
 
 // Source is how far one source had been read.
@@ -32,7 +55,12 @@ type Split struct {
 	Ended     bool
 }
 
-const recordVersion = 1
+// recordVersion is the form that is written; recordUnsigned, without origin and
+// sinks, is read as well.
+const (
+	recordVersion  = 2
+	recordUnsigned = 1
+)
 
 // encode gives the stored form: version, body, and a checksum of both.
 func (r *Record) encode() []byte {
@@ -56,6 +84,13 @@ func (r *Record) encode() []byte {
 			out = binary.BigEndian.AppendUint64(out, uint64(p.Watermark))
 		}
 	}
+	out = append(out, r.Origin[:]...)
+	out = binary.AppendUvarint(out, uint64(len(r.Sinks)))
+	for _, s := range r.Sinks {
+		out = binary.AppendUvarint(out, uint64(s.Number))
+		out = binary.BigEndian.AppendUint64(out, uint64(s.Before.Epoch))
+		out = append(out, s.Before.Origin[:]...)
+	}
 	return binary.BigEndian.AppendUint32(out, crc32.Checksum(out, castagnoli))
 }
 
@@ -76,7 +111,7 @@ func decodeRecord(stored []byte) (*Record, error) {
 	if crc32.Checksum(body, castagnoli) != binary.BigEndian.Uint32(sum) {
 		return nil, errors.New("wrong checksum")
 	}
-	if body[0] != recordVersion {
+	if body[0] != recordVersion && body[0] != recordUnsigned {
 		return nil, fmt.Errorf("version %d, want %d", body[0], recordVersion)
 	}
 	in := reader{rest: body[1:]}
@@ -95,6 +130,15 @@ func decodeRecord(stored []byte) (*Record, error) {
 			s.Splits = append(s.Splits, p)
 		}
 		r.Sources = append(r.Sources, s)
+	}
+	if body[0] != recordUnsigned {
+		copy(r.Origin[:], in.take(uint64(len(r.Origin))))
+		for range in.count() {
+			s := Sink{Number: int(in.number())}
+			s.Before.Epoch = engine.Epoch(in.fixed())
+			copy(s.Before.Origin[:], in.take(uint64(len(s.Before.Origin))))
+			r.Sinks = append(r.Sinks, s)
+		}
 	}
 	if in.short || len(in.rest) > 0 {
 		return nil, errors.New("wrong length")
@@ -132,14 +176,23 @@ func (r *reader) byte() byte {
 	return 0
 }
 
-// count reads a number of things that take at least a byte each.
-func (r *reader) count() uint64 {
+func (r *reader) number() uint64 {
 	n, used := binary.Uvarint(r.rest)
-	if used <= 0 || n > uint64(len(r.rest)) {
+	if used <= 0 {
 		r.short, r.rest = true, nil
 		return 0
 	}
 	r.rest = r.rest[used:]
+	return n
+}
+
+// count reads a number of things that take at least a byte each.
+func (r *reader) count() uint64 {
+	n := r.number()
+	if n > uint64(len(r.rest)) {
+		r.short, r.rest = true, nil
+		return 0
+	}
 	return n
 }
 

@@ -2,6 +2,7 @@ package state
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"tidemark/base/batch"
 	"tidemark/base/problem"
 	"tidemark/base/value"
+	"tidemark/connect"
 	"tidemark/engine"
 )
 
@@ -26,10 +28,10 @@ func outputOf(text string, n int64) *batch.Batch {
 }
 
 func recordOf(e engine.Epoch) *Record {
-	return &Record{Epoch: e, Watermark: int64(e) * 100, Sources: []Source{
+	return &Record{Epoch: e, Origin: connect.Origin{byte(e), 15: 1}, Watermark: int64(e) * 100, Sources: []Source{
 		{Watermark: 7, Splits: []Split{{ID: "a", Offset: []byte{byte(e)}, Watermark: 9}, {ID: "b", Watermark: batch.NoMark, Ended: true}}},
 		{Watermark: batch.NoMark},
-	}}
+	}, Sinks: []Sink{{Number: 2, Before: connect.Mark{Epoch: e - 1, Origin: connect.Origin{byte(e - 1), 15: 1}}}}}
 }
 
 func stateOf(t testing.TB, s *Store, o Operator, w engine.Worker) map[string]string {
@@ -206,12 +208,31 @@ func TestDamageIsTold(t *testing.T) {
 	}
 }
 
-// TestStoredRecord holds version 1 of a record: it is read by later releases.
+// TestStoredRecord holds the versions of a record: they are read by later releases.
 func TestStoredRecord(t *testing.T) {
-	const want = "01000000000000000300000000000001" + "2c02" + "0000000000000007" + "02" + "0161" + "01" + "0103" + "0000000000000009" +
-		"0162" + "02" + "00" + "8000000000000000" + "8000000000000000" + "00" + "e4affe2b"
+	const (
+		body = "0000000000000003000000000000012c" + "02" + "0000000000000007" + "02" + "0161" + "01" + "0103" + "0000000000000009" +
+			"0162" + "02" + "00" + "8000000000000000" + "8000000000000000" + "00"
+		unsigned = "01" + body + "e4affe2b"
+		origin   = "03000000000000000000000000000001"
+		sink     = "02" + "0000000000000002" + "02000000000000000000000000000001"
+		want     = "02" + body + origin + "01" + sink + "a0730213"
+	)
 	if got := fmt.Sprintf("%x", recordOf(3).encode()); got != want {
 		t.Errorf("bytes changed:\n got %s\nwant %s", got, want)
+	}
+	stored, err := hex.DecodeString(unsigned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := decodeRecord(stored)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := recordOf(3)
+	old.Origin, old.Sinks = connect.Origin{}, nil
+	if diff := cmp.Diff(old, got); diff != "" {
+		t.Errorf("version 1: %s", diff)
 	}
 }
 

@@ -458,10 +458,13 @@ func (s *reportingSink) Apply(ctx context.Context, c connect.Commit) error {
 	return nil
 }
 
-// Resume passes on how far the job is.
-func (s *reportingSink) Resume(ctx context.Context, newest connect.Epoch) error {
-	return resume(ctx, s.Sink, newest)
+// Resume passes on where the job stands.
+func (s *reportingSink) Resume(ctx context.Context, standing connect.Standing) error {
+	return resume(ctx, s.Sink, standing)
 }
+
+// Mark passes on what the sink has written down.
+func (s *reportingSink) Mark() connect.Mark { return mark(s.Sink) }
 
 // Warning passes on what the sink has to say.
 func (s *reportingSink) Warning() *problem.Problem { return warning(s.Sink) }

@@ -358,10 +358,13 @@ func (s windowsFrom) Apply(ctx context.Context, c connect.Commit) error {
 	})
 }
 
-// Resume passes on how far the job is.
-func (s windowsFrom) Resume(ctx context.Context, newest connect.Epoch) error {
-	return resume(ctx, s.Sink, newest)
+// Resume passes on where the job stands.
+func (s windowsFrom) Resume(ctx context.Context, standing connect.Standing) error {
+	return resume(ctx, s.Sink, standing)
 }
+
+// Mark passes on what the sink has written down.
+func (s windowsFrom) Mark() connect.Mark { return mark(s.Sink) }
 
 // fromCut puts the leaving out before a sink of a version that is built from a time on.
 func (k *keeper) fromCut(sink connect.Sink) (connect.Sink, error) {

@@ -39,20 +39,31 @@ func (r required) Apply(ctx context.Context, commit connect.Commit) error {
 	return r.Sink.Apply(ctx, commit)
 }
 
-// Resume passes on how far the job is.
-func (r required) Resume(ctx context.Context, newest connect.Epoch) error {
-	return resume(ctx, r.Sink, newest)
+// Resume passes on where the job stands.
+func (r required) Resume(ctx context.Context, standing connect.Standing) error {
+	return resume(ctx, r.Sink, standing)
 }
+
+// Mark passes on what the sink has written down.
+func (r required) Mark() connect.Mark { return mark(r.Sink) }
 
 // Warning passes on what the sink has to say.
 func (r required) Warning() *problem.Problem { return warning(r.Sink) }
 
-// resume tells a sink that wants to know how far its job is.
-func resume(ctx context.Context, s connect.Sink, newest connect.Epoch) error {
+// resume tells a sink that wants to know where its job stands.
+func resume(ctx context.Context, s connect.Sink, standing connect.Standing) error {
 	if resumer, ok := s.(connect.Resumer); ok {
-		return resumer.Resume(ctx, newest)
+		return resumer.Resume(ctx, standing)
 	}
 	return nil
+}
+
+// mark asks a sink that writes down what it has.
+func mark(s connect.Sink) (m connect.Mark) {
+	if resumer, ok := s.(connect.Resumer); ok {
+		return resumer.Mark()
+	}
+	return m
 }
 
 // warning asks a sink that has warnings.
