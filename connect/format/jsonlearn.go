@@ -45,7 +45,7 @@ func (l *lesson) seam(end int, like *seam) {
 	}
 	g := newSeam(text)
 	g.kind, g.field, g.end, g.depth = like.kind, like.field, like.end, max(l.depth-1, 0)
-	l.at.next = append(l.at.next, g)
+	l.at.goOn(g)
 	shapes.seams++
 	l.at = g
 }
@@ -53,7 +53,7 @@ func (l *lesson) seam(end int, like *seam) {
 // is reports whether the seam has the text.
 func (g *seam) is(text string) bool {
 	padded := append([]byte(text), make([]byte, seamWords)...)
-	return g.length == len(text) && g.standsAt(padded, 0) && (g.more == "" || g.goesOn(padded, 0))
+	return g.length == len(text) && g.standsAt(padded, 0) && g.goesOn(padded, 0)
 }
 
 // object learns the object at i, whose fields are those of the shape, or not read

@@ -22,20 +22,21 @@ type recordShapes struct {
 // the quote that ends the value before on, if that is a text, up to the quote that
 // begins this one. NULLs are part of it.
 //
-// It is compared as three words, which overlap in short seams, and what long ones
-// have more as a text.
+// It is compared by the word: two words, which overlap or are the same in short seams,
+// and what long ones have more.
 type seam struct {
-	first, middle, last  uint64
-	firstOnes, lastOnes  uint64 // of the bytes that are compared: all but in seams below eight bytes
-	middleFrom, lastFrom int
-	length               int
-	more                 string // of a long seam, behind the words
-	kind                 seamKind
-	depth                int         // of the objects around the value
-	field                *fieldShape // of the value; nil when it is not read
-	end                  *recordEnd
-	next                 []*seam // those met behind the value, the commonest first
-	hits                 int     // how often it was found other than as the first
+	first, second uint64
+	ones          uint64 // of the bytes of these that are compared: all but in seams below eight bytes
+	secondFrom    int
+	length        int
+	more          []uint64 // the words of a long seam from seamWords on; the last one ends with the seam
+	kind          seamKind
+	depth         int         // of the objects around the value
+	field         *fieldShape // of the value; nil when it is not read
+	end           *recordEnd
+	usual         *seam   // the first of next; nil when there is none
+	next          []*seam // those met behind the value, the commonest first
+	hits          int     // how often it was found other than as the first
 }
 
 // seamKind says what is behind a seam.
@@ -56,53 +57,60 @@ type recordEnd struct {
 	unknown bool          // some values are not read
 }
 
-// seamWords is how many bytes the words of a seam hold.
-const seamWords = 3 * wordBytes
+// seamWords is how many bytes the two words of a seam hold.
+const seamWords = 2 * wordBytes
 
 // newSeam makes a seam of its text.
 func newSeam(text string) *seam {
-	const all = ^uint64(0)
-	g := &seam{length: len(text), firstOnes: all, lastOnes: all}
-	padded := []byte(text + "\x00\x00\x00\x00\x00\x00\x00")
+	g := &seam{length: len(text), ones: ^uint64(0), secondFrom: max(min(len(text), seamWords)-wordBytes, 0)}
 	if len(text) < wordBytes {
-		g.firstOnes = 1<<(8*len(text)) - 1
-		g.lastOnes = g.firstOnes
-	} else {
-		g.lastFrom = min(len(text), seamWords) - wordBytes
-		g.middleFrom = min(wordBytes, g.lastFrom)
-		g.more = text[min(len(text), seamWords):]
+		g.ones = 1<<(8*len(text)) - 1
 	}
-	g.first = loadWord(padded, 0) & g.firstOnes
-	g.middle = loadWord(padded, g.middleFrom) & g.lastOnes
-	g.last = loadWord(padded, g.lastFrom) & g.lastOnes
+	padded := []byte(text + "\x00\x00\x00\x00\x00\x00\x00")
+	g.first, g.second = loadWord(padded, 0)&g.ones, loadWord(padded, g.secondFrom)&g.ones
+	for from := seamWords; from < len(text); from += wordBytes {
+		g.more = append(g.more, loadWord(padded, min(from, len(text)-wordBytes)))
+	}
 	return g
+}
+
+// standsAt reports whether the two words of the seam are at b[i], from where words may
+// be read.
+func (g *seam) standsAt(b []byte, i int) bool {
+	return (loadWord(b, i)&g.ones^g.first)|(loadWord(b, i+g.secondFrom)&g.ones^g.second) == 0
 }
 
 // goesOn reports whether what the seam has more than its words is there for a seam at
 // b[i].
 func (g *seam) goesOn(b []byte, i int) bool {
-	return len(b)-i >= g.length && string(b[i+seamWords:i+g.length]) == g.more
+	if len(b)-i < g.length {
+		return false
+	}
+	for k, word := range g.more {
+		if loadWord(b, i+min(seamWords+k*wordBytes, g.length-wordBytes)) != word {
+			return false
+		}
+	}
+	return true
 }
 
-// standsAt reports whether the words of the seam are at b[i], from where words may be
-// read.
-func (g *seam) standsAt(b []byte, i int) bool {
-	differs := (loadWord(b, i)&g.firstOnes ^ g.first) |
-		(loadWord(b, i+g.middleFrom)&g.lastOnes ^ g.middle) |
-		(loadWord(b, i+g.lastFrom)&g.lastOnes ^ g.last)
-	return differs == 0
+// goOn adds a seam to those that are met behind g.
+func (g *seam) goOn(next *seam) {
+	g.next = append(g.next, next)
+	g.usual = g.next[0]
 }
 
-// another finds a seam behind g that is not the first, for b[i:]; nil when there is
-// none.
+// another finds the seam behind g that is at b[i], from where words may be read; nil
+// when there is none.
 func (g *seam) another(b []byte, i int) *seam {
 	for k, next := range g.next {
-		if !next.standsAt(b, i) || next.more != "" && !next.goesOn(b, i) {
+		if !next.standsAt(b, i) || !next.goesOn(b, i) {
 			continue
 		}
 		if k > 0 {
 			if next.hits++; next.hits > g.next[k-1].hits {
 				g.next[k-1], g.next[k] = next, g.next[k-1]
+				g.usual = g.next[0]
 			}
 		}
 		return next
@@ -121,83 +129,111 @@ func (d *JSONDecoder) known(i, row int) int {
 	}
 	at := &d.shapes.root
 	for {
+		var behind bool
+		if at, i, behind = d.follow(at, i, row); !behind {
+			if i > s.limit && !s.look(b, i) {
+				return -1
+			}
+			if at = at.another(b, i); at == nil {
+				return -1
+			}
+			i += at.length
+		}
+		if at.kind == recordEnds {
+			for _, f := range at.end.nulls {
+				f.column.SetNull(row)
+			}
+			d.unknown = d.unknown || at.end.unknown
+			return i
+		}
 		if i > s.limit && !s.look(b, i) {
 			return -1
 		}
-		if len(at.next) == 0 {
+		if i = d.behind(at, i, row); i < 0 {
 			return -1
 		}
-		g := at.next[0]
-		if !g.standsAt(b, i) || g.more != "" && !g.goesOn(b, i) {
-			if g = at.another(b, i); g == nil {
-				return -1
+	}
+}
+
+// follow goes on at i, behind the value of a seam, as long as the usual seams come and
+// values that are short and plain. It returns the last seam that came and the index
+// behind its value or, with behind, of its value. It calls nothing, so that all it
+// needs stays in registers.
+func (d *JSONDecoder) follow(at *seam, i, row int) (last *seam, next int, behind bool) {
+	b, s := d.whole, &d.specials
+	limit := s.limit
+	for {
+		g := at.usual
+		if i > limit || g == nil || !g.standsAt(b, i) {
+			return at, i, false
+		}
+		if g.more != nil {
+			if !g.goesOn(b, i) {
+				return at, i, false
+			}
+			if i+g.length > limit {
+				return g, i + g.length, true
 			}
 		}
-		at = g
 		i += g.length
-		if g.more != "" && i > s.limit && !s.look(b, i) {
-			return -1
-		}
 		switch g.kind {
 		case textBehind:
-			// As next, without a call in the usual case.
-			var found uint64
-			if vector {
-				found = s.near(i)
+			if !vector {
+				return g, i, true
 			}
-			end, mark := i+bits.TrailingZeros64(found), uint32(0)
-			if found == 0 {
-				end = s.further(b, i)
-			}
-			if end > s.limit || b[end] != '"' {
-				if end, mark = d.longText(i); end < 0 {
-					return -1
-				}
+			found := s.near(i)
+			end := i + bits.TrailingZeros64(found)
+			if found == 0 || end > limit || b[end] != '"' {
+				return g, i, true
 			}
 			if g.field != nil {
-				g.field.views[row] = batch.View{Offset: uint32(i), Length: uint32(end-i) | mark}
+				g.field.views[row] = batch.View{Offset: uint32(i), Length: uint32(end - i)}
 			}
 			i = end
 		case wholeBehind:
-			n, next := shortInteger(b, i)
-			if next == 0 || n > math.MaxInt32 && g.field.typ.Kind == value.Int {
-				if i = d.within(g, i, row); i < 0 {
-					return -1
-				}
-				continue
+			n, length := fewDigits(loadWord(b, i))
+			if c := b[i+length]; length == 0 || length > 1 && b[i] == '0' || c != ',' && c != '}' {
+				return g, i, true
 			}
 			g.field.ints[row] = n
-			i = next
-		case momentBehind:
-			f := g.field
-			if micros, ok := f.day.read(b, i); ok {
-				f.ints[row] = micros
-				i += clockEnd
-				continue
-			}
-			if i = d.momentText(f, i, row); i < 0 {
-				return -1
-			}
-		case numberBehind:
-			next, _ := scanNumber(b, i)
-			if next < 0 {
-				if next = d.within(g, i, row); next < 0 {
-					return -1
-				}
-			}
-			i = next
-		case anythingElse:
-			if i = d.within(g, i, row); i < 0 {
-				return -1
-			}
-		case recordEnds:
-			for _, f := range g.end.nulls {
-				f.column.SetNull(row)
-			}
-			d.unknown = d.unknown || g.end.unknown
-			return i
+			i += length
+		default:
+			return g, i, true
 		}
+		at = g
 	}
+}
+
+// behind reads the value of a seam, which is at i, from where words may be read, and
+// returns the index behind it, of a text that of the quote; -1 when the record must be
+// read the thorough way.
+func (d *JSONDecoder) behind(g *seam, i, row int) int {
+	b := d.whole
+	switch g.kind {
+	case textBehind:
+		end, mark := d.longText(i)
+		if end >= 0 && g.field != nil {
+			g.field.views[row] = batch.View{Offset: uint32(i), Length: uint32(end-i) | mark}
+		}
+		return end
+	case wholeBehind:
+		if n, next := shortInteger(b, i); next > 0 && (n <= math.MaxInt32 || g.field.typ.Kind != value.Int) {
+			g.field.ints[row] = n
+			return next
+		}
+	case momentBehind:
+		if micros, ok := g.field.day.read(b, i); ok {
+			g.field.ints[row] = micros
+			return i + clockEnd
+		}
+		return d.momentText(g.field, i, row)
+	case numberBehind:
+		if next, _ := scanNumber(b, i); next > 0 {
+			return next
+		}
+	case anythingElse, recordEnds:
+	}
+	return d.within(g, i, row)
 }
 
 // longText finds the quote that ends the text at i when that is not the next special

@@ -7,20 +7,32 @@ import (
 	"unicode/utf8"
 )
 
+// zeros is a word of eight times the digit 0.
+const zeros = '0' * eachLow
+
+// fewDigits reads the digits that a word begins with, its lowest byte first, and tells
+// how many they are, from 0 to 7; 0 also when all eight bytes are digits.
+func fewDigits(w uint64) (n int64, length int) {
+	// Less '0' a digit is at most 9: adding what lacks to 128 makes a high bit of the
+	// first byte that is none, and of some behind it.
+	const most = (0x7f - 9) * eachLow
+	w ^= zeros
+	other := (w | (w + most)) & eachHigh
+	length = bits.TrailingZeros64(other) >> 3 & 7
+	return digitsOf(w << (8 * (wordBytes - length))), length
+}
+
 // shortInteger reads the digits at b[i], of which there are few enough for any
 // sum of them to fit, up to what ends a JSON number without fraction. It returns
 // 0 for the index behind them when they are anything else.
 func shortInteger(b []byte, i int) (n int64, next int) {
 	first := i
 	if len(b)-i >= wordBytes {
-		// Less '0' a digit is at most 9: adding what lacks to 128 makes a high bit of
-		// the first byte that is none, and of some behind it.
-		const zeros, most = '0' * eachLow, (0x7f - 9) * eachLow
-		w := binary.LittleEndian.Uint64(b[i:]) ^ zeros
-		if other := (w | (w + most)) & eachHigh; other == 0 {
-			n, i = digitsOf(w), i+wordBytes
-		} else if length := bits.TrailingZeros64(other) >> 3; length > 0 {
-			n, i = digitsOf(w<<(8*(wordBytes-length))), i+length
+		w := binary.LittleEndian.Uint64(b[i:])
+		if few, length := fewDigits(w); length > 0 {
+			n, i = few, i+length
+		} else if b[i]-'0' <= 9 {
+			n, i = digitsOf(w^zeros), i+wordBytes
 		}
 	}
 	for ; i < len(b) && b[i]-'0' <= 9; i++ {

@@ -10,9 +10,11 @@ import (
 // are marked for many bytes at once, ahead of the walk over a record: for a window
 // of the block, small enough to stay in the nearest cache.
 type specials struct {
-	marks [windowBlocks + 2]uint64 // a bit a byte of the window; behind it all are set
-	from  int                      // index of the window's first byte
-	to    int                      // and behind its last one
+	// marks has a bit a byte of the window, the lowest of a byte for the first; those
+	// behind it are set, for two blocks.
+	marks [(windowBlocks + 2) * wordBytes]byte
+	from  int // index of the window's first byte
+	to    int // and behind its last one
 	// limit is the last index at which words may be read without asking: wordsAhead
 	// bytes from there on are in the block. It is not behind the window.
 	limit int
@@ -43,7 +45,8 @@ func (s *specials) look(b []byte, i int) bool {
 	}
 	blocks := min(rest/blockBits, windowBlocks)
 	markBlocks(&b[i], blocks, &s.marks[0])
-	s.marks[blocks], s.marks[blocks+1] = ^uint64(0), ^uint64(0)
+	storeWord(s.marks[:], blocks*wordBytes, ^uint64(0))
+	storeWord(s.marks[:], (blocks+1)*wordBytes, ^uint64(0))
 	s.from, s.to = i, i+blocks*blockBits
 	if blocks == windowBlocks {
 		s.limit = min(s.limit, s.to)
@@ -63,10 +66,11 @@ func (s *specials) next(b []byte, i int) int {
 	return s.further(b, i)
 }
 
-// near is the marks from i on that are in one word.
+// near is the marks from i on, of 57 bytes at least and up to the end of a block, so
+// that it does not depend on where in a block most texts begin how they are read.
 func (s *specials) near(i int) uint64 {
-	at := uint(i - s.from)
-	return s.marks[at/blockBits] >> (at % blockBits)
+	at := i - s.from
+	return loadWord(s.marks[:], at>>3) >> (at & 7)
 }
 
 // further is next when near has none.
@@ -75,7 +79,7 @@ func (s *specials) further(b []byte, i int) int {
 		return plainEnd(b, i)
 	}
 	for at := (i-s.from)/blockBits + 1; ; at++ {
-		if found := s.marks[at]; found != 0 {
+		if found := loadWord(s.marks[:], at*wordBytes); found != 0 {
 			return s.from + at*blockBits + bits.TrailingZeros64(found)
 		}
 	}

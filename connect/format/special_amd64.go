@@ -14,4 +14,4 @@ var vector = cpu.X86.HasAVX2
 // costs a seventh of what it costs by the word.
 //
 //go:noescape
-func markBlocks(from *byte, blocks int, to *uint64)
+func markBlocks(from *byte, blocks int, to *byte)

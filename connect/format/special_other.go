@@ -6,4 +6,4 @@ package format
 // looked through by the word instead.
 const vector = false
 
-func markBlocks(*byte, int, *uint64) {}
+func markBlocks(*byte, int, *byte) {}
