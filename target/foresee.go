@@ -18,7 +18,8 @@ type History struct {
 type Hold struct {
 	By        string // a job or a savepoint
 	Partition int
-	Behind    int64 // events at and behind the held one
+	Behind    int64     // events at and behind the held one
+	Since     time.Time // about when the held event came, not later; zero when there is none yet
 }
 
 // Fate is what Keep or Upgrade would do to a table's job.

@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"maps"
+	"sort"
 	"time"
 )
 
@@ -10,7 +11,7 @@ type Extent struct {
 	Events int64 // offsets that are kept, those of void places among them
 	Gone   int64 // offsets that retention has removed
 	Bytes  int64
-	// Oldest is when the oldest segment was last written to, or about; zero when there is nothing.
+	// Oldest is when the oldest event came, about; zero when there is nothing.
 	Oldest time.Time
 }
 
@@ -26,13 +27,43 @@ func (t *Topic) Extent() (e Extent) {
 		p.mu.Lock()
 		for i, s := range p.mu.segments {
 			e.Bytes += s.size
-			if at := time.UnixMilli(s.lastTime); i == 0 && next > start && (e.Oldest.IsZero() || at.Before(e.Oldest)) {
+			if at := p.began(i); i == 0 && next > start && (e.Oldest.IsZero() || at.Before(e.Oldest)) {
 				e.Oldest = at
 			}
 		}
 		p.mu.Unlock()
 	}
 	return e
+}
+
+// Came is about when the event at an offset came: when the first of its segment
+// did, so that it is never later. It is zero where there is no such event.
+func (t *Topic) Came(id Partition, offset Offset) (time.Time, error) {
+	p, err := t.partition(id)
+	if err != nil {
+		return time.Time{}, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if offset < p.start() || offset >= p.mu.next {
+		return time.Time{}, nil
+	}
+	behind := sort.Search(len(p.mu.segments), func(i int) bool { return p.mu.segments[i].base > offset })
+	return p.began(behind - 1), nil
+}
+
+// began is about when the first event of a segment came. Where that is not known it
+// is when the last one before it did, and of the oldest segment when its own last
+// one did. The caller holds the mutex.
+func (p *partition) began(segment int) time.Time {
+	switch s := p.mu.segments[segment]; {
+	case s.firstTime > 0:
+		return time.UnixMilli(s.firstTime)
+	case segment > 0:
+		return time.UnixMilli(p.mu.segments[segment-1].lastTime)
+	default:
+		return time.UnixMilli(s.lastTime)
+	}
 }
 
 // Holds are the holds of a partition: what retention must not remove, by the name

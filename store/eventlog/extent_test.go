@@ -32,3 +32,46 @@ func TestExtent(t *testing.T) {
 		t.Errorf("an empty topic: %+v", empty)
 	}
 }
+
+// Event i of fiveSegments comes an hour after the one before; a segment has about
+// ten of them.
+func TestCame(t *testing.T) {
+	fsys, c := vfs.NewMem(), newClock()
+	begin := c.now
+	l, topic := fiveSegments(t, fsys, c)
+	check := func(topic *Topic) {
+		t.Helper()
+		for i := range 50 {
+			came := begin.Add(time.Duration(i+1) * time.Hour)
+			if told, err := topic.Came(0, Offset(i)); err != nil || told.After(came) || came.Sub(told) > 13*time.Hour {
+				t.Errorf("event %d came at %v, told is %v, %v", i, came, told, err)
+			}
+		}
+	}
+	check(topic)
+	if oldest := topic.Extent().Oldest; !oldest.Equal(begin.Add(time.Hour)) {
+		t.Errorf("the oldest came at %v, not %v", oldest, begin.Add(time.Hour))
+	}
+	for _, nothing := range []Offset{-1, 50} {
+		if told, err := topic.Came(0, nothing); err != nil || !told.IsZero() {
+			t.Errorf("offset %d has no event: %v, %v", nothing, told, err)
+		}
+	}
+	if _, err := topic.Came(7, 0); err == nil {
+		t.Error("there is no partition 7")
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// A start knows of older segments only when their last events came.
+	reopened := open(t, fsys, Options{SegmentBytes: 4096, Now: c.Now})
+	topic, err := reopened.Topic("clicks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 10; i < 50; i++ {
+		if told, err := topic.Came(0, Offset(i)); err != nil || told.After(begin.Add(time.Duration(i+1)*time.Hour)) {
+			t.Errorf("after a start event %d came at %v, %v", i, told, err)
+		}
+	}
+}

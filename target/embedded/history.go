@@ -77,7 +77,11 @@ func (j *Jobs) History(table string) (h target.History, ok bool) {
 			continue
 		}
 		for by, at := range holds {
-			h.Holds = append(h.Holds, target.Hold{By: by, Partition: p, Behind: int64(end - at)})
+			since, err := topic.Came(id, at)
+			if err != nil {
+				continue
+			}
+			h.Holds = append(h.Holds, target.Hold{By: by, Partition: p, Behind: int64(end - at), Since: since})
 		}
 	}
 	slices.SortFunc(h.Holds, func(a, b target.Hold) int { return cmp.Or(cmp.Compare(b.Behind, a.Behind), cmp.Compare(a.By, b.By)) })
