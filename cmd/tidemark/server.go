@@ -249,7 +249,15 @@ func (s *server) tableLog(table string) *httpapi.TableLog {
 		shown.Oldest = &oldest
 	}
 	for _, one := range h.Holds {
-		shown.Holds = append(shown.Holds, httpapi.TableHold(one))
+		hold := httpapi.TableHold{By: one.By, Partition: one.Partition, Behind: one.Behind}
+		if !one.Since.IsZero() {
+			since := one.Since.UTC()
+			hold.Since = &since
+		}
+		shown.Holds = append(shown.Holds, hold)
+	}
+	if bad, ok := s.jobs.History(table + catalog.QuarantineSuffix); ok {
+		shown.Quarantined = bad.Events + bad.Gone
 	}
 	return shown
 }

@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -18,13 +21,13 @@ func statusCommand() *command {
 	o := client{}
 	return &command{
 		name:  "status",
-		short: "how the jobs of a running server do, and what a restart would do",
+		short: "how the jobs of a running server do, what a restart would do, and what is held",
 		usage: `
 Usage: tidemark status [--url URL] [--json] [JOB]
 
 Lists the jobs with their state, newest epoch and its age, the events behind it,
-and restarts; and for each what it would do if it started anew now, and what went
-wrong last.
+and restarts; for each what it would do if it started anew now, and what went
+wrong last; and the events that retention has to keep, with who needs them.
 
 Examples:
   tidemark status
@@ -64,7 +67,63 @@ func (o *client) status(ctx context.Context, c *console, names []string) error {
 	if err != nil {
 		return fmt.Errorf("read the server's answer: %w", err)
 	}
-	return printJobs(c.out, list.Jobs)
+	if body, err = o.call(ctx, http.MethodGet, "/api/v1/tables", nil); err != nil {
+		return err
+	}
+	var tables httpapi.TableList
+	if err := json.Unmarshal(body, &tables); err != nil {
+		return fmt.Errorf("read the server's answer: %w", err)
+	}
+	return errors.Join(printJobs(c.out, list.Jobs), printHolds(c.out, holdsOf(tables.Tables, names)))
+}
+
+// hold is what a job or a savepoint needs of a table's events, all partitions together.
+type hold struct {
+	table, by string
+	events    int64
+	since     time.Time // when the oldest of them came
+}
+
+// holdsOf are the holds that keep events, by table; those of the named jobs, or all.
+func holdsOf(tables []httpapi.TableSummary, jobs []string) []hold {
+	var all []hold
+	for _, t := range tables {
+		if t.Log == nil {
+			continue
+		}
+		first := len(all)
+		for _, h := range t.Log.Holds {
+			holder := strings.Fields(h.By)
+			if h.Since == nil || len(jobs) > 0 && (len(holder) < 2 || !slices.Contains(jobs, holder[1])) {
+				continue
+			}
+			at := slices.IndexFunc(all[first:], func(seen hold) bool { return seen.by == h.By })
+			if at < 0 {
+				at = len(all) - first
+				all = append(all, hold{table: t.Name, by: h.By, since: *h.Since})
+			}
+			one := &all[first+at]
+			one.events += h.Behind
+			if h.Since.Before(one.since) {
+				one.since = *h.Since
+			}
+		}
+	}
+	return all
+}
+
+// printHolds prints who keeps which events; nothing where nothing is held.
+func printHolds(out io.Writer, all []hold) error {
+	if len(all) == 0 {
+		return nil
+	}
+	fmt.Fprint(out, "\nHeld in the event log, whatever the retention, because somebody has not read it yet or may go back to it:\n")
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "TABLE\tEVENTS\tSINCE, ABOUT\tBY")
+	for _, h := range all {
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", h.table, h.events, h.since.Format(time.RFC3339), h.by)
+	}
+	return w.Flush()
 }
 
 // printJobs prints a table of the jobs, and below it what there is to say in words.

@@ -137,7 +137,10 @@ func (j *fakeJobs) Statuses() []JobStatus {
 		Name: "ads_minute", State: j.state, Tables: []string{"ads_minute"}, Started: &started, RowsIn: 42, RowsPerSecond: 1.5, LagMillis: &lag, Watermark: &noon, Epoch: 9,
 		CPUSeconds: &processor, MemoryBytes: &memory, BackPressure: &sum.Recent.Busy, HeldBy: &Holdup{Operator: 1, Name: sum.Name, Busy: 0.75},
 		Operators: []Operator{{Name: "Sink ads_minute", Inputs: []int{1}, RowsIn: 9}, sum, {ID: 2, Name: "Scan clicks", RowsOut: 42}},
-		Sources:   []JobSource{{Table: "clicks", Watermark: &noon, Splits: []JobSplit{{Name: "partition 0", Position: &at, End: &end, Waiting: new(int64), LagMillis: &behind, LastRow: &started}}}},
+		Sources: []JobSource{
+			{Table: "clicks", Watermark: &noon, Splits: []JobSplit{{Name: "partition 0", Position: &at, End: &end, Waiting: new(int64), LagMillis: &behind, LastRow: &started}}},
+			{Table: "orders", Splits: []JobSplit{{Name: "orders-0", Position: &at, End: &at, Waiting: new(int64), LagMillis: new(int64)}, {Name: "orders-1", Idle: true}}},
+		},
 	}}
 }
 
@@ -258,6 +261,7 @@ func newWorld(t testing.TB, change func(*Config)) *world {
 	w.config = Config{
 		Catalog: c, Board: w.board, Asker: w.asker, Definer: fakeDefiner{}, Jobs: w.jobs, Savepoints: fakeSavepoints{}, Gaps: fakeGaps{}, Projects: fakeProjects{}, Quotas: &fakeQuotas{},
 		Intake:    func(name string) (*native.Intake, bool) { return intake, name == "clicks" },
+		TableLog:  logOfClicks,
 		Ingest:    func() Ingest { return Ingest{EventsPerSecond: 12.5, Freshness: 250 * time.Millisecond, Fresh: true} },
 		Telemetry: telemetry.New(),
 		Logger:    slog.New(slog.NewTextHandler(w.logged, nil)),
@@ -271,6 +275,17 @@ func newWorld(t testing.TB, change func(*Config)) *world {
 	}
 	t.Cleanup(w.server.Close)
 	return w
+}
+
+// logOfClicks is what a job and a savepoint hold of one table.
+func logOfClicks(table string) *TableLog {
+	if table != "clicks" {
+		return nil
+	}
+	oldest := noon.Add(-48 * time.Hour)
+	return &TableLog{Events: 42, Gone: 7, Bytes: 4200, Oldest: &oldest, Quarantined: 3, Holds: []TableHold{
+		{By: "savepoint ads_minute first", Partition: 1, Behind: 30, Since: &oldest}, {By: "job ads_minute", Partition: 1},
+	}}
 }
 
 var clickColumns = []value.Field{{Name: "id", Type: value.BigIntType.Required()}, {Name: "campaign", Type: value.StringType}, {Name: "ts", Type: value.TimestampLTZOf(3)}}

@@ -20,6 +20,13 @@ type TableProgress struct {
 	LateRows   int64            `json:"late_rows" doc:"Rows that came after their window was final"`
 	Gaps       []TableGap       `json:"gaps" doc:"Parts of its input that may be missing: those that are open, and those in the span that left rows out"`
 	Windows    []WindowProgress `json:"windows" doc:"Those that have begun, the oldest first; none for a table without windows"`
+	Sources    []ProgressSource `json:"sources" doc:"How far the partitions of what it is made from were read: the evidence for final_until. Of a table outside, how far each job has read it. None where no job runs"`
+}
+
+// ProgressSource is how far a job has read a table.
+type ProgressSource struct {
+	Job string `json:"job"`
+	JobSource
 }
 
 // WindowProgress is how far a window is settled.
@@ -55,7 +62,29 @@ func (s *Server) getProgress(w http.ResponseWriter, r *http.Request) error {
 	if !known {
 		p = progress.Progress{Table: table, FinalUntil: batch.NoMark, Watermark: batch.NoMark}
 	}
-	return writeJSON(w, http.StatusOK, tableProgress(p))
+	shown := tableProgress(p)
+	shown.Sources = sourcesOf(table, s.statuses())
+	return writeJSON(w, http.StatusOK, shown)
+}
+
+// sourcesOf are what a table's own job reads, or, of a table that has none, the
+// table itself as each job that reads it does.
+func sourcesOf(table string, jobs []JobStatus) []ProgressSource {
+	own, others := []ProgressSource{}, []ProgressSource{}
+	for _, j := range jobs {
+		for _, source := range j.Sources {
+			switch table {
+			case j.Name:
+				own = append(own, ProgressSource{Job: j.Name, JobSource: source})
+			case source.Table:
+				others = append(others, ProgressSource{Job: j.Name, JobSource: source})
+			}
+		}
+	}
+	if len(own) > 0 {
+		return own
+	}
+	return others
 }
 
 // span reads from and to; the last hour without them.

@@ -22,6 +22,10 @@ type TableSummary struct {
 	Kind    string `json:"kind" enum:"table,external table,materialized table,view,system table"`
 	Columns int    `json:"columns" doc:"How many"`
 	Comment string `json:"comment,omitempty"`
+	// How far it is settled, as GET /api/v1/progress/{table} tells at length.
+	FinalUntil *time.Time `json:"final_until" doc:"What the table says about event times before this will not change; null when nothing is final"`
+	BlockedBy  *string    `json:"blocked_by" doc:"Who keeps final_until from moving; null when nobody does"`
+	Log        *TableLog  `json:"log,omitempty" doc:"Of a native table: its events"`
 }
 
 // Table is a table or view.
@@ -47,13 +51,16 @@ type TableLog struct {
 	Bytes  int64       `json:"bytes"`
 	Oldest *time.Time  `json:"oldest_at" doc:"When the oldest events came, about"`
 	Holds  []TableHold `json:"holds" doc:"Who still needs events, those that need most first"`
+	// Quarantined are those beside the table's own.
+	Quarantined int64 `json:"quarantined" doc:"Events that could not be read and are in the table's quarantine, or were before retention removed them"`
 }
 
 // TableHold is a job, a version of a table or a savepoint that needs events.
 type TableHold struct {
-	By        string `json:"by"`
-	Partition int    `json:"partition"`
-	Behind    int64  `json:"events_behind" doc:"The held event and those after it"`
+	By        string     `json:"by" doc:"job TABLE, or savepoint TABLE NAME"`
+	Partition int        `json:"partition"`
+	Behind    int64      `json:"events_behind" doc:"The held event and those after it"`
+	Since     *time.Time `json:"since" doc:"When the held event came, about and not later; null while nothing is behind"`
 }
 
 // TableColumn is a column of a table.
@@ -73,8 +80,13 @@ type TableWatermark struct {
 
 func (s *Server) listTables(w http.ResponseWriter, _ *http.Request) error {
 	var list TableList
+	now := s.config.Now()
 	for _, t := range s.config.Catalog.Tables() {
-		list.Tables = append(list.Tables, TableSummary{Name: t.Name, Kind: kindOf(t), Columns: len(t.Columns), Comment: t.Comment})
+		one := TableSummary{Name: t.Name, Kind: kindOf(t), Columns: len(t.Columns), Comment: t.Comment, Log: s.tableLog(t)}
+		if p, reported := s.config.Board.Of(t.Name, now.UnixMilli(), now.UnixMilli(), now); reported {
+			one.FinalUntil, one.BlockedBy = moment(p.FinalUntil), known(p.BlockedBy)
+		}
+		list.Tables = append(list.Tables, one)
 	}
 	sort.Slice(list.Tables, func(i, j int) bool { return list.Tables[i].Name < list.Tables[j].Name })
 	return writeJSON(w, http.StatusOK, list)
@@ -97,10 +109,16 @@ func (s *Server) getTable(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	sort.Strings(shown.Downstream)
-	if s.config.TableLog != nil && t.Kind == plan.Native {
-		shown.Log = s.config.TableLog(name)
-	}
+	shown.Log = s.tableLog(t)
 	return writeJSON(w, http.StatusOK, shown)
+}
+
+// tableLog is what is known of a native table's events; nil of other tables.
+func (s *Server) tableLog(t *plan.Table) *TableLog {
+	if s.config.TableLog == nil || t.Kind != plan.Native {
+		return nil
+	}
+	return s.config.TableLog(t.Name)
 }
 
 func describeTable(t *plan.Table) Table {
