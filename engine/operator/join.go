@@ -81,9 +81,16 @@ func NewJoin(env Environment, n *plan.Join) (*Join, error) {
 	for _, s := range j.sides {
 		s.pairs, s.sums = j.counts, !j.counts && (n.Kind.KeepsLeft() || n.Kind.KeepsRight() || n.Kind == plan.SemiJoin)
 	}
-	j.spill = newJoinSpill(j)
+	j.spill = newJoinSpill(env, j.sides[:], &j.encoded, j.replaces(), j.take)
 	j.run.join = j
 	return j, nil
+}
+
+// replaces reports whether what is stored of a row can change.
+func (j *Join) replaces() bool {
+	kind := j.node.Kind
+	counts := j.pairing.filter != nil && (kind.KeepsLeft() || kind.KeepsRight() || kind == plan.SemiJoin)
+	return !j.env.Appends[0] || !j.env.Appends[1] || counts && j.env.Context.Streaming || j.expires || j.bounded()
 }
 
 // Process shows what the rows change and takes them in.
@@ -179,7 +186,7 @@ func (j *Join) Load(from engine.Saved) error {
 	if j.spill != nil {
 		return j.spill.load(j.env.Worker, from)
 	}
-	return eachSaved(j.sides, j.env.Worker, from, (*joinSide).load)
+	return eachSaved(j.sides[:], j.env.Worker, from, (*joinSide).load)
 }
 
 // joinRun takes the rows of one batch, in order, past the rows of the other

@@ -211,12 +211,3 @@ func (r *spilledReaders) gather(hash uint64) error {
 	}
 	return nil
 }
-
-// takes is about how many bytes the records that were found take in the sides.
-func (r *spilledReaders) takes() int64 {
-	n := int64(0)
-	for _, record := range r.found {
-		n += recordTakes(record)
-	}
-	return n
-}

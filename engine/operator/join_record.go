@@ -4,10 +4,10 @@ import "encoding/binary"
 
 // A record is some rows of a key, or all of them, in a file:
 //
-//	record := complete:u8  length:uvarint key  left:varint  right:varint  row*
+//	record := complete:u8  length:uvarint key  rows:varint*  row*
 //	row    := length:uvarint  what follows the key in the row  written:varint  count:varint  partners:varint
 //
-// written is the time of the last write, and only there if rows of the side
+// There is a number of rows for each side. written is the time of the last write, and only there if rows of the side
 // expire. What expires in a file is forgotten when its key is read back.
 //
 // complete is 1 when older files have nothing more; such a record alone, without
@@ -23,34 +23,23 @@ func (s *joinSpill) emptyRecord() []byte { return []byte{1} }
 // those that are in no file otherwise. It reports whether there are any.
 func (s *joinSpill) makeRecord(k heldKey, complete bool) bool {
 	key := s.sides[k.port].keys.key(k.code)
-	var rows [2]int64
-	each := func(port int, f func(code uint32)) {
-		side, of := s.sides[port], k.code
-		if port != k.port {
-			var ok bool
-			if of, ok = side.keys.find(k.hash, key); !ok || k.port == 1 {
-				return
-			}
-		}
-		side.eachOf(of, func(code uint32) {
-			if complete || side.entries.at(code).flags&inFile == 0 {
-				f(code)
-			}
-		})
-	}
-	for port := range s.sides {
-		each(port, func(uint32) { rows[port]++ })
-	}
-	if rows == [2]int64{} {
-		return false
-	}
 	to := append(s.record[:0], 0)
 	if complete {
 		to[0] = 1
 	}
-	to = binary.AppendVarint(binary.AppendVarint(appendSized(to, key), rows[0]), rows[1])
+	to = appendSized(to, key)
+	some := false
+	for port := range s.sides {
+		rows := int64(0)
+		s.eachOf(port, k, key, complete, func(uint32) { rows++ })
+		some = some || rows > 0
+		to = binary.AppendVarint(to, rows)
+	}
+	if !some {
+		return false
+	}
 	for port, side := range s.sides {
-		each(port, func(code uint32) {
+		s.eachOf(port, k, key, complete, func(code uint32) {
 			to = appendSized(to, side.row(code)[len(key):])
 			to = side.expiry.append(to, code)
 			to = binary.AppendVarint(binary.AppendVarint(to, side.count(code)), side.partnersOf(code))
@@ -58,6 +47,23 @@ func (s *joinSpill) makeRecord(k heldKey, complete bool) bool {
 	}
 	s.record = to
 	return true
+}
+
+// eachOf calls f with the rows of a key that the side of the port has: all of them,
+// or those that are in no file.
+func (s *joinSpill) eachOf(port int, k heldKey, key []byte, all bool, f func(code uint32)) {
+	side, of, has := s.sides[port], k.code, port == k.port
+	if port > k.port {
+		of, has = side.keys.find(k.hash, key)
+	}
+	if !has {
+		return
+	}
+	side.eachOf(of, func(code uint32) {
+		if all || side.entries.at(code).flags&inFile == 0 {
+			f(code)
+		}
+	})
 }
 
 // eachOf calls f with the rows of a key, in the order in which they came.
@@ -72,14 +78,17 @@ func (s *joinSide) eachOf(key uint32, f func(code uint32)) {
 }
 
 // recordTakes is about how many bytes the rows of a record take in the sides.
-func recordTakes(record []byte) int64 {
+func (s *joinSpill) recordTakes(record []byte) int64 {
 	if isEmptyRecord(record) {
 		return 0
 	}
 	rest := spilledState{rest: record[1:]}
 	key := int64(len(rest.sized()))
-	rows := rest.number() + rest.number()
-	return int64(len(record)) + rows*(key+int64(joinRowBytes)) + 3*key
+	rows := int64(0)
+	for range s.sides {
+		rows += rest.number()
+	}
+	return int64(len(record)) + rows*(key+int64(joinRowBytes)) + int64(len(s.sides)+1)*key
 }
 
 // takeRecord takes the rows of a record into the sides.
@@ -93,9 +102,12 @@ func (s *joinSpill) takeRecord(hash uint64, record []byte) error {
 	rest := spilledState{rest: record[1:]}
 	row := append(s.record[:0], rest.sized()...)
 	key := len(row)
-	counts := [2]int64{rest.number(), rest.number()}
+	s.counts = s.counts[:0]
+	for range s.sides {
+		s.counts = append(s.counts, rest.number())
+	}
 	for port, side := range s.sides {
-		for range counts[port] {
+		for range s.counts[port] {
 			row = append(row[:key], rest.sized()...)
 			written := int64(0)
 			if side.expiry != nil {
@@ -110,7 +122,7 @@ func (s *joinSpill) takeRecord(hash uint64, record []byte) error {
 			side.deadlines.restore(code)
 			e := side.entries.at(code)
 			e.flags |= inFile
-			if s.join.env.Saves {
+			if s.env.Saves {
 				// It is no change: what was to be saved of the row has been noted.
 				e.flags |= saved
 			}

@@ -10,7 +10,6 @@ import (
 	"tidemark/base/batch"
 	"tidemark/base/problem"
 	"tidemark/engine"
-	"tidemark/plan"
 )
 
 // joinSpill keeps what a join holds in memory below its share.
@@ -30,27 +29,29 @@ import (
 // Otherwise the rows of a key that were read back are written again, all of them,
 // and void what older files have of it (spilledKeys).
 type joinSpill struct {
-	join  *Join
-	sides *[2]*joinSide
-	limit int64 // bytes that may be held
+	env     Environment
+	sides   []*joinSide
+	encoded *joinRows // where take finds the stored form of rows
+	take    func(port int, rows *batch.Batch, emit engine.Emit) error
+	limit   int64 // bytes that may be held
 	// replaces says that rows can change that were written. readsBack says that
 	// keys are looked for before the end; they are not in batch mode, if all rows
 	// stay.
 	replaces, readsBack bool
 
 	files   spilledKeys
-	spilled bool // the files have something, and if readsBack the sides have nothing between two passes
-	waiting [2]waitingRows
-	settled time.Time // when rows that waited were processed last
-	delayed bool      // the task knows that rows wait for the clock
-	read    []uint64  // hashes of keys that have been read back, if replaces
+	spilled bool          // the files have something, and if readsBack the sides have nothing between two passes
+	waiting []waitingRows // of each side
+	settled time.Time     // when rows that waited were processed last
+	delayed bool          // the task knows that rows wait for the clock
+	read    []uint64      // hashes of keys that have been read back, if replaces
 	unsaved heldChanges
 	keys    []heldKey // scratch
 	record  []byte    // scratch
+	counts  []int64   // scratch
 }
 
-// heldKey is a key in memory. The code is that of the left side, where that has
-// the key.
+// heldKey is a key in memory. The code is that of the first side that has the key.
 type heldKey struct {
 	hash uint64
 	port int
@@ -72,24 +73,36 @@ const (
 
 // newJoinSpill makes what keeps the sides below the memory of the environment;
 // nil when that has no limit, or the join has one key only, which is all or
-// nothing.
-func newJoinSpill(j *Join) *joinSpill {
-	if j.env.Memory == 0 || j.sides[0].whole {
+// nothing. take joins rows whose stored form is in encoded.
+func newJoinSpill(env Environment, sides []*joinSide, encoded *joinRows, replaces bool, take func(int, *batch.Batch, engine.Emit) error) *joinSpill {
+	if env.Memory == 0 || sides[0].whole {
 		return nil
 	}
-	counts := j.pairing.filter != nil && (j.node.Kind.KeepsLeft() || j.node.Kind.KeepsRight() || j.node.Kind == plan.SemiJoin)
-	replaces := !j.env.Appends[0] || !j.env.Appends[1] || counts && j.env.Context.Streaming || j.expires || j.bounded()
 	return &joinSpill{
-		join: j, sides: &j.sides, replaces: replaces, readsBack: replaces || j.env.Context.Streaming, files: spilledKeys{area: j.env.Spill.Area()},
+		env: env, sides: sides, encoded: encoded, take: take, waiting: make([]waitingRows, len(sides)),
+		replaces: replaces, readsBack: replaces || env.Context.Streaming, files: spilledKeys{area: env.Spill.Area()},
 		// The rest is for tables and slices that grow, by a quarter or more at a
 		// time, and for batches under way.
-		limit: j.env.Memory / 5 * 3,
+		limit: env.Memory / 5 * 3,
 	}
 }
 
 // held is how many bytes are in memory.
 func (s *joinSpill) held() int64 {
-	return s.sides[0].held() + s.sides[1].held() + s.waiting[0].held() + s.waiting[1].held() + s.files.held() + 8*int64(cap(s.read))
+	held := s.heldWaiting() + s.files.held() + 8*int64(cap(s.read))
+	for _, side := range s.sides {
+		held += side.held()
+	}
+	return held
+}
+
+// heldWaiting is how many bytes the rows take that wait.
+func (s *joinSpill) heldWaiting() int64 {
+	held := int64(0)
+	for port := range s.waiting {
+		held += s.waiting[port].held()
+	}
+	return held
 }
 
 // held is how many bytes the table takes.
@@ -121,19 +134,19 @@ func (s *joinSide) held() int64 {
 // or later.
 func (s *joinSpill) process(port int, rows *batch.Batch, emit engine.Emit) error {
 	if !s.spilled || !s.readsBack {
-		coming := int64(len(s.join.encoded.bytes) + rows.Rows*joinRowBytes)
+		coming := int64(len(s.encoded.bytes) + rows.Rows*joinRowBytes)
 		if s.held()+coming <= s.limit {
-			return s.join.take(port, rows, emit)
+			return s.take(port, rows, emit)
 		}
 		if err := s.evict(s.replaces); err != nil {
 			return err
 		}
 		if !s.readsBack && coming <= s.limit {
-			return s.join.take(port, rows, emit)
+			return s.take(port, rows, emit)
 		}
 	}
-	s.waiting[port].add(&s.join.encoded, rows)
-	if s.waiting[0].held()+s.waiting[1].held() < s.limit/waitingShare {
+	s.waiting[port].add(s.encoded, rows)
+	if s.heldWaiting() < s.limit/waitingShare {
 		return nil
 	}
 	return s.settle(emit)
@@ -142,19 +155,21 @@ func (s *joinSpill) process(port int, rows *batch.Batch, emit engine.Emit) error
 // flush processes the rows that wait, but not too often: the way through the files
 // is long, however few rows there are. What is to be saved must not wait.
 func (s *joinSpill) flush(emit engine.Emit) error {
-	c := s.join.env.Context
-	if s.join.env.Saves || c.Streaming && c.Now.Sub(s.settled) >= settleInterval {
+	c := s.env.Context
+	if s.env.Saves || c.Streaming && c.Now.Sub(s.settled) >= settleInterval {
 		return s.settle(emit)
 	}
 	if c.Streaming && !s.delayed && !s.isSettled() {
 		s.delayed = true
-		s.join.env.wait(1)
+		s.env.wait(1)
 	}
 	return nil
 }
 
 // isSettled reports whether no rows wait.
-func (s *joinSpill) isSettled() bool { return s.waiting[0].count() == 0 && s.waiting[1].count() == 0 }
+func (s *joinSpill) isSettled() bool {
+	return !slices.ContainsFunc(s.waiting, func(w waitingRows) bool { return w.count() > 0 })
+}
 
 // settle processes the rows that wait.
 func (s *joinSpill) settle(emit engine.Emit) (err error) {
@@ -163,9 +178,9 @@ func (s *joinSpill) settle(emit engine.Emit) (err error) {
 	}
 	if s.delayed {
 		s.delayed = false
-		s.join.env.wait(-1)
+		s.env.wait(-1)
 	}
-	s.settled = s.join.env.Context.Now
+	s.settled = s.env.Context.Now
 	for port := range s.waiting {
 		s.waiting[port].sort()
 	}
@@ -176,7 +191,7 @@ func (s *joinSpill) settle(emit engine.Emit) (err error) {
 	if err := errors.Join(s.pass(files, emit), files.close()); err != nil {
 		return err
 	}
-	s.waiting = [2]waitingRows{}
+	clear(s.waiting)
 	return s.files.merge()
 }
 
@@ -195,8 +210,11 @@ func (s *joinSpill) pass(files *spilledReaders, emit engine.Emit) error {
 				return err
 			}
 		}
-		waits := s.waiting[0].bytesOf(hash) + s.waiting[1].bytesOf(hash)
-		needs := waits + files.takes()
+		waits := int64(0)
+		for port := range s.waiting {
+			waits += s.waiting[port].bytesOf(hash)
+		}
+		needs := waits + s.takes(files.found)
 		if coming > 0 && s.held()+coming+needs > s.limit {
 			if err := s.finishPart(emit); err != nil {
 				return err
@@ -227,6 +245,15 @@ func (s *joinSpill) nextHash() (hash uint64, some bool) {
 	return hash, some
 }
 
+// takes is about how many bytes the records take in the sides.
+func (s *joinSpill) takes(records [][]byte) int64 {
+	n := int64(0)
+	for _, record := range records {
+		n += s.recordTakes(record)
+	}
+	return n
+}
+
 // bring takes what the files have of a key into the sides.
 func (s *joinSpill) bring(hash uint64, files *spilledReaders) error {
 	if s.replaces && len(files.found) > 0 {
@@ -244,8 +271,8 @@ func (s *joinSpill) bring(hash uint64, files *spilledReaders) error {
 // a file.
 func (s *joinSpill) finishPart(emit engine.Emit) error {
 	for port := range s.waiting {
-		err := s.waiting[port].takeIncluded(s.sides[port].input, &s.join.encoded, func(rows *batch.Batch) error {
-			return s.join.take(port, rows, emit)
+		err := s.waiting[port].takeIncluded(s.sides[port].input, s.encoded, func(rows *batch.Batch) error {
+			return s.take(port, rows, emit)
 		})
 		if err != nil {
 			return err
@@ -283,9 +310,10 @@ func (s *joinSpill) evict(complete bool) error {
 		return err
 	}
 	s.spilled = true
-	if s.join.env.Saves {
-		s.sides[0].save(&s.unsaved)
-		s.sides[1].save(&s.unsaved)
+	if s.env.Saves {
+		for _, side := range s.sides {
+			side.save(&s.unsaved)
+		}
 	}
 	s.forget()
 	return nil
@@ -294,35 +322,41 @@ func (s *joinSpill) evict(complete bool) error {
 // listKeys lists the keys in memory by their hashes.
 func (s *joinSpill) listKeys() {
 	s.keys = s.keys[:0]
-	left := s.sides[0]
 	for port, side := range s.sides {
 		for code := range uint32(side.first.len()) {
 			if *side.first.at(code) == 0 {
 				continue
 			}
 			hash := side.keys.hashes[code]
-			if port == 1 {
-				if _, listed := left.keys.find(hash, side.keys.key(code)); listed {
-					continue
-				}
+			if !anyHas(s.sides[:port], hash, side.keys.key(code)) {
+				s.keys = append(s.keys, heldKey{hash, port, code})
 			}
-			s.keys = append(s.keys, heldKey{hash, port, code})
 		}
 	}
 	slices.SortFunc(s.keys, func(a, b heldKey) int { return cmp.Compare(a.hash, b.hash) })
 }
 
+// anyHas reports whether one of the sides has rows with the key.
+func anyHas(sides []*joinSide, hash uint64, key []byte) bool {
+	for _, side := range sides {
+		if _, has := side.keys.find(hash, key); has {
+			return true
+		}
+	}
+	return false
+}
+
 // forget empties the memory.
 func (s *joinSpill) forget() {
 	for _, side := range s.sides {
-		side.clear(s.join.seed)
+		side.clear(side.keys.seed)
 	}
 	s.read, s.keys = s.read[:0], nil
 }
 
 // load reads rows that Save wrote, and spills what is too much.
 func (s *joinSpill) load(worker engine.Worker, from engine.Saved) error {
-	err := eachSaved(*s.sides, worker, from, func(side *joinSide, row, val []byte) error {
+	err := eachSaved(s.sides, worker, from, func(side *joinSide, row, val []byte) error {
 		if s.held()+int64(len(row)+joinRowBytes) > s.limit {
 			// More rows of the same keys may come.
 			if err := s.evict(false); err != nil {
@@ -356,7 +390,7 @@ func (s *joinSpill) shares(show func() error) (err error) {
 		if !some {
 			break
 		}
-		if takes := files.takes(); s.held()+takes > s.limit {
+		if takes := s.takes(files.found); s.held()+takes > s.limit {
 			if err := show(); err != nil {
 				return err
 			}

@@ -58,7 +58,7 @@ func TestJoinSpills(t *testing.T) {
 		}
 		streaming := rapid.Bool().Draw(rt, "streaming")
 		saves := rapid.Bool().Draw(rt, "saves")
-		memory := rapid.SampledFrom([]int64{16 << 10, 20 << 10}).Draw(rt, "memory")
+		memory := rapid.SampledFrom([]int64{20 << 10, 24 << 10}).Draw(rt, "memory")
 		appends := [2]bool{rapid.Bool().Draw(rt, "left appends"), rapid.Bool().Draw(rt, "right appends")}
 		construct, spilled := spilling(t, node, memory, saves, appends)
 		r := newJoinRunner(rt, streaming, false, construct)

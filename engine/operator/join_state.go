@@ -361,8 +361,8 @@ func keyLength(row, val []byte) (length uint64, rest []byte, err error) {
 	return length, val[used:], nil
 }
 
-// eachSaved calls load with the stored rows of both sides.
-func eachSaved(sides [2]*joinSide, worker engine.Worker, from engine.Saved, load func(s *joinSide, row, val []byte) error) error {
+// eachSaved calls load with the stored rows of all sides.
+func eachSaved(sides []*joinSide, worker engine.Worker, from engine.Saved, load func(s *joinSide, row, val []byte) error) error {
 	err := from.Each(worker, func(_ engine.KeyGroup, key, val []byte) error {
 		for _, s := range sides {
 			if len(key) > 0 && key[0] == s.name {
