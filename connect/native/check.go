@@ -119,6 +119,7 @@ func (c *bodyCheck) isPacked() bool { return c.count >= packEventsMin && !c.hasM
 // forget lets go of the body, and of memory that few bodies need.
 func (c *bodyCheck) forget() {
 	c.bad = nil
+	c.packer.words.forget()
 	if cap(c.pack) > packKeptBytesMax {
 		c.pack = nil
 	}

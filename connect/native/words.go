@@ -2,6 +2,7 @@ package native
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"slices"
 
@@ -22,127 +23,208 @@ import (
 const (
 	wordsMark   = 16 // where other columns have their class, of which there are less
 	wordsMax    = 1024
-	wordsSlots  = 2 * wordsMax
-	rowsPerWord = 4  // on average, for which numbers pay
-	wordProbes  = 32 // of a place in the table; texts chosen to fall together are no words
-	wordsPause  = 15 // sections in which a column is not tried that had too many words
+	wordsSlots  = 4 * wordsMax
+	soughtRows  = 128 // that are looked for at a time
+	rowsPerWord = 4   // on average, for which numbers pay
+	wordProbes  = 32  // of a place in the table; texts chosen to fall together are no words
+	wordsPause  = 15  // sections in which a column is not tried that had too many words
 
 	wordsPauseRows = 512 // of a section that is large enough to tell so
 )
 
 // wordTable finds the words of one column after the other. Texts that repeat are
-// mostly short and in no order, so that what costs is what a core guesses wrong:
-// those of up to 8 bytes are compared without a branch that depends on them.
+// mostly short and in no order, so that what costs is what a core guesses wrong
+// and what it waits for: texts are looked for some at a time, step by step, so that
+// none waits for the one before, and with hardly a branch that depends on them.
 type wordTable struct {
-	slots [wordsSlots]uint16 // a word's number counted from 1, by its hash
-	words []word
-	rows  []uint16 // the number of each row's word
+	slots  [wordsSlots]uint16 // a word's number counted from 1, by its hash
+	words  []word             // by that number; the first is none
+	texts  []byte             // of the words, one behind the other
+	rows   []uint16           // the number of each row's word, from 0
+	sought [soughtRows]soughtText
+	missed [soughtRows]uint16 // which of them are not where their hash says
+	limit  int                // how many words there may be
+	last   uint64             // slot that is used
 }
 
-// word is a view into the column's heap with its first bytes.
+// word is one of the different texts.
 type word struct {
-	batch.View
-	head uint64
+	head  uint64 // its first bytes
+	start uint32 // in texts
+	bytes uint32
 }
 
-// is reports whether a text is the word.
-func (w *word) is(heap []byte, v batch.View, head uint64) bool {
-	return w.head == head && w.Length == v.Length &&
-		(v.Length <= headBytes || string(heap[w.Offset:w.Offset+w.Length]) == string(heap[v.Offset:v.Offset+v.Length]))
-}
+// noWord is what no text is equal to.
+var noWord = word{bytes: math.MaxUint32}
+
+// soughtText is a text that is looked for.
+type soughtText struct{ head, hash uint64 }
 
 // find finds the words of the first rows of c, unless they are too many.
 func (t *wordTable) find(c *batch.Column, rows int) bool {
-	limit := min(rows/rowsPerWord, wordsMax)
-	used := min(1<<bits.Len(uint(2*limit)), wordsSlots)
-	clear(t.slots[:used])
-	t.words = t.words[:0]
+	t.limit = min(rows/rowsPerWord, wordsMax)
+	t.last = uint64(min(1<<bits.Len(uint(4*t.limit)), wordsSlots) - 1)
+	clear(t.slots[:t.last+1])
+	t.words, t.texts = append(t.words[:0], noWord), t.texts[:0]
 	t.rows = slices.Grow(t.rows[:0], rows)[:rows]
-	heap, numbers, words := c.Heap, t.rows, t.words
-	for i, v := range c.Views[:rows] {
-		if c.Nulls != nil && c.Nulls.Get(i) {
-			numbers[i] = 0
-			continue
+	for from := 0; from < rows; from += soughtRows {
+		to := min(from+soughtRows, rows)
+		found := false
+		if numbers := t.rows[from:to]; c.Nulls == nil {
+			found = t.findAll(c.Heap, c.Views[from:to], numbers)
+		} else {
+			found = t.findPresent(c, from, numbers)
 		}
-		head := wordHead(heap, v)
-		hash := wordHash(heap, v, head)
-		number := int(t.slots[hash&uint64(used-1)%wordsSlots]) - 1
-		if number < 0 || !words[number].is(heap, v, head) {
-			var ok bool
-			if number, ok = t.number(heap, v, head, hash, used, limit); !ok {
-				return false
-			}
-			words = t.words
+		if !found {
+			return false
 		}
-		numbers[i] = uint16(number)
 	}
 	return true
 }
 
-// number gives the number of a text, which may be a new word; ok is false when it
-// cannot become one.
-func (t *wordTable) number(heap []byte, v batch.View, head, hash uint64, used, limit int) (number int, ok bool) {
-	for range wordProbes {
-		at := &t.slots[hash&uint64(used-1)]
-		if *at == 0 {
-			if len(t.words) >= limit {
-				return 0, false
-			}
-			t.words = append(t.words, word{v, head})
-			*at = uint16(len(t.words))
-			return len(t.words) - 1, true
+// findAll finds the words of some texts.
+func (t *wordTable) findAll(heap []byte, views []batch.View, numbers []uint16) (ok bool) {
+	t.hash(heap, views)
+	for _, i := range t.compare(heap, views, numbers) {
+		if numbers[i], ok = t.number(heap, views[i], &t.sought[i]); !ok {
+			return false
 		}
-		if number = int(*at) - 1; t.words[number].is(heap, v, head) {
-			return number, true
-		}
-		hash++
 	}
-	return 0, false
+	return true
+}
+
+// findPresent is findAll for a column that has NULLs, whose views mean nothing.
+func (t *wordTable) findPresent(c *batch.Column, from int, numbers []uint16) (ok bool) {
+	clear(numbers)
+	var views [soughtRows]batch.View
+	var rows [soughtRows]uint16
+	n := 0
+	for i := range numbers {
+		if !c.Nulls.Get(from + i) {
+			views[n], rows[n] = c.Views[from+i], uint16(i)
+			n++
+		}
+	}
+	var found [soughtRows]uint16
+	if !t.findAll(c.Heap, views[:n], found[:n]) {
+		return false
+	}
+	for k, i := range rows[:n] {
+		numbers[i] = found[k]
+	}
+	return true
 }
 
 // headBytes is how many bytes of a text are looked at as a number.
 const headBytes = 8
 
-// wordHead is the first bytes of a text, with zeros for those that it does not have.
-func wordHead(heap []byte, v batch.View) uint64 {
-	if int(v.Offset)+headBytes > len(heap) {
-		var first [headBytes]byte
-		copy(first[:], heap[v.Offset:v.Offset+v.Length])
-		return binary.LittleEndian.Uint64(first[:])
+// headOnes has ones for the bytes that a head of so many bytes has.
+var headOnes = [headBytes + 1]uint64{0, 1<<8 - 1, 1<<16 - 1, 1<<24 - 1, 1<<32 - 1, 1<<40 - 1, 1<<48 - 1, 1<<56 - 1, 1<<64 - 1}
+
+// hash looks at the first bytes, the middle and the end of some texts: it is only
+// for those that repeat. A head has zeros for bytes that a text does not have.
+func (t *wordTable) hash(heap []byte, views []batch.View) {
+	for i, v := range views {
+		start, length := uint(v.Offset), uint(v.Length)
+		var head uint64
+		if start+max(length, headBytes) <= uint(len(heap)) {
+			head = loadWord(heap, start) & headOnes[min(length, headBytes)]
+		} else {
+			head = lastHead(heap[start:][:length])
+		}
+		h := head ^ uint64(length)<<56
+		if length > headBytes {
+			h ^= bits.RotateLeft64(loadWord(heap, start+(length-headBytes)/2), 21) ^ bits.RotateLeft64(loadWord(heap, start+length-headBytes), 43)
+		}
+		high, low := bits.Mul64(h^0x9e3779b97f4a7c15, 0xd6e8feb86659fd93)
+		t.sought[i%soughtRows] = soughtText{head, high ^ low}
 	}
-	unused := 8 * (headBytes - min(uint64(v.Length), headBytes))
-	return binary.LittleEndian.Uint64(heap[v.Offset:]) << unused >> unused
 }
 
-// wordHash looks at the beginning, the middle and the end of a text: it is only
-// for texts that repeat.
-func wordHash(heap []byte, v batch.View, head uint64) uint64 {
-	h := head ^ uint64(v.Length)<<56
-	if v.Length > headBytes {
-		text := heap[v.Offset : v.Offset+v.Length]
-		n := len(text)
-		h ^= bits.RotateLeft64(binary.LittleEndian.Uint64(text[(n-headBytes)/2:]), 21) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(text[n-headBytes:]), 43)
+// lastHead is the head of a text at the end of its heap.
+func lastHead(text []byte) uint64 {
+	var first [headBytes]byte
+	copy(first[:], text)
+	return binary.LittleEndian.Uint64(first[:])
+}
+
+// compare gives some texts that were hashed the numbers of the words where their
+// hashes say, and returns which of them are others.
+func (t *wordTable) compare(heap []byte, views []batch.View, numbers []uint16) []uint16 {
+	missed := uint(0)
+	words, texts, last := t.words, t.texts, t.last
+	numbers = numbers[:len(views)]
+	for i, v := range views {
+		s := &t.sought[uint(i)%soughtRows]
+		n := t.slots[s.hash&last%wordsSlots]
+		numbers[i] = n - 1
+		w := words[n]
+		differs := w.head ^ s.head | uint64(w.bytes^v.Length)
+		if v.Length > headBytes && w.bytes == v.Length {
+			differs |= otherText(heap, texts, uint(v.Offset), uint(w.start), uint(v.Length))
+		}
+		t.missed[missed%soughtRows] = uint16(i)
+		missed += uint((differs | -differs) >> 63)
 	}
-	high, low := bits.Mul64(h^0x9e3779b97f4a7c15, 0xd6e8feb86659fd93)
-	return high ^ low
+	return t.missed[:missed]
+}
+
+// otherText is not 0 where two texts of more than headBytes differ behind those.
+func otherText(heap, texts []byte, at, other, length uint) (differs uint64) {
+	last := length - headBytes
+	differs = loadWord(heap, at+last) ^ loadWord(texts, other+last)
+	for from := uint(headBytes); from < last; from += headBytes {
+		differs |= loadWord(heap, at+from) ^ loadWord(texts, other+from)
+	}
+	return differs
+}
+
+// number gives the number of a text that was hashed, which may be a new word; ok is
+// false when it cannot become one.
+func (t *wordTable) number(heap []byte, v batch.View, s *soughtText) (number uint16, ok bool) {
+	for place := range uint64(wordProbes) {
+		at := &t.slots[(s.hash+place)&t.last]
+		if *at == 0 {
+			if len(t.words) > t.limit {
+				return 0, false
+			}
+			*at = uint16(len(t.words))
+			t.words = append(t.words, word{s.head, uint32(len(t.texts)), v.Length})
+			t.texts = append(t.texts, heap[v.Offset:v.Offset+v.Length]...)
+			return *at - 1, true
+		}
+		w := &t.words[*at]
+		if w.head == s.head && w.bytes == v.Length && (v.Length <= headBytes || otherText(heap, t.texts, uint(v.Offset), uint(w.start), uint(v.Length)) == 0) {
+			return *at - 1, true
+		}
+	}
+	return 0, false
+}
+
+// forget lets go of memory that few columns need.
+func (t *wordTable) forget() {
+	if cap(t.texts) > packKeptBytesMax {
+		t.texts = nil
+	}
 }
 
 // append appends what find has found.
 func (t *wordTable) append(to []byte, c *batch.Column, rows int) []byte {
 	to = append(to, wordsMark)
 	to = batch.AppendNulls(to, c.Nulls, rows)
-	to = binary.AppendUvarint(to, uint64(len(t.words)))
-	for _, w := range t.words {
-		to = binary.AppendUvarint(to, uint64(w.Length))
+	words := t.words[1:]
+	to = binary.AppendUvarint(to, uint64(len(words)))
+	for _, w := range words {
+		to = binary.AppendUvarint(to, uint64(w.bytes))
 	}
-	for _, w := range t.words {
-		to = append(to, c.Heap[w.Offset:w.Offset+w.Length]...)
-	}
+	to = append(to, t.texts...)
 	switch {
-	case len(t.words) <= 1:
-	case len(t.words) <= 256:
-		for _, n := range t.rows {
-			to = append(to, byte(n))
+	case len(words) <= 1:
+	case len(words) <= 256:
+		end := len(to)
+		to = slices.Grow(to, rows)[:end+rows]
+		for i, n := range t.rows {
+			to[end+i] = byte(n)
 		}
 	default:
 		for _, n := range t.rows {
