@@ -40,13 +40,14 @@ import (
 
 // Limits.
 const (
-	depthMax      = 1000 // nesting of JSON, as Jackson
-	seamsMax      = 2048 // seams between values that a JSON decoder learns
-	seamBytesMax  = 4096 // of one of them
-	alternatives  = 8    // seams that it tries one after another at one place
-	lentMax       = 24   // batches of a Lender that are out
-	learnedDepth  = 16   // nesting of the objects that seams are learned of
-	quotedTextMax = 60   // bytes of a record or value repeated in a message
+	depthMax         = 1000 // nesting of JSON, as Jackson
+	seamsMax         = 2048 // seams between values that a JSON decoder learns
+	seamBytesMax     = 4096 // of one of them
+	alternatives     = 8    // seams that it tries one after another at one place
+	lentMax          = 24   // batches of a Lender that are out
+	steadyChangesMax = 8    // of the length of texts at one place, before none is expected
+	learnedDepth     = 16   // nesting of the objects that seams are learned of
+	quotedTextMax    = 60   // bytes of a record or value repeated in a message
 )
 
 // Column is a column to decode: where it is in the record and what it becomes.

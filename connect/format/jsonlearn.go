@@ -44,7 +44,7 @@ func (l *lesson) seam(end int, like *seam) {
 		return
 	}
 	g := newSeam(text)
-	g.kind, g.field, g.end, g.depth = like.kind, like.field, like.end, max(l.depth-1, 0)
+	g.kind, g.steady, g.field, g.end, g.depth = like.kind, like.steady, like.field, like.end, max(l.depth-1, 0)
 	l.at.goOn(g)
 	shapes.seams++
 	l.at = g
@@ -123,8 +123,11 @@ func (l *lesson) value(f *fieldShape, i int) int {
 	if t.kind == textToken && (f == nil || f.plain || f.moment) {
 		// The quotes are part of the seams.
 		like := &seam{kind: textBehind, field: f}
-		if f != nil && f.moment {
+		switch {
+		case f != nil && f.moment:
 			like.kind = momentBehind
+		case vector && like.steady.change(t.end-t.start):
+			like.kind = steadyText
 		}
 		l.seam(i+1, like)
 		l.start = next - 1

@@ -31,6 +31,7 @@ type seam struct {
 	length        int
 	more          []uint64 // the words of a long seam from seamWords on; the last one ends with the seam
 	kind          seamKind
+	steady        steady      // of steadyText
 	depth         int         // of the objects around the value
 	field         *fieldShape // of the value; nil when it is not read
 	end           *recordEnd
@@ -45,11 +46,33 @@ type seamKind uint8
 const (
 	recordEnds   seamKind = iota
 	textBehind            // a text, of a text column or not read
+	steadyText            // the same, always of one length so far
 	momentBehind          // a text of a timestamp column
 	wholeBehind           // a number of an INT or BIGINT column
 	numberBehind          // a number that is not read
 	anythingElse
 )
+
+// steady is the length that all texts behind a seam have had. Where it is known, the
+// walk goes on behind a text while it is still being looked at: what a branch foresees
+// need not be waited for.
+type steady struct {
+	length      int
+	upTo, quote uint64 // what is to be in specials.near: of the bits upTo, quote alone
+	changes     int
+}
+
+// is reports whether a text of the length ends where there are marks.
+func (s *steady) is(marks uint64) bool { return marks&s.upTo == s.quote }
+
+// change says that a text had another length, and reports whether that is the one
+// to expect now: of texts that have many there is none.
+func (s *steady) change(length int) bool {
+	s.changes++
+	s.length, s.quote = length, 1<<length
+	s.upTo = s.quote<<1 - 1
+	return length <= nearBytes && s.changes < steadyChangesMax
+}
 
 // recordEnd is what holds for all records that have ended with one seam.
 type recordEnd struct {
@@ -177,13 +200,25 @@ func (d *JSONDecoder) follow(at *seam, i, row int) (last *seam, next int, behind
 		}
 		i += g.length
 		switch g.kind {
+		case steadyText:
+			end := i + g.steady.length
+			if !g.steady.is(s.near(i)) || end > limit || b[end] != '"' {
+				return g, i, true
+			}
+			if g.field != nil {
+				g.field.views[row] = batch.View{Offset: uint32(i), Length: uint32(end - i)}
+			}
+			i = end
 		case textBehind:
 			if !vector {
 				return g, i, true
 			}
 			found := s.near(i)
+			if found == 0 {
+				return g, i, true
+			}
 			end := i + bits.TrailingZeros64(found)
-			if found == 0 || end > limit || b[end] != '"' {
+			if end > limit || b[end] != '"' {
 				return g, i, true
 			}
 			if g.field != nil {
@@ -196,6 +231,12 @@ func (d *JSONDecoder) follow(at *seam, i, row int) (last *seam, next int, behind
 				return g, i, true
 			}
 			g.field.ints[row] = n
+			i += length
+		case numberBehind:
+			_, length := fewDigits(loadWord(b, i))
+			if c := b[i+length]; length == 0 || length > 1 && b[i] == '0' || c != ',' && c != '}' {
+				return g, i, true
+			}
 			i += length
 		default:
 			return g, i, true
@@ -210,9 +251,15 @@ func (d *JSONDecoder) follow(at *seam, i, row int) (last *seam, next int, behind
 func (d *JSONDecoder) behind(g *seam, i, row int) int {
 	b := d.whole
 	switch g.kind {
-	case textBehind:
+	case textBehind, steadyText:
 		end, mark := d.longText(i)
-		if end >= 0 && g.field != nil {
+		if end < 0 {
+			return -1
+		}
+		if g.kind == steadyText && end != i+g.steady.length && !g.steady.change(end-i) {
+			g.kind = textBehind
+		}
+		if g.field != nil {
 			g.field.views[row] = batch.View{Offset: uint32(i), Length: uint32(end-i) | mark}
 		}
 		return end

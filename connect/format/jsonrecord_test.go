@@ -136,6 +136,57 @@ func TestRecordsInAnyOrder(t *testing.T) {
 	}
 }
 
+// TestTextsOfAnotherLength reads texts that mostly have one length, and then others,
+// also such that a quote of theirs stands where the text should end.
+func TestTextsOfAnotherLength(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		usual := rapid.IntRange(0, 70).Draw(t, "usual")
+		odd := rapid.SampledFrom([]string{"", "a", `\"`, `\"b`, `c\\`, "é", strings.Repeat("d", 56), strings.Repeat("e", 57), strings.Repeat("f", 130)})
+		var block []byte
+		var records []batch.View
+		var want []string
+		for range 40 {
+			text := strings.Repeat("x", usual)
+			if rapid.IntRange(0, 3).Draw(t, "odd") == 0 {
+				text = text[:rapid.IntRange(0, usual).Draw(t, "head")] + odd.Draw(t, "text")
+			}
+			start := len(block)
+			block = fmt.Appendf(block, `{"y":"%s","s":"%s"}`, text, text)
+			records = append(records, batch.View{Offset: uint32(start), Length: uint32(len(block) - start)})
+			want = append(want, string(appendUnescaped(nil, []byte(text))))
+		}
+		block = append(block, strings.Repeat(" ", wordsAhead)...)
+		rows, rejected := NewJSONDecoder(learnedColumns, JSONOptions{}).Decode(block, records)
+		if len(rejected) > 0 {
+			t.Fatal(rejected)
+		}
+		for i := range rows.Rows {
+			if got := string(rows.Columns[0].Bytes(i)); got != want[i] {
+				t.Fatalf("row %d of %q: %q, not %q", i, block, got, want[i])
+			}
+		}
+	})
+}
+
+// TestMarks compares the marks of blocks with what a byte at a time finds.
+func TestMarks(t *testing.T) {
+	if !vector {
+		t.Skip("there are none here")
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		b := rapid.SliceOfN(rapid.Byte(), 3*blockBits, 3*blockBits).Draw(t, "bytes")
+		var s specials
+		if !s.look(b, 0) {
+			t.Fatal("there are enough bytes")
+		}
+		for i := range b {
+			if found := plainEnd(b[i:i+1], 0) == 0; found != (s.near(i)&1 == 1) {
+				t.Fatalf("byte %#x is special: %v", b[i], found)
+			}
+		}
+	})
+}
+
 // TestSeamsAreCompared compares a seam of every length with what differs from it in
 // one byte.
 func TestSeamsAreCompared(t *testing.T) {

@@ -25,6 +25,7 @@ const (
 	blockBits    = 64   // bytes that a word of marks is for
 	windowBlocks = 512  // 32 KiB of text
 	recordReach  = 4096 // most records are shorter
+	nearBytes    = 56   // how far near looks at least
 	wordsAhead   = 64
 )
 
@@ -66,7 +67,7 @@ func (s *specials) next(b []byte, i int) int {
 	return s.further(b, i)
 }
 
-// near is the marks from i on, of 57 bytes at least and up to the end of a block, so
+// near is the marks from i on, of nearBytes more bytes at least and up to the end of a block, so
 // that it does not depend on where in a block most texts begin how they are read.
 func (s *specials) near(i int) uint64 {
 	at := i - s.from
