@@ -197,6 +197,7 @@ func (j *Job) run(outer context.Context) error {
 	}
 	j.spill = state.NewSpill(j.spec.SpillDir)
 	defer j.removeSpilled()
+	defer j.giveBack()
 	if err := j.build(ctx, record); err != nil {
 		return err
 	}
@@ -240,6 +241,15 @@ func (j *Job) run(outer context.Context) error {
 		return ErrMoreSplits
 	}
 	return nil
+}
+
+// giveBack gives back the memory of operators that is not the garbage collector's.
+func (j *Job) giveBack() {
+	for _, t := range j.tasks {
+		for _, l := range t.links {
+			operator.GiveBack(l.operator)
+		}
+	}
 }
 
 // guard runs a goroutine's work and turns a panic into an error. The stack goes

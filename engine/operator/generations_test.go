@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"tidemark/base/memory"
 	"tidemark/base/value"
 	"tidemark/plan"
 )
@@ -116,5 +117,24 @@ func TestGenerationsUseMemoryAgain(t *testing.T) {
 	}
 	if perRow := g.held() / (3 * 50_000); perRow > 60 {
 		t.Errorf("a row takes %d bytes", perRow)
+	}
+}
+
+// What is large is returned to the system, not left to the collector.
+func TestGenerationsGiveTheirMemoryBack(t *testing.T) {
+	before := memory.Held()
+	g := testGenerations(1000)
+	row := []byte("\x02" + strings.Repeat("x", blockBytes/3))
+	for n := range int64(30) {
+		if err := g.add(g.of(1000*(n%5)), uint64(n)<<40, row[:1], row, heldRow{at: 1000 * (n % 5)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.dropUntil(3000)
+	if g.of(9000).slots = g.takeSlots(memory.Large); memory.Held() <= before || g.held() <= memory.Held()-before {
+		t.Errorf("%d bytes of large pieces and %d in all", memory.Held()-before, g.held())
+	}
+	if g.giveBack(); memory.Held() != before || g.held() != 0 {
+		t.Errorf("%d bytes are left", memory.Held()-before)
 	}
 }

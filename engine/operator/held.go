@@ -15,3 +15,11 @@ func HeldBytes(of engine.Operator) int64 {
 	}
 	return -1
 }
+
+// GiveBack gives back the memory of an operator that is not the garbage collector's.
+// Nobody uses the operator any more.
+func GiveBack(of engine.Operator) {
+	if o, ok := of.(interface{ giveBack() }); ok {
+		o.giveBack()
+	}
+}

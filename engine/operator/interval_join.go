@@ -349,3 +349,9 @@ func (j *IntervalJoin) Load(from engine.Saved) error {
 }
 
 func (j *IntervalJoin) held() int64 { return j.sides[0].held() + j.sides[1].held() }
+
+func (j *IntervalJoin) giveBack() {
+	for _, side := range j.sides {
+		side.giveBack()
+	}
+}

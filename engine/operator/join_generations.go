@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"tidemark/base/batch"
+	"tidemark/base/memory"
 	"tidemark/base/problem"
 	"tidemark/engine"
 )
@@ -97,7 +98,7 @@ const (
 	generationWidthMax = 1 << timeBits
 
 	// The first block of a generation doubles up to blockBytes, which the others have;
-	// a row that needs more has a block of its own.
+	// a row that needs more has a block of its own. Blocks of that size are no garbage.
 	blockBytesMin = 1 << 8
 	blockBytes    = placeBytes << placeBits
 	blocksMax     = 1 << (32 - placeBits)
@@ -168,8 +169,15 @@ func (g *generations) takeSlots(n int) []uint64 {
 			return slots
 		}
 	}
-	g.size += int64(n) * 8
-	return make([]uint64, n)
+	slots := memory.Take[uint64](n)
+	g.size += int64(cap(slots)) * 8
+	return slots
+}
+
+// releaseSlots takes back slots that are needed no more.
+func (g *generations) releaseSlots(slots []uint64) {
+	g.size -= int64(cap(slots)) * 8
+	memory.Return(slots)
 }
 
 // between appends the generations with rows of times from low to high.
@@ -268,7 +276,7 @@ func (g *generations) makeRoom(to *generation, needed int) error {
 			size *= 2
 		}
 		larger := append(g.block(min(size, blockBytes)), to.blocks[0]...)
-		g.release(to.blocks[0])
+		g.releaseBlock(to.blocks[0])
 		to.blocks[0] = larger
 	case n == blocksMax:
 		return problem.New(problem.TooLarge, "the rows of a join within %d ms have more than %d GiB", g.width, blocksMax*blockBytes>>30).
@@ -287,16 +295,17 @@ func (g *generations) block(size int) []byte {
 		return b
 	}
 	g.size += int64(size)
-	return make([]byte, 0, size)
+	return memory.Take[byte](size)[:0:size] // rows begin in the first blockBytes
 }
 
-// release takes back a block that is needed no more.
-func (g *generations) release(block []byte) {
+// releaseBlock takes back a block that is needed no more.
+func (g *generations) releaseBlock(block []byte) {
 	if cap(block) == blockBytes && len(g.free) < g.freeMax() {
 		g.free = append(g.free, block[:0])
 		return
 	}
 	g.size -= int64(cap(block))
+	memory.Return(block)
 }
 
 // freeMax is how many blocks are kept for new generations: half of what is in use.
@@ -343,7 +352,7 @@ func (g *generations) grow(of *generation) {
 		}
 		of.slots[at] = slot
 	}
-	g.size -= int64(cap(old)) * 8
+	g.releaseSlots(old)
 }
 
 // latest is the latest row with the key; 0 when there is none.
@@ -447,13 +456,13 @@ func (g *generations) drop(gone *generation) {
 	g.dropped = gone.keys
 	g.gone = append(g.gone, gone.stored...)
 	for _, block := range gone.blocks {
-		g.release(block)
+		g.releaseBlock(block)
 	}
 	if len(g.spare) == 0 {
 		g.spare = append(g.spare, gone.slots)
 		return
 	}
-	g.size -= int64(cap(g.spare[0])) * 8
+	g.releaseSlots(g.spare[0])
 	g.spare[0] = gone.slots
 }
 
@@ -464,6 +473,23 @@ func (g *generations) dropUntil(time int64) {
 			g.drop(old)
 		}
 	}
+}
+
+// giveBack forgets all rows and gives their memory back.
+func (g *generations) giveBack() {
+	for _, of := range g.byID {
+		for _, block := range of.blocks {
+			memory.Return(block)
+		}
+		memory.Return(of.slots)
+	}
+	for _, block := range g.free {
+		memory.Return(block)
+	}
+	for _, slots := range g.spare {
+		memory.Return(slots)
+	}
+	g.byID, g.recent, g.free, g.spare, g.size = nil, nil, nil, nil, 0
 }
 
 // held is how many bytes the rows and slots take.

@@ -279,3 +279,9 @@ func (j *WindowJoin) Load(from engine.Saved) error {
 }
 
 func (j *WindowJoin) held() int64 { return j.sides[0].held() + j.sides[1].held() }
+
+func (j *WindowJoin) giveBack() {
+	for _, side := range j.sides {
+		side.giveBack()
+	}
+}
