@@ -20,14 +20,16 @@ type edgeOutput struct {
 	idle      bool
 }
 
-// rows sends each row to the task of its key. What others get of the memory of the
-// rows they keep.
+// rows sends each row to the task of its key. All parts use the lease of the rows: texts
+// are not copied.
 func (o *edgeOutput) rows(rows *batch.Batch) error {
-	rows.Lease = nil
+	lease := rows.Lease
+	defer lease.Return()
 	for i, part := range o.partition.Cut(rows) {
 		if part == nil || part.Rows == 0 {
 			continue
 		}
+		share(part, lease)
 		if err := o.put(o.targets[i], exchange.Message{Kind: exchange.Rows, Batch: part}); err != nil {
 			return err
 		}
@@ -77,8 +79,10 @@ func (t tee) rows(rows *batch.Batch) error {
 			c.Heap = c.Heap[:len(c.Heap):len(c.Heap)]
 		}
 	}
+	defer rows.Lease.Return()
 	for _, o := range t {
 		own := *rows
+		share(&own, rows.Lease)
 		if err := o.rows(&own); err != nil {
 			return err
 		}

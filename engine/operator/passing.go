@@ -14,3 +14,9 @@ func (Union) KeepsNothing() bool { return true }
 // KeepsNothing is true unless late rows are put aside: keys and the states of calls
 // are copies.
 func (p *PartialWindows) KeepsNothing() bool { return p.node.Late.Action == plan.LateDrop }
+
+// KeepsNothing is true: rows that wait for partners are copies.
+func (j *IntervalJoin) KeepsNothing() bool { return true }
+
+// KeepsNothing is true: rows that wait for their window's end are copies.
+func (j *WindowJoin) KeepsNothing() bool { return true }
