@@ -39,6 +39,8 @@ func uniqueKeys(n Node) [][]int {
 		return windowKeys(n)
 	case *Join:
 		return joinKeys(n)
+	case *MultiJoin:
+		return joinKeys(n.Joins())
 	case *TemporalJoin:
 		return uniqueKeys(n.Left)
 	case *LookupJoin:

@@ -90,6 +90,8 @@ func (p *printer) node(n Node, indent string) {
 		line("Shared %d", n.Number)
 	case *Join:
 		printJoin(n, line, property)
+	case *MultiJoin:
+		printMultiJoin(n, line, property)
 	case *TemporalJoin:
 		left, right := n.Left.Schema(), n.Right.Schema()
 		line("TemporalJoin %s", n.Kind)

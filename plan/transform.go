@@ -97,6 +97,8 @@ func WithInputs(n Node, inputs []Node) Node {
 		return &c
 	case *Union:
 		return &Union{All: inputs}
+	case *MultiJoin:
+		return &MultiJoin{All: inputs, Keys: n.Keys}
 	}
 	panic(fmt.Sprintf("plan: %T has no inputs", n))
 }

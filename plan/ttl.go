@@ -32,6 +32,11 @@ func (l *living) node(n Node) Node {
 	if done, ok := l.done[n]; ok {
 		return done
 	}
+	if m, ok := n.(*MultiJoin); ok {
+		// What joins of two keep in between lives on its own.
+		l.done[n] = l.node(m.Joins())
+		return l.done[n]
+	}
 	inputs := make([]Node, len(n.Inputs()))
 	for i, input := range n.Inputs() {
 		if _, temporal := n.(*TemporalJoin); temporal && i == 1 {

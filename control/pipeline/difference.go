@@ -78,7 +78,7 @@ func stateful(n plan.Node) string {
 // remembers reports whether an operator keeps rows, or what it has made of them.
 func remembers(n plan.Node) bool {
 	switch n.(type) {
-	case *plan.Aggregate, *plan.WindowAggregate, *plan.Join, *plan.TemporalJoin, *plan.Over, *plan.Rank, *plan.Match, *plan.Normalize:
+	case *plan.Aggregate, *plan.WindowAggregate, *plan.Join, *plan.MultiJoin, *plan.TemporalJoin, *plan.Over, *plan.Rank, *plan.Match, *plan.Normalize:
 		return true
 	}
 	return false

@@ -210,6 +210,8 @@ func (c *compiler) compiled(n plan.Node) (*element, error) {
 		return c.windowAggregate(n, number)
 	case *plan.Join:
 		return c.join(n, number)
+	case *plan.MultiJoin:
+		return c.multiJoin(n, number)
 	case *plan.TemporalJoin:
 		return c.temporalJoin(n, number)
 	case *plan.LookupJoin:

@@ -75,23 +75,38 @@ func (c *compiler) normalizedVersions(n *plan.Normalize, number state.Operator) 
 	return e, nil
 }
 
+// multiJoin compiles a join of several inputs by one key.
+func (c *compiler) multiJoin(n *plan.MultiJoin, number state.Operator) (*element, error) {
+	appends := make([]bool, len(n.All))
+	for i, input := range n.All {
+		appends[i] = !c.isUpdating(input)
+	}
+	return c.meetingAll(n.All, n.Keys, &element{state: number, spills: true, make: func(env operator.Environment) (engine.Operator, error) {
+		return operator.NewMultiJoin(env, n, appends)
+	}})
+}
+
 // meeting compiles an operator whose two inputs meet by their keys.
 func (c *compiler) meeting(left, right plan.Node, keys []plan.JoinKey, number state.Operator, construct func(operator.Environment) (engine.Operator, error)) (*element, error) {
-	e := &element{state: number, make: construct}
-	for side, input := range [2]plan.Node{left, right} {
+	var columns [2][]int
+	for _, k := range keys {
+		columns[0], columns[1] = append(columns[0], k.Left), append(columns[1], k.Right)
+	}
+	return c.meetingAll([]plan.Node{left, right}, columns[:], &element{state: number, make: construct})
+}
+
+// meetingAll gives an element its inputs, which meet by the columns of their keys.
+func (c *compiler) meetingAll(inputs []plan.Node, keys [][]int, e *element) (*element, error) {
+	e.single = len(keys[0]) == 0
+	for i, input := range inputs {
 		in, err := c.element(input)
 		if err != nil {
 			return nil, err
 		}
-		columns := make([]int, len(keys))
-		for i, k := range keys {
-			columns[i] = [2]int{k.Left, k.Right}[side]
-		}
 		if c.spec.Parallelism > 1 {
-			in = c.cut(in, columns, len(keys) == 0)
+			in = c.cut(in, keys[i], e.single)
 		}
 		e.inputs = append(e.inputs, in)
 	}
-	e.single = len(keys) == 0
 	return e, nil
 }

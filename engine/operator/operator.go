@@ -15,7 +15,8 @@
 // sums up windows before the exchange.
 //
 // A join is one operator behind the exchange, which brings possible partners
-// together: Join for what is there, IntervalJoin and WindowJoin for rows close in
+// together: Join for what is there, MultiJoin for what is there of more than two
+// inputs, IntervalJoin and WindowJoin for rows close in
 // time, TemporalJoin for versions. They store rows in key form, key first
 // (joinInput), and test pairs a column at a time (pairing). A LookupJoin has one
 // input and asks a table outside.

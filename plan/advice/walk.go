@@ -43,6 +43,8 @@ func (w *walker) node(n plan.Node) float64 {
 		return w.windowAggregate(n)
 	case *plan.Join:
 		return w.join(n)
+	case *plan.MultiJoin:
+		return w.multiJoin(n)
 	case *plan.TemporalJoin:
 		left, right := w.node(n.Left), w.node(n.Right)
 		w.keep(State{Operator: "TemporalJoin" + keyNames(n.Keys, n.Left.Schema()), Keeps: "every version of the right that the watermark has not passed, and the newest of every key",
@@ -197,6 +199,18 @@ func (w *walker) join(n *plan.Join) float64 {
 		w.keep(s)
 	}
 	return max(left, right)
+}
+
+// multiJoin notes what a join of several inputs keeps of each.
+func (w *walker) multiJoin(n *plan.MultiJoin) float64 {
+	most := 0.0
+	for i, input := range n.All {
+		rate, schema := w.node(input), input.Schema()
+		w.keep(State{Operator: "MultiJoin by " + names(schema, n.Keys[i]), Keeps: fmt.Sprintf("every row of input %d", i+1), RowBytes: rowBytes(schema), Rate: rate, Span: Unbounded,
+			Advice: "event time in all inputs and bounds between them would let rows be forgotten" + ttlAdvice})
+		most = max(most, rate)
+	}
+	return most
 }
 
 // boundedJoin notes what each side of a join keeps that drops late rows. How long

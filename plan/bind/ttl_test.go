@@ -46,7 +46,9 @@ func TestRewritingKeepsTTL(t *testing.T) {
 			const ttl = time.Hour
 			before, _ := rewrite.Optimize(plan.WithTTL(bound.Plan, ttl))
 			after, _ := rewrite.Optimize(bound.Plan)
-			if diff := cmp.Diff(plan.Print(plan.WithTTL(after, ttl)), plan.Print(before)); diff != "" {
+			// Joins that were merged are as many as before, and improved again.
+			again, _ := rewrite.Optimize(plan.WithTTL(after, ttl))
+			if diff := cmp.Diff(plan.Print(again), plan.Print(before)); diff != "" {
 				t.Errorf("%s: %s", path, diff)
 			}
 			compared++

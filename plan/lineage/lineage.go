@@ -203,6 +203,8 @@ func (t *tracer) trace(n plan.Node) []sources {
 		return t.trace(n.Input)
 	case *plan.Join:
 		return t.join(n.Kind, n.Keys, n.Condition, t.trace(n.Left), t.trace(n.Right))
+	case *plan.MultiJoin:
+		return t.trace(n.Joins())
 	case *plan.TemporalJoin:
 		left, right := t.trace(n.Left), t.trace(n.Right)
 		t.influence(left[n.LeftTime], Joins)

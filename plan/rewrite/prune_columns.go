@@ -62,6 +62,8 @@ func prune(n plan.Node, used []bool) (pruned plan.Node, position []int) {
 		return pruneWindowAggregate(n, used)
 	case *plan.Union:
 		return pruneUnion(n, used)
+	case *plan.MultiJoin:
+		return pruneMultiJoin(n, used)
 	case *plan.Sort:
 		need := slices.Clone(used)
 		for _, k := range n.Keys {

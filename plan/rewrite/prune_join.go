@@ -81,6 +81,29 @@ func pruneJoin(n *plan.Join, used []bool) (plan.Node, []int) {
 	return c, s.position
 }
 
+func pruneMultiJoin(n *plan.MultiJoin, used []bool) (plan.Node, []int) {
+	pruned := &plan.MultiJoin{}
+	var position []int
+	first := 0 // column of the result that the input begins with
+	for i, input := range n.All {
+		width := len(input.Schema())
+		need := slices.Clone(used[len(position) : len(position)+width])
+		for _, k := range n.Keys[i] {
+			need[k] = true
+		}
+		in, at := prune(input, need)
+		pruned.All, pruned.Keys = append(pruned.All, in), append(pruned.Keys, moved(n.Keys[i], at))
+		for _, p := range at {
+			if p >= 0 {
+				p += first
+			}
+			position = append(position, p)
+		}
+		first += len(in.Schema())
+	}
+	return pruned, position
+}
+
 func pruneLookup(n *plan.LookupJoin, used []bool) (plan.Node, []int) {
 	width := len(n.Input.Schema())
 	need := slices.Clone(used)

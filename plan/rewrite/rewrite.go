@@ -6,9 +6,10 @@
 // and how.
 //
 // Flow: Optimize applies the rules of the list below to every node, inputs
-// first, until none fires, and prunes columns once from the root down; then it
-// lets places that read the same table share one reading, and those that aggregate
-// the same windows of it one aggregate, and improves what that has left.
+// first, until none fires, and prunes columns once from the root down; then it makes
+// one join of joins by the same key, lets places that read the same table share one
+// reading, and those that aggregate the same windows of it one aggregate, and
+// improves what that has left.
 //
 // Invariants:
 //  1. A rule gives a node with the same schema, apart from types that become
@@ -57,11 +58,18 @@ var rules = []rule{
 	{"rank", rank},
 }
 
+// merging are the rules that are tried when the others have come to an end:
+// conditions are where they belong then.
+var merging = []rule{{"merge-joins", mergeJoins}}
+
 // Optimize improves a plan. fired names the rules that did something, in
 // alphabetical order.
 func Optimize(n plan.Node) (optimized plan.Node, fired []string) {
 	names := map[string]bool{}
 	n = improve(n, names)
+	if merged := bottomUp(n, merging, names); merged != n {
+		n = improve(merged, names)
+	}
 	if shared := shareSources(n); shared != n {
 		names["share-sources"] = true
 		n = improve(shared, names)
@@ -82,7 +90,7 @@ func improve(n plan.Node, fired map[string]bool) plan.Node {
 	for pass := 0; ; pass++ {
 		invariant.Check(pass < passesMax, "rewrite rules do not come to an end")
 		before := n
-		n = bottomUp(n, fired)
+		n = bottomUp(n, rules, fired)
 		if n == before {
 			break
 		}
@@ -94,15 +102,15 @@ func improve(n plan.Node, fired map[string]bool) plan.Node {
 	return n
 }
 
-// bottomUp applies the rules below n, and then at n the first that fires. What is
+// bottomUp applies rules below n, and then at n the first that fires. What is
 // shared has been improved before, and stays the same in all its places.
-func bottomUp(n plan.Node, fired map[string]bool) plan.Node {
+func bottomUp(n plan.Node, rules []rule, fired map[string]bool) plan.Node {
 	if _, shares := n.(*plan.Shared); shares {
 		return n
 	}
 	inputs := slices.Clone(n.Inputs())
 	for i, input := range inputs {
-		inputs[i] = bottomUp(input, fired)
+		inputs[i] = bottomUp(input, rules, fired)
 	}
 	n = plan.WithInputs(n, inputs)
 	for _, r := range rules {
