@@ -110,6 +110,9 @@ type Request struct {
 	Stdout     func([]byte) // where the print connector prints
 	Bounded    bool         // batch mode: read what is there now and end
 	Gaps       GapLedger    // who is told of gaps in the input; nil for nobody
+	// Upserts tells a sink that the last change of a primary key counts: its changes come
+	// in order, and rows before updates may be missing.
+	Upserts bool
 }
 
 // Column is a column of a Request.
@@ -127,6 +130,8 @@ type Connector struct {
 	Options []Option // all it understands, beside 'connector' and the format's own
 	Source  func(Request) (Source, error)
 	Sink    func(Request) (Sink, error)
+	// Updates is what the sink of a request has to be told of updates; nil for UpdatesWhole.
+	Updates func(Request) Updates
 	// Ask makes what finds rows by the key columns, positions in Columns.
 	Ask func(r Request, keys []int) (Asker, error)
 }

@@ -25,14 +25,7 @@ func uniqueKeys(n Node) [][]int {
 	case *Watermark, *Filter, *Sort, *Limit, *Over, *Shared:
 		return uniqueKeys(n.Inputs()[0])
 	case *Project:
-		return through(uniqueKeys(n.Input), func(column int) int {
-			for i, e := range n.Exprs {
-				if c, is := e.(*Column); is && c.Index == column {
-					return i
-				}
-			}
-			return -1
-		})
+		return through(uniqueKeys(n.Input), n.position)
 	case *Aggregate:
 		return groupKeys(n)
 	case *WindowAggregate:
@@ -51,6 +44,14 @@ func uniqueKeys(n Node) [][]int {
 		return [][]int{n.Keys}
 	}
 	return nil
+}
+
+// position is where a column of the input is now, -1 for nowhere.
+func (n *Project) position(column int) int {
+	return slices.IndexFunc(n.Exprs, func(e Expr) bool {
+		c, is := e.(*Column)
+		return is && c.Index == column
+	})
 }
 
 // joinKeys is the left's keys where each left row has at most one partner, the

@@ -29,7 +29,8 @@ func Connectors() []connect.Connector {
 		},
 		{
 			Name: "blackhole", Doc: "swallows every change",
-			Sink: func(connect.Request) (connect.Sink, error) { return &printer{}, nil },
+			Sink:    func(connect.Request) (connect.Sink, error) { return &printer{}, nil },
+			Updates: func(connect.Request) connect.Updates { return connect.UpdatesAfter },
 		},
 	}
 }

@@ -92,6 +92,12 @@ func Connector() connect.Connector {
 		},
 		Source: newSource,
 		Sink:   newSink,
-		Ask:    newAsker,
+		Updates: func(r connect.Request) connect.Updates {
+			if len(r.PrimaryKey) == 0 {
+				return connect.UpdatesWhole // which it refuses
+			}
+			return connect.UpdatesByKey
+		},
+		Ask: newAsker,
 	}
 }

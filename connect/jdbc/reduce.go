@@ -15,8 +15,9 @@ func (c change) retracts() bool { return c.b.Kind(c.row).Retracts() }
 //
 // The last change of a key counts if it adds a row. When the last one takes a row
 // away, another worker may have put a new row of the key in front of it: the row
-// that was added and not taken away counts then.
-func settled(batches []*batch.Batch, key []int) (there, gone []change) {
+// that was added and not taken away counts then. With upserts that cannot be, and
+// what an update replaced is not taken away either: the last change counts.
+func settled(batches []*batch.Batch, key []int, upserts bool) (there, gone []change) {
 	numbers := map[string]int{}
 	var changes [][]change // of each key
 	var form []byte
@@ -40,7 +41,7 @@ func settled(batches []*batch.Batch, key []int) (there, gone []change) {
 		last := of[len(of)-1]
 		if !last.retracts() {
 			there = append(there, last)
-		} else if left, is := notTakenAway(of); is {
+		} else if left, is := notTakenAway(of); is && !upserts {
 			there = append(there, left)
 		} else {
 			gone = append(gone, last)

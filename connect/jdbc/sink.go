@@ -20,6 +20,7 @@ type sink struct {
 	settings settings
 	table    table
 	key      []int
+	upserts  bool
 	database *database
 	open     context.Context // ends with Close
 	cancel   context.CancelCauseFunc
@@ -35,7 +36,7 @@ func newSink(r connect.Request) (connect.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sink{settings: settings, key: r.PrimaryKey}
+	s := &sink{settings: settings, key: r.PrimaryKey, upserts: r.Upserts}
 	if s.table, err = newTable(settings, r.Table, r.Columns); err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func (s *sink) Apply(ctx context.Context, commit connect.Commit) error {
 // changes are the rows to put and to remove.
 func (s *sink) changes(batches []*batch.Batch) (there, gone []change, err error) {
 	if len(s.key) > 0 {
-		there, gone = settled(batches, s.key)
+		there, gone = settled(batches, s.key, s.upserts)
 		return there, gone, nil
 	}
 	for _, b := range batches {

@@ -54,10 +54,19 @@ func TestOnlyTheLastChangeOfAKeyIsWritten(t *testing.T) {
 		"two workers, and it is deleted again": {[]string{"+I 1 b", "-D 1 b", "|", "-D 1 a"}, nil, []string{"1 a"}},
 		"updates only":                         {[]string{"-U 1 a", "+U 1 b", "-U 1 b", "+U 1 c"}, []string{"1 c"}, nil},
 	} {
-		there, gone := settled(changesOf(c.changes...), []int{0})
+		there, gone := settled(changesOf(c.changes...), []int{0}, false)
 		if diff := cmp.Diff([][]string{c.there, c.gone}, [][]string{shown(there), shown(gone)}); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
+	}
+}
+
+// A row that an update has replaced is not told of again when nobody needs rows
+// before updates: it does not come back when the newer one is deleted.
+func TestUpsertsNeedNoRowBefore(t *testing.T) {
+	there, gone := settled(changesOf("+I 1 a", "+U 1 b", "-D 1 b", "|", "+I 2 a", "+U 2 b"), []int{0}, true)
+	if diff := cmp.Diff([][]string{{"2 b"}, {"1 b"}}, [][]string{shown(there), shown(gone)}); diff != "" {
+		t.Error(diff)
 	}
 }
 

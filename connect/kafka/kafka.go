@@ -127,8 +127,9 @@ func Connectors() []connect.Connector {
 		},
 		{
 			Name: UpsertName, Doc: "the newest value of each key of a Kafka topic", Options: upsert,
-			Source: func(r connect.Request) (connect.Source, error) { return newSource(r, true) },
-			Sink:   func(r connect.Request) (connect.Sink, error) { return newSink(r, true) },
+			Source:  func(r connect.Request) (connect.Source, error) { return newSource(r, true) },
+			Sink:    func(r connect.Request) (connect.Sink, error) { return newSink(r, true) },
+			Updates: func(connect.Request) connect.Updates { return connect.UpdatesByKey },
 		},
 	}
 }

@@ -21,7 +21,8 @@ type blueprint struct {
 	late    []value.Type // types of rows that came too late; nil when none are kept
 	// expiring are the joins whose rows have a sink when nothing was found for them.
 	// That of the first one has the number sinkCount, and so on.
-	expiring []*plan.LookupJoin
+	expiring  []*plan.LookupJoin
+	changelog *plan.Changelog // nil in batch mode
 }
 
 // stage is a tree of elements whose leaves are sources and edges. Its rows go to
@@ -90,6 +91,9 @@ type stageParts struct {
 
 func compile(spec *Spec) (*blueprint, error) {
 	c := &compiler{spec: spec, b: &blueprint{}, versioned: map[plan.Node]bool{}, shared: map[int]*stage{}}
+	if spec.Context.Streaming {
+		c.b.changelog = c.changelog()
+	}
 	root, err := c.element(spec.Plan)
 	if err != nil {
 		return nil, err

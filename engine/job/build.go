@@ -146,6 +146,7 @@ func (t *task) addElement(e *element, to *link, port int, firsts map[*edge]int, 
 	if e.make == nil {
 		return t.addLeaf(e, env, to, port, firsts)
 	}
+	env.Upserts = t.job.blueprint.upserts(e)
 	op, err := e.make(t.job.limited(env, e))
 	if err != nil {
 		return err

@@ -72,6 +72,7 @@ type Spec struct {
 	Updating map[*plan.Scan]bool                   // sources whose rows may take back earlier ones
 	Lookups  map[*plan.LookupJoin]connect.Lookuper // closed by whoever made them
 	Sink     connect.Sink
+	Upserts  bool         // the sink needs no row before an update (connect.Updates)
 	Late     connect.Sink // for rows that came too late, if the plan keeps them; may be nil
 	// Expired are for the rows that lookups found nothing for, of the types that
 	// operator.GivenUpTypes tells.

@@ -160,7 +160,9 @@ func (a *Aggregate) showGroups(codes []uint32, out *changelog) {
 		case bytes.Equal(before, row) && a.expiry == nil:
 			continue
 		default:
-			out.add(batch.UpdateBefore, a.groups.table.key(code), before)
+			if !a.env.Upserts {
+				out.add(batch.UpdateBefore, a.groups.table.key(code), before)
+			}
 			out.add(batch.UpdateAfter, a.groups.table.key(code), row)
 		}
 		a.shown.put(code, row)

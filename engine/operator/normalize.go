@@ -82,8 +82,10 @@ func (o *Normalize) Process(_ int, rows *batch.Batch, emit engine.Emit) error {
 			after := batch.Insert
 			if before != nil {
 				after = batch.UpdateAfter
-				if err := out.add(batch.UpdateBefore, before, in.Mark(i)); err != nil {
-					return err
+				if !o.env.Upserts {
+					if err := out.add(batch.UpdateBefore, before, in.Mark(i)); err != nil {
+						return err
+					}
 				}
 			}
 			if err := out.add(after, o.row, in.Mark(i)); err != nil {

@@ -56,6 +56,9 @@ type Environment struct {
 	// Retracts says that the input of an aggregation may take rows back, which
 	// some functions need more memory for.
 	Retracts bool
+	// Upserts says that nobody needs the row before an update: the row after it is
+	// shown alone.
+	Upserts bool
 	// Appends says of each input of a join that it never takes rows back.
 	Appends [2]bool
 	// Late is given the input rows of a window aggregation that came too late

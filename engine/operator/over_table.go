@@ -176,8 +176,10 @@ func (o *OverTable) showRun(r *overRun, results []*batch.Column, out *rowChangel
 		kind := batch.Insert
 		if isShown {
 			kind = batch.UpdateAfter
-			if err := out.add(batch.UpdateBefore, o.rows.row(row), o.shown(row)); err != nil {
-				return err
+			if !o.env.Upserts {
+				if err := out.add(batch.UpdateBefore, o.rows.row(row), o.shown(row)); err != nil {
+					return err
+				}
 			}
 		}
 		if err := out.add(kind, o.rows.row(row), now[:len(now)-1]); err != nil {

@@ -305,7 +305,10 @@ func (r *Rank) showByNumber(before, after []numberedRow, out *rankChangelog) err
 			err = out.add(batch.Insert, after[i])
 		case before[i].row == after[i].row || bytes.Equal(r.rows.row(before[i].row), r.rows.row(after[i].row)):
 		default:
-			if err = out.add(batch.UpdateBefore, before[i]); err == nil {
+			if !r.env.Upserts {
+				err = out.add(batch.UpdateBefore, before[i])
+			}
+			if err == nil {
 				err = out.add(batch.UpdateAfter, after[i])
 			}
 		}

@@ -419,7 +419,7 @@ func (a *WindowAggregate) amend(end int64, only *table, mark engine.Watermark, e
 			code := shown.table.put(c.keys[i])
 			before := shown.rows.get(code)
 			row = append(batch.AppendKey(row[:0], results, i-start), 0) // never empty
-			amendGroup(out, c.keys[i], before, row, c.rows[i] > 0)
+			amendGroup(out, c.keys[i], before, row, c.rows[i] > 0, a.env.Upserts)
 			if c.rows[i] > 0 {
 				shown.rows.put(code, row)
 			} else {
@@ -439,8 +439,9 @@ func (a *WindowAggregate) amend(end int64, only *table, mark engine.Watermark, e
 	return nil
 }
 
-// amendGroup adds the rows that turn what was shown of a group into what it is.
-func amendGroup(out *changelog, key, before, after []byte, exists bool) {
+// amendGroup adds the rows that turn what was shown of a group into what it is, with
+// upserts without the row before an update.
+func amendGroup(out *changelog, key, before, after []byte, exists, upserts bool) {
 	switch {
 	case before == nil && exists:
 		out.add(batch.Insert, key, after)
@@ -448,7 +449,9 @@ func amendGroup(out *changelog, key, before, after []byte, exists bool) {
 	case !exists:
 		out.add(batch.Delete, key, before)
 	default:
-		out.add(batch.UpdateBefore, key, before)
+		if !upserts {
+			out.add(batch.UpdateBefore, key, before)
+		}
 		out.add(batch.UpdateAfter, key, after)
 	}
 }

@@ -159,6 +159,28 @@ func TestRowsOfAKeyComeFromTwoWorkers(t *testing.T) {
 	}
 }
 
+// TestUpsertsNeedNoRowBefore: a row that an update has replaced, and that nobody took
+// back, does not come again when the newer one is deleted.
+func TestUpsertsNeedNoRowBefore(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	defer s.Close()
+	upserts := counts
+	upserts.Upserts = true
+	w := writer(t, s, upserts)
+	for epoch, b := range []*batch.Batch{
+		changes(change{0, 1, "stays", 1}, change{batch.UpdateAfter, 1, "stays", 2}, change{0, 1, "goes", 1}, change{batch.UpdateAfter, 1, "goes", 2}, change{batch.Delete, 1, "goes", 2}),
+		changes(change{batch.UpdateAfter, 1, "stays", 3}, change{0, 1, "new", 1}),
+		changes(change{batch.UpdateAfter, 1, "new", 2}, change{batch.Delete, 1, "new", 2}),
+	} {
+		if err := w.Apply(t.Context(), uint64(epoch+1), 0, []*batch.Batch{b}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"stays 3"}, ask(t, s, Question{SQL: allCounts})); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestTableWithoutKeyRefusesRetractions(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	defer s.Close()

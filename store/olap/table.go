@@ -18,6 +18,9 @@ type Table struct {
 	// Multiset is for a table without a key that takes rows back: the whole row
 	// tells which. Without it a table that has no key is only appended to.
 	Multiset bool
+	// Upserts says of a table with a key that the last change of a key counts: its
+	// changes come in order, and rows before updates may be missing.
+	Upserts bool
 }
 
 // stored is what the rows are kept in: for a multiset a table with one more

@@ -266,7 +266,8 @@ func (w *Writer) convert(row []driver.Value, b *batch.Batch, i int) error {
 //
 // That is the last one, if it adds a row. When the last one takes a row away,
 // another worker may have put a new row of the key in front of it: the row that
-// was added and not taken away counts then.
+// was added and not taken away counts then. With upserts that cannot be, and what
+// an update replaced is not taken away either.
 func (w *Writer) lastOfEachKey(batches []*batch.Batch) []place {
 	index := map[string]int{}
 	var last []place
@@ -281,6 +282,9 @@ func (w *Writer) lastOfEachKey(batches []*batch.Batch) []place {
 		last[at] = p
 		seen[at]++
 	})
+	if w.table.Upserts {
+		return last
+	}
 	doubtful := map[int]map[string]*netChange{}
 	for at, p := range last {
 		if seen[at] > 1 && p.b.Kind(p.row).Retracts() {

@@ -231,9 +231,10 @@ func (s *Session) source(scan *plan.Scan) (connect.Source, error) {
 	return source, err
 }
 
-// sink opens the sink of an INSERT.
-func (s *Session) sink(t *plan.Table) (connect.Sink, error) {
+// sink opens the sink of an INSERT, or of rows that are set aside.
+func (s *Session) sink(t *plan.Table, upserts bool) (connect.Sink, error) {
 	r := request(t, t.Written())
+	r.Upserts = upserts
 	r.Zone, r.FS, r.Stdout, r.Bounded = s.zone, s.options.Files, s.options.Stdout, true
 	s.inserts++
 	r.Job = fmt.Sprintf("script-%d", s.inserts)
@@ -265,8 +266,9 @@ func externalSink(t *plan.Table, r connect.Request) (connect.Sink, error) {
 	return c.Sink(r)
 }
 
-// run runs a plan into a sink until its sources end.
-func (s *Session) run(ctx context.Context, n plan.Node, sink connect.Sink) (err error) {
+// run runs a plan into a sink until its sources end. upserts says that the sink
+// needs no row before an update.
+func (s *Session) run(ctx context.Context, n plan.Node, sink connect.Sink, upserts bool) (err error) {
 	from, err := sources(n, s.source)
 	if err != nil {
 		return err
@@ -276,14 +278,14 @@ func (s *Session) run(ctx context.Context, n plan.Node, sink connect.Sink) (err 
 	if err != nil {
 		return err
 	}
-	expired, err := expiredSinks(n, s.sink)
+	expired, err := expiredSinks(n, func(t *plan.Table) (connect.Sink, error) { return s.sink(t, false) })
 	defer func() { err = errors.Join(err, expired.close()) }()
 	if err != nil {
 		return err
 	}
 	now := s.binding().Now
 	spec := job.Spec{
-		Name: "script", Plan: n, Sources: from, Updating: updating(from), Lookups: asked, Expired: expired, Sink: sink, Parallelism: s.options.Parallelism, MemoryBudget: s.memory,
+		Name: "script", Plan: n, Sources: from, Updating: updating(from), Lookups: asked, Expired: expired, Sink: sink, Upserts: upserts, Parallelism: s.options.Parallelism, MemoryBudget: s.memory,
 		SpillBatches: s.options.SpillBatches,
 		Context:      plan.Context{Zone: s.zone, Now: now, Start: now, Streaming: s.options.Streaming},
 	}

@@ -419,6 +419,7 @@ func (j *Jobs) sink(job target.Job) (connect.Sink, error) {
 	}
 	r := request(t, t.Written())
 	r.Zone, r.FS, r.Job = job.Zone, j.options.Files, t.Name
+	r.Upserts = takesUpserts(t, r, job.Plan)
 	r.Stdout = func(text []byte) { j.options.Logger.Info("printed", "table", t.Name, "rows", string(text)) }
 	sink, err := c.Sink(r)
 	if err != nil {

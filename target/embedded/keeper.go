@@ -113,6 +113,7 @@ func newKeeper(j *Jobs, work target.Job) (*keeper, error) {
 func (k *keeper) stored() olap.Table {
 	stored := storedTable(k.job.Table, k.key)
 	stored.Multiset = k.key == nil && plan.Updating(k.job.Plan, func(s *plan.Scan) bool { return changes(s.Table) })
+	stored.Upserts = k.upserts()
 	return stored
 }
 
@@ -391,6 +392,7 @@ func (k *keeper) once() error {
 		Name: k.name, Plan: k.job.Plan, Sources: from, Updating: updating(from), Lookups: asked, Expired: expired, Parallelism: k.jobs.options.Parallelism, Store: store,
 		MemoryBudget: k.jobs.options.MemoryBudget, SpillDir: k.spillDir(),
 		Sink:    &reportingSink{Sink: sink, keeper: k, store: store},
+		Upserts: k.upserts(),
 		Context: plan.Context{Zone: k.job.Zone, Start: time.Now(), Streaming: true}, Log: k.jobs.options.Logger,
 	}
 	if k.job.Table.Kind == plan.Materialized {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -255,7 +256,7 @@ func (s *Session) query(ctx context.Context, q *sql.Query, results Results) erro
 	if err := results.Start(optimized.Schema()); err != nil {
 		return err
 	}
-	return placed(s.run(ctx, optimized, &answer{rows: results.Rows}), q)
+	return placed(s.run(ctx, optimized, &answer{rows: results.Rows}, false), q)
 }
 
 func (s *Session) insert(ctx context.Context, st *sql.Insert) error {
@@ -272,16 +273,18 @@ func (s *Session) insert(ctx context.Context, st *sql.Insert) error {
 			return placed(err, st)
 		}
 	}
-	sink, err := s.sink(t)
+	upserts := takesUpserts(t, request(t, t.Written()), optimized)
+	sink, err := s.sink(t, upserts)
 	if err != nil {
 		return placed(err, st)
 	}
 	defer sink.Close() //nolint:errcheck // what it holds was applied before
-	return placed(s.run(ctx, optimized, sink), st)
+	return placed(s.run(ctx, optimized, sink, upserts), st)
 }
 
 func (s *Session) explain(st *sql.Explain, results Results) error {
 	var node plan.Node
+	var into *plan.Table // of an INSERT
 	switch inner := st.Statement.(type) {
 	case *sql.QueryStatement:
 		bound, err := bind.Query(s.catalog, s.binding(), inner.Query)
@@ -290,11 +293,11 @@ func (s *Session) explain(st *sql.Explain, results Results) error {
 		}
 		node = bound.Plan
 	case *sql.Insert:
-		inserted, _, err := bind.Insert(s.catalog, s.binding(), inner)
+		inserted, t, err := bind.Insert(s.catalog, s.binding(), inner)
 		if err != nil {
 			return err
 		}
-		node = inserted
+		node, into = inserted, t
 	default:
 		return problem.New(problem.Unsupported, "this statement cannot be explained").At(st.Statement.Pos()).WithHint("EXPLAIN a query or an INSERT")
 	}
@@ -309,7 +312,11 @@ func (s *Session) explain(st *sql.Explain, results Results) error {
 	case sql.ExplainLineage:
 		text = lineage.Of(optimized).String()
 	case sql.ExplainDefault, sql.ExplainPlan:
-		text = plan.Print(optimized)
+		notes := func(plan.Node) []string { return nil }
+		if s.options.Streaming && slices.Contains(st.Details, "CHANGELOG_MODE") {
+			notes = changelogNotes(optimized, into != nil && takesUpserts(into, request(into, into.Written()), optimized))
+		}
+		text = plan.PrintWith(optimized, notes)
 		if len(fired) > 0 {
 			text += "rules: " + strings.Join(fired, ", ") + "\n"
 		}
