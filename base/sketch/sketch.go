@@ -156,6 +156,23 @@ func (s *Sketch) Run(register uint16) uint8 {
 	return 0
 }
 
+// Each calls f with every register that is set. f must not change the sketch.
+func (s *Sketch) Each(f func(register uint16, run uint8)) {
+	for _, entry := range s.sparse {
+		if entry != 0 {
+			f(uint16(entry>>8), uint8(entry))
+		}
+	}
+	if s.dense == nil {
+		return
+	}
+	for register, run := range s.dense {
+		if run != 0 {
+			f(uint16(register), run)
+		}
+	}
+}
+
 // Held is how many bytes of memory the sketch points to.
 func (s *Sketch) Held() int64 {
 	held := int64(4 * cap(s.sparse))

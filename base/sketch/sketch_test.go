@@ -83,6 +83,14 @@ func TestOrderAndMergesDoNotMatter(t *testing.T) {
 				t.Fatalf("parts merge into %d values, all are %d, bytes equal %v", s.Estimate(), whole.Estimate(), bytes.Equal(got, want))
 			}
 		}
+		if whole.TakeWhole(append(want, 0)) == nil || whole.TakeWhole(want) != nil {
+			t.Fatal("a whole sketch is one with nothing behind it")
+		}
+		var each Sketch
+		merged.Each(each.Raise)
+		if !bytes.Equal(each.Append(nil), want) {
+			t.Fatal("the registers one by one are not all")
+		}
 		for register := range uint16(Registers) {
 			if merged.Run(register) != whole.Run(register) {
 				t.Fatalf("register %d has the run %d, and merged %d", register, whole.Run(register), merged.Run(register))
@@ -195,7 +203,7 @@ func TestRefused(t *testing.T) {
 	} {
 		s := users(0, 3)
 		before := s.Append(nil)
-		if _, err := s.Take(stored); err == nil {
+		if _, err := s.Take(stored); err == nil || s.TakeWhole(stored) == nil {
 			t.Errorf("%s is taken", name)
 		}
 		if !bytes.Equal(before, s.Append(nil)) {

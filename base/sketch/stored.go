@@ -65,10 +65,25 @@ func (s *Sketch) Take(from []byte) (rest []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	stored, rest := from[2:length], from[length:]
-	if from[1] == denseForm {
+	s.take(from[:length])
+	return from[length:], nil
+}
+
+// TakeWhole merges a stored sketch that has nothing behind it.
+func (s *Sketch) TakeWhole(stored []byte) error {
+	if length, err := measure(stored); err != nil || length != len(stored) {
+		return errNone
+	}
+	s.take(stored)
+	return nil
+}
+
+// take merges a stored sketch that was measured.
+func (s *Sketch) take(stored []byte) {
+	form, stored := stored[1], stored[2:]
+	if form == denseForm {
 		s.raiseAll(stored)
-		return rest, nil
+		return
 	}
 	set, n := binary.Uvarint(stored)
 	stored = stored[n:]
@@ -79,7 +94,6 @@ func (s *Sketch) Take(from []byte) (rest []byte, err error) {
 		s.Raise(uint16(register), stored[n])
 		stored = stored[n+1:]
 	}
-	return rest, nil
 }
 
 // measure is how long the stored sketch is that from begins with. It looks at

@@ -106,7 +106,7 @@ func (e Environment) accumulating() *plan.Context {
 
 // StateVersion is the version of all operators' stored forms together. State of
 // another version is not read: its job is built anew from its sources.
-const StateVersion = 3
+const StateVersion = 4
 
 // Limits of the package.
 const (

@@ -121,12 +121,6 @@ var aggregates = []*plan.Function{
 		DuckDB:     "", Flink: "JSON_OBJECTAGG(KEY $1 VALUE $2)",
 	}, form{params: []parameter{anyText, anyColumn, anyText}, optional: 1, check: checkJSONAggregate(1), result: always(value.VarcharOf(2000)), state: newOrdered(showJSONObject)}),
 	define(plan.Function{
-		Name: "APPROX_COUNT_DISTINCT", Category: "aggregate", Aggregate: true,
-		Signatures: []string{"APPROX_COUNT_DISTINCT(value) → BIGINT"},
-		Doc:        "About how many different values there are (standard error 1.6 %), exactly where rows are taken back.",
-		DuckDB:     "approx_count_distinct($*)", Flink: "APPROX_COUNT_DISTINCT($*)",
-	}, form{params: []parameter{anyColumn}, result: always(value.BigIntType), state: plain(newApproximateCount)}),
-	define(plan.Function{
 		Name: "PERCENTILE", Category: "aggregate", Aggregate: true,
 		Signatures: []string{"PERCENTILE(number, share [, frequency]) → DOUBLE", "PERCENTILE(number, ARRAY[share, …] [, frequency]) → ARRAY<DOUBLE>"},
 		Doc:        "The value below which the given share (0 to 1) of the values lies, between neighbours in proportion; a frequency says how often a value counts.",

@@ -39,7 +39,7 @@ import (
 
 // All lists the whole table, category by category.
 func All() []*plan.Function {
-	return slices.Concat(operators, mathematics, times, aggregates, texts, regexps, jsons, collections, encodings, miscellaneous, windows)
+	return slices.Concat(operators, mathematics, times, aggregates, sketches, texts, regexps, jsons, collections, encodings, miscellaneous, windows)
 }
 
 var byName = sync.OnceValue(func() map[string]*plan.Function {

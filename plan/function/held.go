@@ -62,6 +62,3 @@ func (s *distinctCount) Held() int64 { return s.bag.held() + heldBy(s.counts) }
 
 // Held implements plan.Accumulator.
 func (s *distinct) Held() int64 { return s.inner.Held() + s.seen.held() }
-
-// Held implements plan.Accumulator.
-func (s *approximateCount) Held() int64 { return heldBy(s.sketches) + s.held }

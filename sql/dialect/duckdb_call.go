@@ -58,6 +58,10 @@ func (d *duckdb) spelled(p *printer, c *sql.Call) bool {
 	case function == "CARDINALITY" && len(c.Args) == 1 && d.kindOf(c.Args[0]) == value.Map:
 		d.fill(p, c, "cardinality({1})")
 		return true
+	case isSketch(function) && c.Over != nil:
+		return unsupported(p, c, asJob, "%s with OVER is not supported", function)
+	case isSketch(function) && function != "MERGE_SKETCHES" && len(c.Args) == 1:
+		return d.sketched(p, c)
 	}
 	if template, ok := d.info.Function(c); ok {
 		d.fill(p, c, template)
@@ -103,6 +107,29 @@ func (d *duckdb) spelled(p *printer, c *sql.Call) bool {
 		return true
 	}
 	return false
+}
+
+// isSketch is for aggregates that DuckDB has from us. Over a whole partition it
+// calls such an aggregate with one state for all rows, and tells it that there is
+// one for each: version 1.5.5 reads beyond the state.
+func isSketch(function string) bool {
+	return function == "APPROX_COUNT_DISTINCT" || function == "DISTINCT_SKETCH" || function == "MERGE_SKETCHES"
+}
+
+// sketched prints an aggregate that hashes values: as values of the type that a job
+// hashes, since 1 and 1.0 have other hashes. DISTINCT and ORDER BY, which make no
+// difference to it, are left out.
+func (d *duckdb) sketched(p *printer, c *sql.Call) bool {
+	template, ok := d.info.Function(c)
+	t, typed := d.info.TypeOf(c.Args[0])
+	if !ok || !typed {
+		return false
+	}
+	if t.Kind == value.Null {
+		t = value.StringType
+	}
+	d.fill(p, c, strings.Replace(template, "{1}", "CAST({1} AS "+d.typeText(t)+")", 1))
+	return true
 }
 
 // specialForm gives the template of functions with a syntax of their own.

@@ -19,6 +19,8 @@
 //     keeps as many copies of a row as were added and not taken away.
 //  5. Once open, the database reaches no file but its own, and its settings
 //     cannot be changed by any statement.
+//  6. The C code here (sketches) keeps no memory when no question runs, and has
+//     the answers of package base/sketch to the last bit.
 package olap
 
 import (
@@ -59,6 +61,9 @@ const (
 	coresPerThread = 2
 	memoryDefault  = "2GB" // DuckDB spills beyond it
 	fileName       = "hot.duckdb"
+	// sketchBytesMax is the memory of the sketches of all running questions together,
+	// which is none of what DuckDB counts.
+	sketchBytesMax = 1 << 30
 )
 
 // Options of Open.
@@ -184,6 +189,9 @@ func (s *Store) prepare(ctx context.Context, options Options) error {
 		if _, err := s.readers.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("prepare database: %w", err)
 		}
+	}
+	if err := registerSketches(ctx, s.readers); err != nil {
+		return fmt.Errorf("register functions of sketches: %w", err)
 	}
 	return nil
 }

@@ -184,9 +184,12 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	text, _, _ := strings.Cut(strings.TrimSpace(failed.Msg), "\n")
 	switch failed.Type {
 	case duckdb.ErrorTypeConversion, duckdb.ErrorTypeOutOfRange, duckdb.ErrorTypeDivideByZero, duckdb.ErrorTypeInvalidInput:
+		if strings.Contains(text, sketchMemoryError) {
+			return tooLarge()
+		}
 		return problem.New(problem.InvalidValue, "%s", text)
 	case duckdb.ErrorTypeOutOfMemory:
-		return problem.New(problem.TooLarge, "the question needs more memory than it may have").WithHint("group by fewer values or ask for a shorter time")
+		return tooLarge()
 	case duckdb.ErrorTypeNotImplemented, duckdb.ErrorTypeBinder:
 		_, reason, _ := strings.Cut(text, ": ")
 		return problem.New(problem.Unsupported, "DuckDB cannot answer this: %s", reason).
@@ -197,6 +200,10 @@ func (s *Store) explain(ctx context.Context, err error) error {
 		return diskProblem(err)
 	}
 	return fmt.Errorf("DuckDB refused %q: %s", "the printed question", failed.Msg)
+}
+
+func tooLarge() error {
+	return problem.New(problem.TooLarge, "the question needs more memory than it may have").WithHint("group by fewer values or ask for a shorter time")
 }
 
 // columnsOf reads DuckDB's own types of an answer.
