@@ -457,3 +457,24 @@ func nullable(v value.Value) value.Value {
 	v.Type = v.Type.Optional()
 	return v
 }
+
+// TestClosedWriterRefuses: a writer whose table was dropped, or whose store was closed,
+// applies nothing, though it knows how far the table was.
+func TestClosedWriterRefuses(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	defer s.Close()
+	w := writer(t, s, counts)
+	rows := []*batch.Batch{changes(change{0, 1, "a", 1})}
+	if err := w.Apply(t.Context(), 1, 0, rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.DropTable(t.Context(), counts.Name); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Apply(t.Context(), 2, 0, rows); !problem.Is(err, problem.Canceled) {
+		t.Errorf("applied to a table that was dropped: %v", err)
+	}
+	if _, _, err := w.Committed(t.Context()); !problem.Is(err, problem.Canceled) {
+		t.Errorf("committed of a table that was dropped: %v", err)
+	}
+}

@@ -79,19 +79,21 @@ func (s *Saved) Close() error { return s.snapshot.Close() }
 func (w *Writer) Replace(ctx context.Context, at SavedEpoch, next func() (*batch.Batch, error)) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	known, err := w.query(ctx, "SELECT epoch FROM tidemark_epochs WHERE table_name = $1", w.table.Name)
+	before, err := w.noted(ctx)
 	if err != nil {
-		return fmt.Errorf("read epoch of %s: %w", w.table.Name, err)
+		return err
 	}
 	defer w.store.moved(w.table.Name)
-	return w.transact(ctx, "replace the rows of "+w.table.Name, func() error {
+	w.mu.ceilings = nil
+	now := applied{at.Epoch, at.Watermark, true}
+	return w.transact(ctx, "replace the rows of "+w.table.Name, &now, func() error {
 		if err := w.exec(ctx, "DELETE FROM "+quote(w.table.stored())); err != nil {
 			return err
 		}
 		for {
 			rows, err := next()
 			if errors.Is(err, io.EOF) {
-				return w.note(ctx, at.Epoch, at.Watermark, known != nil)
+				return w.note(ctx, now, before.noted)
 			}
 			if err != nil {
 				return err

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strings"
@@ -24,7 +25,10 @@ type Writer struct {
 	table Table
 	mu    struct {
 		sync.Mutex
-		conn driver.Conn // a transaction of ours is open only inside Apply
+		conn     driver.Conn // a transaction of ours is open only inside Apply
+		noting   driver.Stmt // replaces what is noted of the epoch; nil before it is needed
+		applied  *applied    // nil while it must be asked for
+		ceilings []ceiling   // of the key; nil while they must be asked for
 	}
 	fills       []fill     // of the table's columns; nil when one has values with parts
 	conversions []toDriver // likewise, for rows that are taken one by one
@@ -76,9 +80,20 @@ func (w *Writer) close() error {
 	for i := range w.types {
 		mapping.DestroyLogicalType(&w.types[i])
 	}
-	err := w.mu.conn.Close()
-	w.mu.conn = nil
+	var err error
+	if w.mu.noting != nil {
+		err = w.mu.noting.Close()
+	}
+	err = errors.Join(err, w.mu.conn.Close())
+	w.mu.conn, w.mu.applied = nil, nil
 	return err
+}
+
+// applied is what is noted of a table's epochs.
+type applied struct {
+	epoch     uint64 // 0 before the first
+	watermark int64  // ms
+	noted     bool   // there is a note
 }
 
 // Committed is the last epoch applied, 0 before the first, and the event time in
@@ -86,14 +101,26 @@ func (w *Writer) close() error {
 func (w *Writer) Committed(ctx context.Context) (epoch uint64, watermark int64, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	rows, err := w.query(ctx, "SELECT epoch, watermark FROM tidemark_epochs WHERE table_name = $1", w.table.Name)
+	at, err := w.noted(ctx)
+	return at.epoch, at.watermark, err
+}
+
+// noted is what is noted of the table's epochs: only this writer changes it. The
+// caller holds mu.
+func (w *Writer) noted(ctx context.Context) (applied, error) {
+	if w.mu.applied != nil {
+		return *w.mu.applied, nil
+	}
+	row, err := w.query(ctx, "SELECT epoch, watermark FROM tidemark_epochs WHERE table_name = $1", w.table.Name)
 	if err != nil {
-		return 0, 0, fmt.Errorf("read epoch of %s: %w", w.table.Name, err)
+		return applied{}, fmt.Errorf("read epoch of %s: %w", w.table.Name, err)
 	}
-	if rows == nil {
-		return 0, batch.NoMark, nil
+	at := applied{watermark: batch.NoMark}
+	if row != nil {
+		at = applied{epoch: row[0].(uint64), watermark: row[1].(int64), noted: true}
 	}
-	return rows[0].(uint64), rows[1].(int64), nil
+	w.mu.applied = &at
+	return at, nil
 }
 
 // query returns the first row, nil when there is none. The caller holds mu.
@@ -111,8 +138,10 @@ func (w *Writer) query(ctx context.Context, text string, args ...driver.Value) (
 	}
 	defer rows.Close()
 	row := make([]driver.Value, len(rows.Columns()))
-	if len(row) == 0 || rows.Next(row) != nil {
+	if err := rows.Next(row); errors.Is(err, io.EOF) {
 		return nil, nil
+	} else if err != nil {
+		return nil, err
 	}
 	return row, nil
 }
@@ -129,27 +158,32 @@ func (w *Writer) exec(ctx context.Context, text string) error {
 func (w *Writer) Apply(ctx context.Context, epoch uint64, watermark int64, batches []*batch.Batch) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	done, err := w.query(ctx, "SELECT epoch FROM tidemark_epochs WHERE table_name = $1", w.table.Name)
+	before, err := w.noted(ctx)
 	if err != nil {
-		return fmt.Errorf("read epoch of %s: %w", w.table.Name, err)
+		return err
 	}
-	if done != nil && done[0].(uint64) >= epoch {
+	if before.noted && before.epoch >= epoch {
 		return nil
 	}
 	if slices.ContainsFunc(batches, func(b *batch.Batch) bool { return b.Live() > 0 }) {
 		defer w.store.moved(w.table.Name)
 	}
-	return w.transact(ctx, fmt.Sprintf("apply epoch %d to %s", epoch, w.table.Name), func() error {
+	if err := w.findCeilings(ctx); err != nil {
+		return err
+	}
+	now := applied{epoch, watermark, true}
+	return w.transact(ctx, fmt.Sprintf("apply epoch %d to %s", epoch, w.table.Name), &now, func() error {
 		if err := w.write(batches); err != nil {
 			return err
 		}
-		return w.note(ctx, epoch, watermark, done != nil)
+		return w.note(ctx, now, before.noted)
 	})
 }
 
-// transact does its work in one transaction, which ends whatever happens. The
-// caller holds mu.
-func (w *Writer) transact(ctx context.Context, doing string, work func() error) error {
+// transact does its work in one transaction, which ends whatever happens, and
+// remembers what is noted then. The caller holds mu.
+func (w *Writer) transact(ctx context.Context, doing string, then *applied, work func() error) error {
+	w.mu.applied = nil // whether a COMMIT that fails has happened, the database knows
 	if err := w.exec(ctx, "BEGIN TRANSACTION"); err != nil {
 		return fmt.Errorf("%s: begin: %w", doing, err)
 	}
@@ -172,6 +206,7 @@ func (w *Writer) transact(ctx context.Context, doing string, work func() error) 
 		}
 		return errors.Join(fmt.Errorf("%s: %w", doing, diskProblem(err)), rollback)
 	}
+	w.mu.applied = then
 	return nil
 }
 
@@ -186,12 +221,19 @@ func (w *Writer) write(batches []*batch.Batch) error {
 }
 
 // note writes how far the table is; known tells that something is noted already.
-func (w *Writer) note(ctx context.Context, epoch uint64, watermark int64, known bool) error {
-	text := fmt.Sprintf("INSERT INTO tidemark_epochs VALUES (%s, %d, %d)", literal(w.table.Name), epoch, watermark)
-	if known {
-		text = fmt.Sprintf("UPDATE tidemark_epochs SET epoch = %d, watermark = %d WHERE table_name = %s", epoch, watermark, literal(w.table.Name))
+func (w *Writer) note(ctx context.Context, at applied, known bool) error {
+	if !known {
+		return w.exec(ctx, fmt.Sprintf("INSERT INTO tidemark_epochs VALUES (%s, %d, %d)", literal(w.table.Name), at.epoch, at.watermark))
 	}
-	return w.exec(ctx, text)
+	if w.mu.noting == nil {
+		var err error
+		text := fmt.Sprintf("UPDATE tidemark_epochs SET epoch = $1, watermark = $2 WHERE table_name = %s", literal(w.table.Name))
+		if w.mu.noting, err = w.mu.conn.(driver.ConnPrepareContext).PrepareContext(ctx, text); err != nil {
+			return err
+		}
+	}
+	_, err := w.mu.noting.(driver.StmtExecContext).ExecContext(ctx, []driver.NamedValue{{Ordinal: 1, Value: at.epoch}, {Ordinal: 2, Value: at.watermark}})
+	return err
 }
 
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
@@ -206,6 +248,18 @@ func (w *Writer) insert(batches []*batch.Batch) error {
 		return err
 	}
 	return a.end(w.eachInsert(batches, a.add))
+}
+
+// append adds rows.
+func (w *Writer) append(rows []place) error {
+	a, err := newAppending(w.mu.conn, w.table.Name, "", nil, w.types, w.fills)
+	if err != nil {
+		return err
+	}
+	for i := 0; i < len(rows) && err == nil; i++ {
+		err = a.add(rows[i])
+	}
+	return a.end(err)
 }
 
 // insertRows adds rows one by one.
@@ -348,10 +402,16 @@ func (w *Writer) eachKey(batches []*batch.Batch, f func(key []byte, p place)) {
 // goneColumn tells of a row that is merged whether it is taken away.
 const goneColumn = "tidemark_gone"
 
-// merge applies the last change of each key in one statement: DuckDB's MERGE
-// would insert both rows of a key that came twice.
+// merge applies the last change of each key: it appends the rows whose keys cannot
+// be there, and merges the others in one statement. DuckDB's MERGE would insert both
+// rows of a key that came twice.
 func (w *Writer) merge(batches []*batch.Batch) error {
-	last := w.lastOfEachKey(batches)
+	over, last := w.overCeilings(w.lastOfEachKey(batches))
+	if len(over) > 0 {
+		if err := w.append(over); err != nil {
+			return err
+		}
+	}
 	if len(last) == 0 {
 		return nil
 	}
@@ -369,11 +429,10 @@ func (w *Writer) merge(batches []*batch.Batch) error {
 	if err != nil {
 		return err
 	}
-	var failed error
-	for i := 0; i < len(last) && failed == nil; i++ {
-		failed = a.add(last[i])
+	for i := 0; i < len(last) && err == nil; i++ {
+		err = a.add(last[i])
 	}
-	return a.end(failed)
+	return a.end(err)
 }
 
 // mergeRows merges rows that are given one by one.
