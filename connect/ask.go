@@ -30,6 +30,7 @@ const (
 	Greater        Comparison = ">"
 	GreaterOrEqual Comparison = ">="
 	IsNotNull      Comparison = "IS NOT NULL"
+	In             Comparison = "IN" // of a Selection only
 )
 
 // Condition is what every row that counts meets: a column of the request compared
@@ -37,5 +38,6 @@ const (
 type Condition struct {
 	Column     int // position in Columns
 	Comparison Comparison
-	Value      value.Value // of the column's type, not NULL; nothing for IsNotNull
+	Value      value.Value   // of the column's type, not NULL; nothing for IsNotNull and In
+	Values     []value.Value // of In, as Value
 }
