@@ -84,8 +84,21 @@ type madeSource struct {
 	partitions int
 	// blocks gives, for a partition, what makes its blocks one after the other: it
 	// appends to block, which is empty, and reports false when there are no more.
-	blocks func(ctx context.Context, partition int) func(block []byte) ([]byte, bool)
-	making atomic.Int64 // CPU time that it took to make the events, ns
+	blocks    func(ctx context.Context, partition int) func(block []byte) ([]byte, bool)
+	making    atomic.Int64 // CPU time that it took to make the events, ns
+	selection connect.Selection
+}
+
+// Select takes all conditions that the decoder can look at, as the connector does.
+func (s *madeSource) Select(offered connect.Selection) (taken []bool) {
+	taken = make([]bool, len(offered.Conditions))
+	for i, c := range offered.Conditions {
+		if taken[i] = format.CanSelect(c, s.request.Columns[c.Column].Type); taken[i] {
+			s.selection.Conditions = append(s.selection.Conditions, c)
+		}
+	}
+	s.selection.Whole = offered.Whole
+	return taken
 }
 
 // Splits are the partitions.
@@ -114,6 +127,7 @@ func (s *madeSource) Open(ctx context.Context, split connect.SplitID, _ connect.
 	r.decoder = format.NewJSONDecoder(columns, format.JSONOptions{})
 	r.decoder.CopyTexts() // the block is filled again
 	r.decoder.CutLines()
+	r.decoder.Select(s.selection)
 	return r, nil
 }
 

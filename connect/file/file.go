@@ -42,6 +42,9 @@ const (
 // monitorInterval would make a source wait for new files.
 const monitorInterval = "source.monitor-interval"
 
+// jsonName is the format whose decoder finds ends of lines and looks at conditions.
+const jsonName = "json"
+
 // Names of the metadata columns.
 const (
 	metaName     = "file.name"

@@ -57,6 +57,7 @@ func (r *reader) open(split string) error {
 	if json, ok := r.decoder.(*format.JSONDecoder); ok {
 		json.CopyTexts()
 		json.CutLines()
+		json.Select(s.selection)
 		r.copies, r.lines = true, json
 	}
 	if r.splitter, err = s.format.NewSplitter(s.request.Options); err != nil {
@@ -414,7 +415,7 @@ func (r *reader) decode(records []batch.View) (*batch.Batch, error) {
 
 // completed is a decoded batch with the columns of the file added.
 func (r *reader) completed(decoded *batch.Batch) *batch.Batch {
-	b := &batch.Batch{Rows: decoded.Rows, Kinds: decoded.Kinds, Lease: decoded.Lease}
+	b := &batch.Batch{Rows: decoded.Rows, Sel: decoded.Sel, Kinds: decoded.Kinds, Lease: decoded.Lease}
 	for i, p := range r.source.parts {
 		if p.decoded >= 0 {
 			b.Columns = append(b.Columns, decoded.Columns[p.decoded])

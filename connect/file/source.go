@@ -24,6 +24,8 @@ type source struct {
 	columns []format.Column // those that the format decodes
 	parts   []part          // where each column of the request comes from
 	table   []value.Field   // the physical columns of a record
+	// selection is what JSON decoders are to look at, over columns.
+	selection connect.Selection
 }
 
 // part says where a column comes from: the decoder, a partition folder, or what
@@ -96,6 +98,29 @@ func (s *source) SkipFields(unread [][]bool) {
 			s.columns[p.decoded].Unread = unread[i]
 		}
 	}
+}
+
+// Select takes conditions on what is read from JSON.
+func (s *source) Select(offered connect.Selection) (taken []bool) {
+	taken = make([]bool, len(offered.Conditions))
+	if s.format.Name != jsonName {
+		return taken
+	}
+	for i, c := range offered.Conditions {
+		decoded := s.parts[c.Column].decoded
+		if decoded < 0 || !format.CanSelect(c, s.columns[decoded].Type) {
+			continue
+		}
+		taken[i], c.Column = true, decoded
+		s.selection.Conditions = append(s.selection.Conditions, c)
+	}
+	s.selection.Whole = make([]bool, len(s.columns))
+	for i, p := range s.parts {
+		if p.decoded >= 0 {
+			s.selection.Whole[p.decoded] = offered.Whole[i]
+		}
+	}
+	return taken
 }
 
 // Bounded is true: the files that there are at the start are read.

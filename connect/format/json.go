@@ -83,6 +83,8 @@ type JSONDecoder struct {
 	copies   bool // texts go into heaps of their columns' own
 	lines    bool // a seam has no line feed in it, see CutLines
 	thorough bool // no seams are learned: somebody asks had
+	// selection is which rows are wanted, see Select.
+	selection selection
 
 	lineBytes int // how long lines were in the last call of DecodeLines
 
@@ -190,7 +192,7 @@ func (d *JSONDecoder) Decode(block []byte, records []batch.View) (*batch.Batch, 
 // begin makes a batch with room for rows rows from a block.
 func (d *JSONDecoder) begin(block []byte, rows int) *batch.Batch {
 	b := &batch.Batch{Columns: d.empty()}
-	d.whole, d.texts = block, texts{made: d.texts.made[:0]}
+	d.whole, d.texts.made = block, d.texts.made[:0]
 	d.specials.begin()
 	d.resize(b, rows)
 	d.unknown = false
@@ -211,9 +213,21 @@ func (d *JSONDecoder) finish(b *batch.Batch) {
 	for _, c := range b.Columns {
 		c.Resize(b.Rows)
 	}
-	if d.copies {
-		d.texts.copyAll(b.Columns, d.whole)
-	} else {
+	b.Sel = d.selection.passing(b, &d.texts, d.whole)
+	switch {
+	case d.copies && b.Sel != nil:
+		for i, c := range b.Columns {
+			rows := b.Sel
+			if d.selection.whole[i] {
+				rows = nil
+			}
+			d.texts.copyAll(c, d.whole, rows)
+		}
+	case d.copies:
+		for _, c := range b.Columns {
+			d.texts.copyAll(c, d.whole, nil)
+		}
+	default:
 		d.texts.share(b.Columns, d.whole)
 	}
 	d.block, d.whole = nil, nil
@@ -506,9 +520,9 @@ func (d *JSONDecoder) mapKey(keys *fieldShape, i, first int) int {
 	if keys.column.Type.Class() != value.Strings || keys.column.IsNull(n) {
 		return n
 	}
-	added := d.texts.raw(d.whole, keys.column, n)
+	added := d.texts.raw(d.whole, keys.column.Views[n])
 	for earlier := first; earlier < n; earlier++ {
-		if string(d.texts.raw(d.whole, keys.column, earlier)) == string(added) {
+		if string(d.texts.raw(d.whole, keys.column.Views[earlier])) == string(added) {
 			keys.column.Resize(n)
 			return earlier
 		}

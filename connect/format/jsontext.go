@@ -15,7 +15,8 @@ import (
 // at a time, to heaps of their own; or block and made together are the heap of
 // them all.
 type texts struct {
-	made []byte // what is not in the block as it is: compacted documents, bytes
+	made []byte       // what is not in the block as it is: compacted documents, bytes
+	some []batch.View // of a column, while they are copied
 }
 
 // escapedMark is set in the length of a view whose text has escapes.
@@ -28,9 +29,8 @@ func (t *texts) setMade(block []byte, c *batch.Column, row int, appendTo func(ma
 	c.Views[row] = batch.View{Offset: uint32(len(block) + start), Length: uint32(len(t.made) - start)}
 }
 
-// raw is the text in a row, escapes and all.
-func (t *texts) raw(block []byte, c *batch.Column, row int) []byte {
-	v := c.Views[row]
+// raw is a text, escapes and all.
+func (t *texts) raw(block []byte, v batch.View) []byte {
 	from, length := int(v.Offset), int(v.Length&^escapedMark)
 	if from >= len(block) {
 		from, block = from-len(block), t.made
@@ -38,23 +38,42 @@ func (t *texts) raw(block []byte, c *batch.Column, row int) []byte {
 	return block[from : from+length]
 }
 
-// copyAll copies the texts of columns, and of those below them.
-func (t *texts) copyAll(columns []*batch.Column, block []byte) {
-	for _, c := range columns {
-		if c.Type.Class() == value.Strings {
-			t.copy(c, block)
+// copyAll copies the texts of a column, and of those below it: of the given rows, nil
+// for all.
+func (t *texts) copyAll(c *batch.Column, block []byte, rows []uint16) {
+	switch c.Type.Class() {
+	case value.Strings:
+		if rows == nil {
+			t.copy(c, block, c.Views)
+			return
 		}
-		t.copyAll(c.Children, block)
+		t.some = t.some[:0]
+		for _, row := range rows {
+			t.some = append(t.some, c.Views[row])
+		}
+		t.copy(c, block, t.some)
+		clear(c.Views)
+		for i, row := range rows {
+			c.Views[row] = t.some[i]
+		}
+	case value.Lists:
+		for _, child := range c.Children {
+			t.copyAll(child, block, nil) // their rows are elements
+		}
+	default:
+		for _, child := range c.Children {
+			t.copyAll(child, block, rows)
+		}
 	}
 }
 
-// copy makes a heap of the texts of a column. It is made long enough first: short
-// texts are copied by the word, also beyond their end, over which the next one is
-// copied.
-func (t *texts) copy(c *batch.Column, block []byte) {
+// copy makes a heap of a column's texts, which are views, and has them show into it. It
+// is made long enough first: short texts are copied by the word, also beyond their end,
+// over which the next one is copied.
+func (t *texts) copy(c *batch.Column, block []byte, views []batch.View) {
 	const atLeast, byWords = 2 * wordBytes, 6 * wordBytes
 	total := atLeast + wordBytes
-	for _, v := range c.Views {
+	for _, v := range views {
 		total += int(v.Length &^ escapedMark)
 	}
 	heap := c.Heap[:0]
@@ -63,11 +82,11 @@ func (t *texts) copy(c *batch.Column, block []byte) {
 	}
 	heap = heap[:cap(heap)]
 	n := 0
-	for row, v := range c.Views {
+	for i, v := range views {
 		from, length := int(v.Offset), int(v.Length)
 		switch {
 		case from+length+atLeast > len(block):
-			raw := t.raw(block, c, row)
+			raw := t.raw(block, v)
 			switch {
 			case v.Length&escapedMark == 0:
 				length = copy(heap[n:], raw)
@@ -85,7 +104,7 @@ func (t *texts) copy(c *batch.Column, block []byte) {
 		default:
 			copy(heap[n:], block[from:from+length])
 		}
-		c.Views[row] = batch.View{Offset: uint32(n), Length: uint32(length)}
+		views[i] = batch.View{Offset: uint32(n), Length: uint32(length)}
 		n += length
 	}
 	c.Heap = heap[:n]
@@ -104,7 +123,7 @@ func (t *texts) unescape(columns []*batch.Column, block []byte) {
 	for _, c := range columns {
 		for row, v := range c.Views {
 			if v.Length&escapedMark != 0 {
-				inside := t.raw(block, c, row)
+				inside := t.raw(block, v)
 				t.setMade(block, c, row, func(made []byte) []byte { return appendUnescaped(made, inside) })
 			}
 		}

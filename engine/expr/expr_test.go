@@ -85,7 +85,7 @@ func equal(a, b plan.Expr) plan.Expr {
 }
 
 // connect is AND and OR with three truth values.
-func connect(name string, args ...plan.Expr) plan.Expr {
+func connected(name string, args ...plan.Expr) plan.Expr {
 	decisive := name == "OR"
 	return &plan.Call{
 		Function: &plan.Function{Name: name}, Args: args,
@@ -174,8 +174,8 @@ func TestEvaluation(t *testing.T) {
 		{"strict functions give NULL for NULL", plus(a, b), "11 2 NULL 7"},
 		{"a branch not taken does not fail", sometimes, "10 5 -1 -1"},
 		{"a case without else", &plan.Case{Of: bigint, Whens: []plan.When{{Condition: less(a, number(2)), Then: b}}}, "10 NULL NULL 7"},
-		{"right of AND only where the left is not FALSE", connect("AND", less(number(0), a), less(number(6), over(number(10), a))), "true false NULL false"},
-		{"right of OR only where the left is not TRUE", connect("OR", less(a, number(1)), less(over(number(10), a), number(6))), "false true NULL true"},
+		{"right of AND only where the left is not FALSE", connected("AND", less(number(0), a), less(number(6), over(number(10), a))), "true false NULL false"},
+		{"right of OR only where the left is not TRUE", connected("OR", less(a, number(1)), less(over(number(10), a), number(6))), "false true NULL true"},
 		{"lookup of texts", lookupCase(s, word("x"), word("y"), word("nowhere")), "0 1 0 NULL"},
 		{"lookup of numbers", lookupCase(a, number(5), number(1), number(0)), "1 NULL NULL 2"},
 	} {
@@ -263,14 +263,14 @@ func TestConstantsAreNotSharedByBatches(t *testing.T) {
 func TestSelectedRowsAreEvaluatedAlone(t *testing.T) {
 	a, b := column(0, bigint), column(1, bigint)
 	e := &plan.Case{Of: bigint, Whens: []plan.When{
-		{Condition: connect("OR", less(a, b), less(over(b, a), number(3))), Then: plus(a, b)},
+		{Condition: connected("OR", less(a, b), less(over(b, a), number(3))), Then: plus(a, b)},
 		{Condition: equal(a, number(3)), Then: over(a, b)},
 	}, Else: plus(b, number(1))}
 	p, err := Compile([]plan.Expr{e})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := CompileFilter(connect("AND", less(a, b), less(number(0), plus(a, b)), less(a, number(3))))
+	f, err := CompileFilter(connected("AND", less(a, b), less(number(0), plus(a, b)), less(a, number(3))))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,22 +77,32 @@ func asComparison(e plan.Expr) *comparison {
 		constant, isConstant = call.Args[0].(*plan.Literal)
 		op = turned[op]
 	}
-	if !isColumn || !isConstant || constant.Value.Null || constant.Value.Type.Class() != column.Of.Class() {
+	if !isColumn || !isConstant || !comparesAsIs(column, constant) {
 		return nil
+	}
+	if column.Of.IsText() {
+		if op == "=" {
+			return &comparison{column: column.Index, op: op, text: constant.Value.Text, isText: true}
+		}
+		return nil
+	}
+	return &comparison{column: column.Index, op: op, number: constant.Value.Int}
+}
+
+// comparesAsIs reports whether a column and a constant are both texts, or whole
+// numbers that compare as they are stored.
+func comparesAsIs(column *plan.Column, constant *plan.Literal) bool {
+	if constant.Value.Null || constant.Value.Type.Class() != column.Of.Class() {
+		return false
 	}
 	switch column.Of.Class() {
 	case value.Strings:
-		if op == "=" && column.Of.IsText() {
-			return &comparison{column: column.Index, op: op, text: constant.Value.Text, isText: true}
-		}
+		return column.Of.IsText()
 	case value.Ints:
 		// Integers of any width compare as they are, other kinds only with their own.
-		if column.Of.IsInteger() && constant.Value.Type.IsInteger() || column.Of.Optional().Equal(constant.Value.Type.Optional()) {
-			return &comparison{column: column.Index, op: op, number: constant.Value.Int}
-		}
-	default:
+		return column.Of.IsInteger() && constant.Value.Type.IsInteger() || column.Of.Optional().Equal(constant.Value.Type.Optional())
 	}
-	return nil
+	return false
 }
 
 // Select gives the live rows of in that pass, in order, in a new slice; nil

@@ -33,14 +33,14 @@ func TestSelectionIsFilterThenProjection(t *testing.T) {
 			case "=":
 				truths = append(truths, equal(pick(), pick()))
 			case "AND":
-				truths = append(truths, connect("AND", test(), test()))
+				truths = append(truths, connected("AND", test(), test()))
 			case "OR":
-				truths = append(truths, connect("OR", test(), test()))
+				truths = append(truths, connected("OR", test(), test()))
 			case "CASE":
 				pool = append(pool, &plan.Case{Of: bigint, Whens: []plan.When{{Condition: test(), Then: pick()}, {Condition: test(), Then: pick()}}, Else: pick()})
 			}
 		}
-		condition, exprs := connect("AND", test(), test()), []plan.Expr{pick(), pick(), test()}
+		condition, exprs := connected("AND", test(), test()), []plan.Expr{pick(), pick(), test()}
 		s, err := CompileSelection(condition, exprs)
 		if err != nil {
 			t.Fatal(err)
@@ -142,7 +142,7 @@ func TestSelectionComputesOnce(t *testing.T) {
 		})
 	}, column(0, bigint))
 	small := less(column(0, bigint), number(3))
-	s, err := CompileSelection(connect("OR", small, less(dear, number(60))), []plan.Expr{
+	s, err := CompileSelection(connected("OR", small, less(dear, number(60))), []plan.Expr{
 		&plan.Case{Of: bigint, Whens: []plan.When{{Condition: small, Then: number(0)}}, Else: dear},
 	})
 	if err != nil {

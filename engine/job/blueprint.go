@@ -62,7 +62,9 @@ type element struct {
 // computed columns that event time needs, and event time.
 type sourcePlan struct {
 	name      string
+	scan      *plan.Scan // nil for constants
 	source    connect.Source
+	selects   bool            // its batches say which rows are wanted behind event time
 	calc      []plan.Node     // in the order of the rows' way; nil for none
 	watermark *plan.Watermark // nil for none
 }
@@ -263,7 +265,15 @@ func (c *compiler) above(input plan.Node, construct func(operator.Environment) (
 // calc compiles consecutive filters and projections as one operator.
 func (c *compiler) calc(n plan.Node) (*element, error) {
 	nodes, input := calcChain(n)
-	return c.above(input, func(env operator.Environment) (engine.Operator, error) { return operator.NewCalc(env, nodes) })
+	in, err := c.element(input)
+	if err != nil {
+		return nil, err
+	}
+	if in.source != nil && in.source.scan != nil {
+		nodes = c.offer(in.source, nodes)
+	}
+	construct := func(env operator.Environment) (engine.Operator, error) { return operator.NewCalc(env, nodes) }
+	return &element{make: construct, inputs: []*element{in}, single: in.single}, nil
 }
 
 // calcChain is the filters and projections from n downwards, in the order of
@@ -292,12 +302,13 @@ func (c *compiler) source(n plan.Node) (*element, error) {
 	if !ok {
 		return nil, problem.New(problem.Unsupported, "a WATERMARK over %T cannot run", n).WithHint("declare it on the table that is read")
 	}
-	s.name, s.source = scan.Table.Name, c.spec.Sources[scan]
+	s.name, s.scan, s.source = scan.Table.Name, scan, c.spec.Sources[scan]
 	if s.source == nil {
 		return nil, fmt.Errorf("compile job: no source for table %s", s.name)
 	}
 	if scan.Filter != nil {
 		s.calc = append([]plan.Node{&plan.Filter{Input: scan, Condition: scan.Filter}}, s.calc...)
+		c.offerFilter(s)
 	}
 	c.b.sources = append(c.b.sources, s)
 	return &element{source: s}, nil

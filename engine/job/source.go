@@ -250,10 +250,12 @@ func (j *Job) watch(ctx context.Context, s *source, discoverer connect.Discovere
 type intake struct {
 	calc      *operator.Calc      // nil for none
 	watermark *operator.Watermark // nil for none
+	selects   bool                // the source says in Sel which rows are wanted
+	filters   bool                // calc does so, too, of rows that the source wants
 }
 
 func newIntake(env operator.Environment, p *sourcePlan) (*intake, error) {
-	in := &intake{}
+	in := &intake{selects: p.selects, filters: p.selects && p.scan.Filter != nil}
 	var err error
 	if len(p.calc) > 0 {
 		if in.calc, err = operator.NewCalc(env, p.calc); err != nil {
@@ -268,10 +270,24 @@ func newIntake(env operator.Environment, p *sourcePlan) (*intake, error) {
 	return in, nil
 }
 
-// take marks rows of a split and passes them on.
-func (in *intake) take(ctx *plan.Context, s *split, rows *batch.Batch, vouched engine.Watermark, emit engine.Emit) error {
+// wanted makes all rows of a batch live, and gives which of them the source found to be
+// wanted; nil for all.
+func (in *intake) wanted(rows *batch.Batch) []uint16 {
+	if !in.selects {
+		return nil
+	}
+	wanted := rows.Sel
+	rows.Sel = nil
+	return wanted
+}
+
+// take marks rows of a split and passes on those that are wanted, nil for all.
+func (in *intake) take(ctx *plan.Context, s *split, rows *batch.Batch, wanted []uint16, vouched engine.Watermark, emit engine.Emit) error {
 	if !ctx.Streaming {
 		rows.Marks, vouched = nil, batch.NoMark
+	}
+	if in.filters {
+		rows.Sel, wanted = wanted, nil
 	}
 	mark := func(rows *batch.Batch) error {
 		switch {
@@ -289,6 +305,12 @@ func (in *intake) take(ctx *plan.Context, s *split, rows *batch.Batch, vouched e
 			if _, err := in.watermark.Mark(rows, s.source.clock, s.number); err != nil {
 				return err
 			}
+		}
+		if wanted != nil {
+			rows.Sel = wanted
+		}
+		if rows.Live() == 0 {
+			return nil
 		}
 		return emit(rows)
 	}

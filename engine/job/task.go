@@ -179,11 +179,12 @@ func (t *task) takeRows(sender int, m exchange.Message) error {
 	}
 	s := t.splits[sender-t.firstSplit]
 	l := t.leafOfSource(s.source)
+	wanted := l.intake.wanted(m.Batch)
 	rows := int64(m.Batch.Live())
 	l.cost.took(m.Batch)
 	before := t.meter.enter(l.cost)
 	lease := m.Batch.Lease
-	err := l.intake.take(&t.context, s, m.Batch, m.Watermark, func(rows *batch.Batch) error {
+	err := l.intake.take(&t.context, s, m.Batch, wanted, m.Watermark, func(rows *batch.Batch) error {
 		share(rows, lease)
 		return l.emit(rows)
 	})
