@@ -14,6 +14,14 @@ demo: ui build ## build everything and run the ad demo on http://127.0.0.1:8080
 build: ## build bin/tidemark (with the page, if make ui ran before)
 	$(GO) build -o $(BIN) ./cmd/tidemark
 
+# Some 6 % faster and minutes slower to build; make profile records what it goes by.
+release: ui ## build bin/tidemark as it is released: optimized by a profile of the benchmarks
+	$(GO) build -trimpath -pgo=$(CURDIR)/cmd/tidemark/release.pgo -ldflags='-s -w' -o $(BIN) ./cmd/tidemark
+
+profile: ## record the profile of the benchmarks that make release goes by
+	$(GO) build -trimpath -o $(BIN) ./cmd/tidemark
+	$(GO) run ./test/bench -profile cmd/tidemark/release.pgo $(BIN)
+
 ui: ## build the page into serve/web/dist
 	cd ui && npm ci --no-audit --no-fund && npm run build
 
@@ -24,6 +32,9 @@ test: build ## all tests that need no other system
 
 race: ## all Go tests under the race detector
 	$(GO) test -race ./...
+
+purego: ## tests of what has a path without assembler, on that path
+	$(GO) test -tags purego ./connect/format ./connect/file ./connect/native
 
 conformance: build ## compare with the recorded answers of a real Flink; the count may only grow
 	test/conformance/floor $(BIN)
@@ -87,4 +98,4 @@ endif
 
 test-peers: build browser crash overload jdbc kafkadoor kafka crash-kafka flinkdiff ## tests with other programs: browser, databases, Kafka, Flink, and kills
 
-.PHONY: help demo build ui test race conformance golden crash overload bench bench-flink lint browser jdbc kafkadoor kafka crash-kafka flinkdiff test-peers
+.PHONY: help demo build release profile ui test race purego conformance golden crash overload bench bench-flink lint browser jdbc kafkadoor kafka crash-kafka flinkdiff test-peers

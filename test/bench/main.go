@@ -6,13 +6,13 @@
 // It measures nothing itself (see tidemark bench), and two machines cannot be
 // compared: benchstat shows them as different configurations.
 //
-// Flow: tidemark bench … --json, n times → lines → a file → benchstat.
+// Flow: tidemark bench … --json, n times → lines → a file → benchstat. With
+// -profile: tidemark bench … --profile, once → a merged profile (profile.go).
 package main
 
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -31,6 +31,7 @@ const history = "test/bench/history"
 func main() {
 	runs := flag.Int("n", 5, "runs of each benchmark")
 	keep := flag.Bool("keep", false, "keep what was measured in "+history)
+	profile := flag.String("profile", "", "instead, write a CPU profile of all benchmarks to this file, for go build -pgo")
 	flag.Usage = func() {
 		fmt.Fprintln(os.Stderr, "Usage: bench [flags] PROGRAM")
 		flag.PrintDefaults()
@@ -42,21 +43,37 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, flag.Arg(0), *runs, *keep); err != nil {
+	var err error
+	if *profile != "" {
+		err = writeProfile(ctx, flag.Arg(0), *profile)
+	} else {
+		err = run(ctx, flag.Arg(0), *runs, *keep)
+	}
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-// suite is each benchmark's arguments.
-var suite = [][]string{
-	{"ysb", "--from", "memory"}, {"ysb", "--from", "log"}, {"ysb", "--from", "http"}, {"nexmark"},
+// benchmark is one of the program's benchmarks.
+type benchmark struct {
+	name string
+	args []string
+}
+
+var suite = []benchmark{
+	{"YSB/memory", []string{"ysb", "--from", "memory"}},
+	{"YSB/file", []string{"ysb", "--from", "file"}},
+	{"YSB/log", []string{"ysb", "--from", "log"}},
+	{"YSB/sealed", []string{"ysb", "--from", "sealed"}},
+	{"YSB/http", []string{"ysb", "--from", "http"}},
+	{"Join/3M-keys", []string{"join", "--keys", "3000000"}},
+	{"Nexmark", []string{"nexmark", "--all"}},
 }
 
 // measured is what a benchmark prints with --json, as far as it counts here.
 type measured struct {
-	From    string  `json:"from"`
 	PerCPU  float64 `json:"events_per_cpu_second"`
 	Queries []struct {
 		Query  string  `json:"query"`
@@ -71,8 +88,8 @@ func run(ctx context.Context, program string, runs int, keep bool) error {
 	}
 	text := head(ctx)
 	for range runs {
-		for _, args := range suite {
-			lines, err := measure(ctx, program, args)
+		for _, b := range suite {
+			lines, err := b.measure(ctx, program)
 			if err != nil {
 				return err
 			}
@@ -106,24 +123,35 @@ func newest() (string, error) {
 	return slices.Max(files), nil
 }
 
-// measure runs a benchmark once. One whose answer is wrong is an error.
-func measure(ctx context.Context, program string, args []string) (string, error) {
-	command := exec.CommandContext(ctx, program, append(append([]string{"bench"}, args...), "--json")...)
+// run runs a benchmark once, and gives what it prints with --json. One whose
+// answer is wrong is an error.
+func (b benchmark) run(ctx context.Context, program string, more ...string) ([]byte, error) {
+	args := slices.Concat([]string{"bench"}, b.args, []string{"--json"}, more)
+	command := exec.CommandContext(ctx, program, args...)
 	command.Stderr = os.Stderr
 	out, err := command.Output()
 	if err != nil {
-		return "", fmt.Errorf("tidemark bench %s: %w", strings.Join(args, " "), err)
+		return nil, fmt.Errorf("tidemark %s: %w", strings.Join(args, " "), err)
+	}
+	return out, nil
+}
+
+// measure runs a benchmark once, and gives a line for each thing measured.
+func (b benchmark) measure(ctx context.Context, program string) (string, error) {
+	out, err := b.run(ctx, program)
+	if err != nil {
+		return "", err
 	}
 	var m measured
 	if err := json.Unmarshal(out, &m); err != nil {
-		return "", errors.Join(fmt.Errorf("tidemark bench %s", strings.Join(args, " ")), err)
+		return "", fmt.Errorf("read what %s measured: %w", b.name, err)
 	}
 	if m.Queries == nil {
-		return line("YSB/"+m.From, m.PerCPU), nil
+		return line(b.name, m.PerCPU), nil
 	}
 	var lines strings.Builder
 	for _, q := range m.Queries {
-		lines.WriteString(line("Nexmark/"+q.Query, q.PerCPU))
+		lines.WriteString(line(b.name+"/"+q.Query, q.PerCPU))
 	}
 	return lines.String(), nil
 }
