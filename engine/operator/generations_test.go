@@ -138,3 +138,37 @@ func TestGenerationsGiveTheirMemoryBack(t *testing.T) {
 		t.Errorf("%d bytes are left", memory.Held()-before)
 	}
 }
+
+// TestSieve: no key that is there falls through, of the others most do, and a
+// generation of many keys has no sieve.
+func TestSieve(t *testing.T) {
+	g := testGenerations(1000)
+	of := g.of(0)
+	key := func(n int) []byte { return []byte(fmt.Sprintf("\x08%06d", n)) }
+	keys := []int{1, 100, 10_000, 50_000, 60_000}
+	for n := 0; len(keys) > 0; n++ {
+		if n == keys[0] {
+			hashes := make([]uint64, 0, 2*n)
+			for k := range 2 * n {
+				hashes = append(hashes, generationHash(key(k)))
+			}
+			may, fell := make([]bool, len(hashes)), 0
+			of.sift(hashes, may)
+			for k, may := range may {
+				if k < n && !may {
+					t.Fatalf("key %d of %d is not found", k, n)
+				}
+				if !may {
+					fell++
+				}
+			}
+			if has := n < 60_000; has != (of.sieve != nil) || n >= 100 && has != (fell > n*4/5) {
+				t.Errorf("of %d other keys %d fall through; a sieve: %v", n, fell, of.sieve != nil)
+			}
+			keys = keys[1:]
+		}
+		if err := g.add(of, generationHash(key(n)), key(n), key(n), heldRow{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

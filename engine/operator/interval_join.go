@@ -2,6 +2,7 @@ package operator
 
 import (
 	"fmt"
+	"slices"
 
 	"tidemark/base/batch"
 	"tidemark/base/value"
@@ -45,8 +46,9 @@ type IntervalJoin struct {
 	saved   engine.Watermark // watermark as it was saved last
 
 	encoded joinRows
-	at      []int64 // of each row: its time, in milliseconds
-	near    near
+	at      []int64         // of each row: its time, in milliseconds
+	near    []*generation   // that may have partners of the rows under way
+	may     [touchRows]bool // of each of these rows: some may be there
 	run     heldRun
 }
 
@@ -164,47 +166,26 @@ func (j *IntervalJoin) bounds(port int, at int64) (low, high int64) {
 	return at - j.node.Interval.Upper, at - j.node.Interval.Lower
 }
 
-// near is the generations that have the possible partners of rows whose times are
-// from one on and before another.
-type near struct {
-	from, until int64
-	generations []*generation
-}
-
-// look makes j.near that of a row of the port.
-func (j *IntervalJoin) look(port int, at int64) {
-	if at >= j.near.from && at < j.near.until {
-		return
-	}
-	other := j.sides[1-port]
-	low, high := j.bounds(port, at)
-	first, last := floorDivide(low, other.width), floorDivide(high, other.width)
-	j.near.generations = other.between(low, high, j.near.generations[:0])
-	j.near.from = at + max(first*other.width-low, last*other.width-high)
-	j.near.until = at + min((first+1)*other.width-low, (last+1)*other.width-high)
-}
-
 // probe finds the partners of rows that are there.
 func (j *IntervalJoin) probe(port int, rows *batch.Batch, null []bool) error {
 	if len(j.sides[1-port].byID) == 0 {
 		return nil
 	}
-	j.near.until = j.near.from // generations may have come and gone
 	for begin := 0; begin < rows.Rows; begin += touchRows {
 		end := min(begin+touchRows, rows.Rows)
-		// Mostly the others of them are near the same ones.
-		j.look(port, j.at[begin])
-		low, high := j.bounds(port, j.at[begin])
-		for _, g := range j.near.generations {
-			if g.has(low, high) {
-				g.touch(j.encoded.hashes[begin:end])
-			}
+		low, _ := j.bounds(port, slices.Min(j.at[begin:end]))
+		_, high := j.bounds(port, slices.Max(j.at[begin:end]))
+		j.near = j.sides[1-port].between(low, high, j.near[:0])
+		may := j.may[:end-begin]
+		clear(may)
+		for _, g := range j.near {
+			g.sift(j.encoded.hashes[begin:end], may)
 		}
-		for i := begin; i < end; i++ {
-			if null != nil && null[i] {
+		for i, may := range may {
+			if !may || null != nil && null[begin+i] {
 				continue
 			}
-			if err := j.match(port, rows, i); err != nil {
+			if err := j.match(port, rows, begin+i); err != nil {
 				return err
 			}
 		}
@@ -212,12 +193,11 @@ func (j *IntervalJoin) probe(port int, rows *batch.Batch, null []bool) error {
 	return j.run.settle()
 }
 
-// match finds the partners of row i.
+// match finds the partners of row i in what is near.
 func (j *IntervalJoin) match(port int, rows *batch.Batch, i int) error {
 	at := j.at[i]
-	j.look(port, at)
 	low, high := j.bounds(port, at)
-	for _, g := range j.near.generations {
+	for _, g := range j.near {
 		if !g.has(low, high) {
 			continue
 		}

@@ -40,6 +40,9 @@ type generations struct {
 // key; rows with the same key are a list. A new key touches a slot and the end of the
 // last block. The collector has one pointer a block to follow.
 //
+// A small table has a sieve, of eight bits for each slot: one of them is set for each
+// key. Most keys that are not there fall through it, in a cache that is near.
+//
 // A row, at a multiple of placeBytes in a block, is
 //
 //	older     4 bytes  place of the row with the same key before it; 0 for none
@@ -49,6 +52,7 @@ type generations struct {
 type generation struct {
 	id             int64 // its rows' times are in [id*width, (id+1)*width)
 	slots          []uint64
+	sieve          []uint64 // nil where there are many slots
 	keys           int
 	touched        uint64
 	blocks         [][]byte
@@ -91,6 +95,9 @@ const (
 	// in the nearest cache, and its addresses too, when they are asked for.
 	touchRows          = 256
 	generationSlotsMin = 16
+	// sieveSlotsMax is how many slots have a sieve, of 64 KiB: the slots themselves are
+	// not in the nearest caches then.
+	sieveSlotsMax = 1 << 16
 	// generationWidthMin and generationWidthMax are in milliseconds: rows may wait
 	// much longer for the watermark than for each other, and generations should not
 	// be many; times within one have timeBits.
@@ -136,7 +143,8 @@ func (g *generations) of(at int64) *generation {
 	id := floorDivide(at, g.width)
 	found := g.byID[id]
 	if found == nil {
-		found = &generation{id: id, slots: g.takeSlots(slotsFor(g.expected())), oldest: math.MaxInt64, newest: math.MinInt64}
+		found = &generation{id: id, oldest: math.MaxInt64, newest: math.MinInt64}
+		g.giveSlots(found, slotsFor(g.expected()))
 		g.byID[id] = found
 	}
 	g.recent = found
@@ -159,7 +167,18 @@ func slotsFor(keys int) int { return max(generationSlotsMin, 5*keys/3) }
 // isCrowded reports whether a further key needs more slots.
 func (g *generation) isCrowded() bool { return 5*(g.keys+1) > 4*len(g.slots) }
 
-// takeSlots gives n slots or some more, which are free.
+// giveSlots gives a generation n free slots, and a sieve if they are not many.
+func (g *generations) giveSlots(to *generation, n int) {
+	if n > sieveSlotsMax {
+		to.slots, to.sieve = g.takeSlots(n), nil
+		return
+	}
+	sieve := (n*8 + 63) / 64
+	words := g.takeSlots(n + sieve)
+	to.slots, to.sieve = words[:n], words[n:n+sieve:n+sieve]
+}
+
+// takeSlots gives n words that are zeros.
 func (g *generations) takeSlots(n int) []uint64 {
 	for i, slots := range g.spare {
 		if cap(slots) >= n && cap(slots) <= 2*n {
@@ -180,12 +199,13 @@ func (g *generations) releaseSlots(slots []uint64) {
 	memory.Return(slots)
 }
 
-// between appends the generations with rows of times from low to high.
+// between appends the generations that may have rows of times from low to high, in the
+// order of time.
 func (g *generations) between(low, high int64, to []*generation) []*generation {
 	first, last := floorDivide(low, g.width), floorDivide(high, g.width)
 	if last-first >= int64(len(g.byID)) {
 		for id, found := range g.byID {
-			if id >= first && id <= last {
+			if id >= first && id <= last && found.has(low, high) {
 				to = append(to, found)
 			}
 		}
@@ -193,7 +213,7 @@ func (g *generations) between(low, high int64, to []*generation) []*generation {
 		return to
 	}
 	for id := first; id <= last; id++ {
-		if found := g.byID[id]; found != nil {
+		if found := g.byID[id]; found != nil && found.has(low, high) {
 			to = append(to, found)
 		}
 	}
@@ -236,6 +256,28 @@ func (g *generation) touch(hashes []uint64) {
 		touched |= g.slots[g.home(hash)]
 	}
 	g.touched = touched // what nobody needs is not loaded
+}
+
+// sift notes which of the keys with the hashes may be there, and touches what they are
+// looked for in.
+func (g *generation) sift(hashes []uint64, may []bool) {
+	if g.sieve == nil {
+		g.touch(hashes)
+		for i := range hashes {
+			may[i] = true
+		}
+		return
+	}
+	for i, hash := range hashes {
+		word, bit := g.hole(hash)
+		may[i] = may[i] || g.sieve[word]&bit != 0
+	}
+}
+
+// hole is where a key with the hash falls through the sieve, unless it is there.
+func (g *generation) hole(hash uint64) (word int, bit uint64) {
+	at := hash >> 32 * (8 * uint64(len(g.slots))) >> 32
+	return int(at / 64), 1 << (at % 64)
 }
 
 // append writes a row behind the others.
@@ -327,6 +369,7 @@ func (g *generation) link(hash uint64, key []byte, latest rowPlace) {
 		slot := slots[at]
 		if slot == 0 {
 			g.keys++
+			g.plug(hash)
 		} else if slot>>32 != hash>>32 || !g.hasKey(rowPlace(slot), key) {
 			continue
 		}
@@ -336,14 +379,23 @@ func (g *generation) link(hash uint64, key []byte, latest rowPlace) {
 	}
 }
 
+// plug notes in the sieve that there is a key with the hash.
+func (g *generation) plug(hash uint64) {
+	if g.sieve != nil {
+		word, bit := g.hole(hash)
+		g.sieve[word] |= bit
+	}
+}
+
 // grow gives a generation twice the slots.
 func (g *generations) grow(of *generation) {
 	old := of.slots
-	of.slots = g.takeSlots(2 * len(old))
+	g.giveSlots(of, 2*len(old))
 	for _, slot := range old {
 		if slot == 0 {
 			continue
 		}
+		of.plug(slot)
 		at := of.home(slot)
 		for of.slots[at] != 0 {
 			if at++; at == len(of.slots) {
