@@ -1,12 +1,15 @@
 package operator
 
+import "tidemark/base/memory"
+
 // arena keeps pieces of bytes in blocks that never move: what has been put is not
 // copied again when more comes, however much there is. It has no pointers for the
 // garbage collector to follow but one a block.
 type arena struct {
 	blocks  [][]byte
-	filling int // number of the block that pieces go into
-	held    int // bytes of all pieces, those that nobody wants any more too
+	filling int  // number of the block that pieces go into
+	held    int  // bytes of all pieces, those that nobody wants any more too
+	outside bool // large blocks are not the collector's: they are given back with release
 }
 
 // span is where a piece is. An empty piece is nowhere: the zero span.
@@ -40,12 +43,31 @@ func (a *arena) reserve(n int) span {
 		if a.filling > 0 {
 			size = min(2*cap(a.blocks[a.filling-1]), arenaBlockMax)
 		}
-		a.blocks = append(a.blocks, make([]byte, 0, max(size, n)))
+		a.blocks = append(a.blocks, a.block(max(size, n)))
 	}
 	start := len(a.blocks[a.filling])
 	a.blocks[a.filling] = a.blocks[a.filling][:start+n]
 	a.held += n
 	return span{uint32(a.filling), uint32(start), uint32(start + n)}
+}
+
+// block is an empty block of a size.
+func (a *arena) block(size int) []byte {
+	if a.outside {
+		return memory.Take[byte](size)[:0]
+	}
+	return make([]byte, 0, size)
+}
+
+// release forgets all pieces, and gives back what is not the collector's. Nobody may
+// have a piece any more.
+func (a *arena) release() {
+	if a.outside {
+		for _, block := range a.blocks {
+			memory.Return(block)
+		}
+	}
+	*a = arena{outside: a.outside}
 }
 
 // at is the piece, in the arena's memory.

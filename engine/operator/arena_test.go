@@ -5,13 +5,32 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"tidemark/base/memory"
 )
+
+// TestArenaReleases: what is not the collector's is given back, all of it.
+func TestArenaReleases(t *testing.T) {
+	before := memory.Held()
+	a := arena{outside: true}
+	for range 3 {
+		a.put(make([]byte, arenaBlockMax))
+	}
+	if held := memory.Held() - before; held != 3*arenaBlockMax {
+		t.Errorf("%d bytes are taken", held)
+	}
+	a.release()
+	if a.put([]byte("a")); memory.Held() != before {
+		t.Errorf("%d bytes are still taken", memory.Held()-before)
+	}
+}
 
 // Pieces stay what they are, whatever comes behind them, until all are forgotten.
 func TestArenaKeepsPieces(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var a arena
-		sizes := rapid.SliceOfN(rapid.OneOf(rapid.IntRange(0, 40), rapid.IntRange(arenaBlockMin-2, 3*arenaBlockMin)), 1, 60)
+		a := arena{outside: rapid.Bool().Draw(t, "outside")}
+		defer a.release()
+		sizes := rapid.SliceOfN(rapid.OneOf(rapid.IntRange(0, 40), rapid.IntRange(arenaBlockMin-2, 3*arenaBlockMin), rapid.IntRange(memory.Large-1, memory.Large+1)), 1, 60)
 		for range 2 {
 			var pieces [][]byte
 			var spans []span

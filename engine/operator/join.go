@@ -189,6 +189,13 @@ func (j *Join) Load(from engine.Saved) error {
 	return eachSaved(j.sides[:], j.env.Worker, from, (*joinSide).load)
 }
 
+// giveBack gives back the memory of rows that is not the garbage collector's.
+func (j *Join) giveBack() {
+	for _, s := range j.sides {
+		s.giveBack()
+	}
+}
+
 // joinRun takes the rows of one batch, in order, past the rows of the other
 // side. Pairs are collected over many rows, so that the condition is evaluated
 // over columns; then they are walked through row by row. Of the other side only

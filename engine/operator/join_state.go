@@ -72,14 +72,26 @@ func newJoinSide(name byte, input *joinInput, appends, saves bool, seed uint64) 
 
 // clear forgets all rows, and gives the memory back.
 func (s *joinSide) clear(seed uint64) {
-	s.keys, s.rows, s.arena = newSeededTable(seed), nil, arena{}
+	s.giveBack()
+	s.keys, s.rows, s.arena = newSeededTable(seed), nil, arena{outside: true}
 	if !s.appends {
 		s.rows = newTable()
+		s.rows.arena.outside = true
 	}
 	s.first, s.totals, s.entries, s.counts, s.partners = pages[uint32]{}, pages[int64]{}, pages[joinEntry]{}, pages[int64]{}, pages[int64]{}
 	s.garbage, s.unused, s.unsaved, s.deleted = 0, nil, nil, nil
 	s.expiry.reset()
 	s.deadlines.reset()
+}
+
+// giveBack gives back the memory of rows that is not the garbage collector's: they are
+// as many as there are, and would let garbage grow as large as they are. Nobody may
+// have a row any more.
+func (s *joinSide) giveBack() {
+	s.arena.release()
+	if s.rows != nil {
+		s.rows.arena.release()
+	}
 }
 
 // Flags of joinEntry.
@@ -255,11 +267,12 @@ func (s *joinSide) dropBytes(code uint32, e *joinEntry) {
 		return
 	}
 	old := s.arena
-	s.arena, s.garbage = arena{}, 0
+	s.arena, s.garbage = arena{outside: true}, 0
 	for code := range uint32(s.entries.len()) {
 		e := s.entries.at(code)
 		e.where = s.arena.put(old.at(e.where))
 	}
+	old.release()
 }
 
 func (s *joinSide) unlink(code uint32) {

@@ -155,6 +155,25 @@ func (j *MultiJoin) Load(from engine.Saved) error {
 	return eachSaved(j.sides, j.env.Worker, from, (*joinSide).load)
 }
 
+// held is how many bytes of state are in memory.
+func (j *MultiJoin) held() int64 {
+	if j.spill != nil {
+		return j.spill.held()
+	}
+	held := int64(0)
+	for _, s := range j.sides {
+		held += s.held()
+	}
+	return held
+}
+
+// giveBack gives back the memory of rows that is not the garbage collector's.
+func (j *MultiJoin) giveBack() {
+	for _, s := range j.sides {
+		s.giveBack()
+	}
+}
+
 // multiJoinRun takes the rows of one batch, in order, past the rows of all other
 // inputs. Rows of the result are collected by where their parts are.
 type multiJoinRun struct {

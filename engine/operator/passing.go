@@ -15,6 +15,12 @@ func (Union) KeepsNothing() bool { return true }
 // are copies.
 func (p *PartialWindows) KeepsNothing() bool { return p.node.Late.Action == plan.LateDrop }
 
+// KeepsNothing is true: rows that are there are copies.
+func (j *Join) KeepsNothing() bool { return true }
+
+// KeepsNothing is true, as of a Join.
+func (j *MultiJoin) KeepsNothing() bool { return true }
+
 // KeepsNothing is true: rows that wait for partners are copies.
 func (j *IntervalJoin) KeepsNothing() bool { return true }
 

@@ -225,10 +225,11 @@ func (t *table) unplace(code uint32) {
 // compact copies the live keys into a new arena.
 func (t *table) compact() {
 	old := t.arena
-	t.arena, t.garbage = arena{}, 0
+	t.arena, t.garbage = arena{outside: old.outside}, 0
 	for code, s := range t.spans {
 		t.spans[code] = t.arena.put(old.at(s))
 	}
+	old.release()
 }
 
 // clear forgets all keys and keeps the memory.
