@@ -25,6 +25,7 @@ func TestGenerationsAreLists(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const width = 1000
 		g := testGenerations(width)
+		defer g.giveBack()
 		type kept struct {
 			row string
 			at  int64
@@ -38,7 +39,7 @@ func TestGenerationsAreLists(t *testing.T) {
 			}
 			key := fmt.Sprint(rapid.IntRange(0, 40).Draw(t, "key"))
 			encoded := string(rune(len(key)+2)) + key
-			row := encoded + fmt.Sprint(n) + strings.Repeat("x", rapid.SampledFrom([]int{0, 0, 5, 300, blockBytes / 3, 2 * blockBytes}).Draw(t, "more"))
+			row := encoded + fmt.Sprint(n) + strings.Repeat("x", rapid.SampledFrom([]int{0, 0, 0, 0, 0, 0, 5, 5, 5, 300, 300, 300, blockBytes / 3, blockBytes / 3, 2 * blockBytes}).Draw(t, "more"))
 			at := rapid.Int64Range(-2*width, 3*width).Draw(t, "at")
 			if err := g.add(g.of(at), generationHash([]byte(encoded)), []byte(encoded), []byte(row), heldRow{at: at}); err != nil {
 				t.Fatal(err)
@@ -98,6 +99,7 @@ func TestGenerationsAreLists(t *testing.T) {
 // TestGenerationsUseMemoryAgain: as many rows again take no more memory.
 func TestGenerationsUseMemoryAgain(t *testing.T) {
 	g := testGenerations(generationWidthMin)
+	defer g.giveBack()
 	var steady int64
 	for id := range int64(20) {
 		for n := range 50_000 {
@@ -143,6 +145,7 @@ func TestGenerationsGiveTheirMemoryBack(t *testing.T) {
 // generation of many keys has no sieve.
 func TestSieve(t *testing.T) {
 	g := testGenerations(1000)
+	defer g.giveBack()
 	of := g.of(0)
 	key := func(n int) []byte { return []byte(fmt.Sprintf("\x08%06d", n)) }
 	keys := []int{1, 100, 10_000, 50_000, 60_000}
