@@ -70,6 +70,13 @@ type Passer interface {
 	KeepsNothing() bool
 }
 
+// Snapshotter is an Operator whose state has all that it gave and did not take back.
+type Snapshotter interface {
+	// Snapshot emits that as new rows. It is called once, behind Load, instead of all
+	// the rest.
+	Snapshot(emit Emit) error
+}
+
 // KeyGroups is the number of parts that keyed state is cut into; a key belongs
 // to group hash(key) % KeyGroups whatever the parallelism, so that state can be
 // dealt out anew.

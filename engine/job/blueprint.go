@@ -23,6 +23,7 @@ type blueprint struct {
 	// That of the first one has the number sinkCount, and so on.
 	expiring  []*plan.LookupJoin
 	changelog *plan.Changelog // nil in batch mode
+	places    map[plan.Node]Place
 }
 
 // stage is a tree of elements whose leaves are sources and edges. Its rows go to
@@ -92,7 +93,7 @@ type stageParts struct {
 }
 
 func compile(spec *Spec) (*blueprint, error) {
-	c := &compiler{spec: spec, b: &blueprint{}, versioned: map[plan.Node]bool{}, shared: map[int]*stage{}}
+	c := &compiler{spec: spec, b: &blueprint{places: map[plan.Node]Place{}}, versioned: map[plan.Node]bool{}, shared: map[int]*stage{}}
 	if spec.Context.Streaming {
 		c.b.changelog = c.changelog()
 	}
@@ -161,10 +162,13 @@ func leading(n int) []int {
 
 // element compiles a node.
 func (c *compiler) element(n plan.Node) (*element, error) {
+	at := Place{Operator: c.next + 1, Source: len(c.b.sources)}
 	e, err := c.compiled(n)
 	if err == nil {
 		e.leaves = true
 		e.assign(n)
+		at.Operators, at.Sources = int(c.next+1-at.Operator), len(c.b.sources)-at.Source
+		c.b.places[n] = at
 	}
 	return e, err
 }

@@ -44,7 +44,7 @@ func (j *Job) build(ctx context.Context, record *state.Record) error {
 	for _, s := range j.blueprint.stages {
 		for _, t := range byStage[s] {
 			t.out = j.outputOf(ctx, t, s, byStage, firsts)
-			if err := t.addElement(s.root, nil, 0, firsts, record != nil); err != nil {
+			if err := t.addElement(s.root, nil, 0, firsts, record); err != nil {
 				return err
 			}
 		}
@@ -141,7 +141,7 @@ func (j *Job) edgeOutputOf(ctx context.Context, t *task, out *edge, byStage map[
 }
 
 // addElement makes the links and leaves of an element that feeds port of to.
-func (t *task) addElement(e *element, to *link, port int, firsts map[*edge]int, restore bool) error {
+func (t *task) addElement(e *element, to *link, port int, firsts map[*edge]int, record *state.Record) error {
 	env := t.environment()
 	if e.make == nil {
 		return t.addLeaf(e, env, to, port, firsts)
@@ -157,15 +157,19 @@ func (t *task) addElement(e *element, to *link, port int, firsts map[*edge]int, 
 		l.passing = p.KeepsNothing()
 	}
 	for i, in := range e.inputs {
-		if err := t.addElement(in, l, i, firsts, restore); err != nil {
+		if err := t.addElement(in, l, i, firsts, record); err != nil {
 			return err
 		}
 	}
 	t.links = append(t.links, l)
-	if restore && e.state != 0 {
-		if err := op.Load(t.job.spec.Store.Load(e.state)); err != nil {
-			return fmt.Errorf("restore: %w", err)
-		}
+	if record == nil || e.state == 0 {
+		return nil
+	}
+	if err := op.Load(t.job.spec.Store.Load(e.state)); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	if t.job.spec.Takeover.owes(record, e) {
+		t.owed = append(t.owed, owed{e, l})
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func (j *Job) wantEpoch() {
 // coordinate starts epochs and hands complete ones to the committer, until the
 // last one is committed.
 func (j *Job) coordinate(ctx context.Context, record *state.Record, commits chan<- *epochParts, committed <-chan *epochParts) error {
-	c := &coordinator{job: j, epoch: j.firstEpoch(record), parts: map[engine.Epoch]*epochParts{}, pace: newPace(&j.spec), due: never}
+	c := &coordinator{job: j, epoch: j.firstEpoch(record), parts: map[engine.Epoch]*epochParts{}, pace: newPace(&j.spec), due: never, wantsEpoch: j.spec.Takeover.Begins(record)}
 	c.timer = time.NewTimer(c.pace.interval)
 	defer c.timer.Stop()
 	stop := j.stop

@@ -78,6 +78,9 @@ type Spec struct {
 	// operator.GivenUpTypes tells.
 	Expired map[*plan.LookupJoin]connect.Sink
 
+	// Takeover, when not nil, says what of the store's state another job has made.
+	Takeover *Takeover
+
 	Parallelism   int           // workers; 0 means 1
 	Store         *state.Store  // nil: nothing outlives the run
 	EpochInterval time.Duration // the longest between epochs with rows (pace); 0 means DefaultEpochInterval

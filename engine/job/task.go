@@ -25,6 +25,7 @@ type task struct {
 	inbox   *exchange.Inbox
 	leaves  []*leaf
 	links   []*link // inputs before what they feed
+	owed    []owed  // what has to be given before anything else
 	out     output
 	meter   meter
 
@@ -55,7 +56,10 @@ func (t *task) run(ctx context.Context) error {
 		s.emptySince = now
 	}
 	t.meter.begin()
-	err := t.followClocks()
+	err := t.giveOwed(ctx)
+	if err == nil {
+		err = t.followClocks()
+	}
 	t.meter.end()
 	if err != nil {
 		return err
