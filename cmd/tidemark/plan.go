@@ -165,15 +165,27 @@ func printPlan(out io.Writer, p httpapi.ProjectPlan) {
 		}
 		for _, r := range s.Reads {
 			if r.Events == nil {
-				fmt.Fprintf(out, "    reads %s, which is of another system, from where its options say\n", r.Table)
+				from := "where its options say"
+				if r.GoesOn {
+					from = "behind the state that is kept"
+				}
+				fmt.Fprintf(out, "    reads %s, which is of another system, from %s\n", r.Table, from)
 				continue
 			}
-			fmt.Fprintf(out, "    reads %d events of %s, %s\n", *r.Events, r.Table, bytesText(*r.Bytes))
+			from := ""
+			if r.GoesOn {
+				from = ", behind the state that is kept"
+			}
+			fmt.Fprintf(out, "    reads %d events of %s, %s%s\n", *r.Events, r.Table, bytesText(*r.Bytes), from)
 		}
 		if s.Millis > 0 {
 			fmt.Fprintf(out, "    takes about %s\n", (time.Duration(s.Millis) * time.Millisecond).Round(100*time.Millisecond))
 		}
 		for _, o := range s.Operators {
+			if o.Kept {
+				fmt.Fprintf(out, "    state of %s is kept\n", o.Operator)
+				continue
+			}
 			changed := "changed"
 			if o.Unchanged {
 				changed = "the same"

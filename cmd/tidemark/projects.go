@@ -44,14 +44,14 @@ func stepOf(s pipeline.Step) httpapi.ProjectStep {
 		shown.Position = &at
 	}
 	for _, r := range s.Reads {
-		reading := httpapi.ProjectReading{Table: r.Table}
+		reading := httpapi.ProjectReading{Table: r.Table, GoesOn: r.GoesOn}
 		if r.Events >= 0 {
 			reading.Events, reading.Bytes = &r.Events, &r.Bytes
 		}
 		shown.Reads = append(shown.Reads, reading)
 	}
 	for _, o := range s.Operators {
-		shown.Operators = append(shown.Operators, httpapi.ProjectOperator{Operator: o.Operator, Unchanged: o.Unchanged, Replays: o.Because})
+		shown.Operators = append(shown.Operators, httpapi.ProjectOperator{Operator: o.Operator, Unchanged: o.Unchanged, Kept: o.Kept, Replays: o.Because})
 	}
 	return shown
 }

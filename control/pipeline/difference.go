@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"tidemark/plan"
+	"tidemark/target"
 )
 
 // Operator is what becomes of the state of one operator when its table's plan is
@@ -13,16 +14,25 @@ type Operator struct {
 	Operator string // its kind and what tells it from others
 	// Unchanged tells that the old plan has the same operator over the same input.
 	Unchanged bool
+	Kept      bool   // its state goes over to the new plan, and nothing is read again for it
 	Because   string // why its state is made anew all the same
 }
 
 // difference compares the operators of a plan that remember rows with those of the
-// plan before. No state is taken over: docs/decisions/2026-11-22-changed-plans.md.
-func difference(before, after plan.Node) []Operator {
+// plan before, whose state is taken over as far as said:
+// docs/decisions/2026-11-22-changed-plans.md.
+func difference(before, after plan.Node, taken target.Takeover) []Operator {
+	kept := map[plan.Node]bool{}
+	for _, top := range taken.Kept {
+		plan.Inspect(top, func(n plan.Node) bool {
+			kept[n] = true
+			return true
+		})
+	}
 	known := map[string]bool{}
 	kinds := map[string]bool{}
 	plan.Inspect(before, func(n plan.Node) bool {
-		if n != nil && remembers(n) {
+		if n != nil && plan.Remembers(n) {
 			known[plan.Print(n)] = true
 			kinds[label(n)] = true
 		}
@@ -31,13 +41,15 @@ func difference(before, after plan.Node) []Operator {
 	rootSame := before != nil && stateful(before) == stateful(after)
 	var all []Operator
 	plan.Inspect(after, func(n plan.Node) bool {
-		if n == nil || !remembers(n) {
+		if n == nil || !plan.Remembers(n) {
 			return true
 		}
 		o := Operator{Operator: label(n)}
 		switch o.Unchanged = known[plan.Print(n)]; {
-		case before == nil:
-			o.Because = "it is new"
+		case kept[n]:
+			o.Kept = true
+		case taken.Because[n] != "":
+			o.Because = taken.Because[n]
 		case o.Unchanged && rootSame:
 			o.Because = "its results are not kept, only its state: what stands above it has to see all of them once more"
 		case o.Unchanged:
@@ -66,20 +78,11 @@ func label(n plan.Node) string {
 func stateful(n plan.Node) string {
 	var b strings.Builder
 	plan.Inspect(n, func(n plan.Node) bool {
-		if n != nil && remembers(n) {
+		if n != nil && plan.Remembers(n) {
 			fmt.Fprintln(&b, plan.Print(n))
 			return false
 		}
 		return true
 	})
 	return b.String()
-}
-
-// remembers reports whether an operator keeps rows, or what it has made of them.
-func remembers(n plan.Node) bool {
-	switch n.(type) {
-	case *plan.Aggregate, *plan.WindowAggregate, *plan.Join, *plan.MultiJoin, *plan.TemporalJoin, *plan.Over, *plan.Rank, *plan.Match, *plan.Normalize:
-		return true
-	}
-	return false
 }

@@ -49,6 +49,7 @@ type Reading struct {
 	Events int64
 	Bytes  int64
 	Oldest time.Time
+	GoesOn bool // behind what was taken over, and not from the beginning
 }
 
 // Foresight is what a deployment would do.
@@ -89,7 +90,7 @@ func (p *Pipeline) Foresee(ctx context.Context, project *Project, prune bool) (F
 			return Foresight{}, d.placed(err)
 		}
 	}
-	if err := f.follow(); err != nil {
+	if err := f.follow(ctx); err != nil {
 		return Foresight{}, err
 	}
 	return f.result, f.missing(prune)
@@ -106,7 +107,7 @@ func (f *foreseer) define(ctx context.Context, d definition) error {
 			return err
 		}
 		step := Step{Kind: "insert", Name: job.Table.Name, Position: d.position()}
-		return f.note(step, job, nil, "")
+		return f.note(ctx, step, job, nil, "")
 	}
 	before, existed := f.pipeline.catalog.Table(d.name)
 	change, err := f.future.Apply(ctx, f.session, replacing(d.statement))
@@ -134,7 +135,7 @@ func (f *foreseer) define(ctx context.Context, d definition) error {
 	if err != nil {
 		return err
 	}
-	return f.note(step, job, before, step.Because)
+	return f.note(ctx, step, job, before, step.Because)
 }
 
 func (f *foreseer) knowsFunction(name string) bool {
@@ -143,7 +144,7 @@ func (f *foreseer) knowsFunction(name string) bool {
 
 // note fills in what a job would have to read, and adds the step unless the job goes
 // on as it is.
-func (f *foreseer) note(step Step, job target.Job, before *plan.Table, because string) error {
+func (f *foreseer) note(ctx context.Context, step Step, job target.Job, before *plan.Table, because string) error {
 	fate := target.Anew // for a target that cannot tell
 	if before == nil {
 		fate = target.Begins
@@ -173,7 +174,7 @@ func (f *foreseer) note(step Step, job target.Job, before *plan.Table, because s
 	}
 	if fate != target.GoesOn {
 		f.changed[step.Name] = true
-		if err := f.read(&step, job, before); err != nil {
+		if err := f.read(ctx, &step, job, before); err != nil {
 			return err
 		}
 	}
@@ -183,7 +184,7 @@ func (f *foreseer) note(step Step, job target.Job, before *plan.Table, because s
 
 // read fills in what the step's job has to read, and compares its plan with the one
 // that there is.
-func (f *foreseer) read(step *Step, job target.Job, before *plan.Table) error {
+func (f *foreseer) read(ctx context.Context, step *Step, job target.Job, before *plan.Table) error {
 	known, ok := f.pipeline.target.(target.Foreseeing)
 	var old plan.Node
 	if before != nil && before.Kind == plan.Materialized {
@@ -195,8 +196,15 @@ func (f *foreseer) read(step *Step, job target.Job, before *plan.Table) error {
 			}
 		}
 	}
+	var taken target.Takeover
 	if old != nil {
-		step.Operators = difference(old, job.Plan)
+		if takes, ok := f.pipeline.target.(target.TakingOver); ok {
+			var err error
+			if taken, err = takes.Takeover(ctx, job); err != nil {
+				return err
+			}
+		}
+		step.Operators = difference(old, job.Plan, taken)
 	}
 	if !ok {
 		return nil
@@ -209,17 +217,22 @@ func (f *foreseer) read(step *Step, job target.Job, before *plan.Table) error {
 			return true
 		}
 		seen[scan.Table.Name] = true
+		behind, isTaken := taken.Behind[scan.Table.Name]
 		if scan.Table.Kind == plan.External {
-			step.Reads = append(step.Reads, Reading{Table: scan.Table.Name, Events: -1, Bytes: -1})
+			step.Reads = append(step.Reads, Reading{Table: scan.Table.Name, Events: -1, Bytes: -1, GoesOn: isTaken})
 			return true
 		}
 		h, ok := known.History(scan.Table.Name)
 		if !ok {
 			return true // it is made by the same deployment
 		}
-		step.Reads = append(step.Reads, Reading{Table: scan.Table.Name, Events: h.Events, Bytes: h.Bytes, Oldest: h.Oldest})
+		if isTaken && behind < h.Events { // of which it is about its part of the bytes
+			h.Bytes = int64(float64(h.Bytes) * float64(behind) / float64(h.Events))
+			h.Events = behind
+		}
+		step.Reads = append(step.Reads, Reading{Table: scan.Table.Name, Events: h.Events, Bytes: h.Bytes, Oldest: h.Oldest, GoesOn: isTaken})
 		events += h.Events
-		if h.Gone > 0 {
+		if h.Gone > 0 && !isTaken {
 			step.Warnings = append(step.Warnings, fmt.Sprintf("retention has removed %d events of %s: rows that only they made will be missing", h.Gone, scan.Table.Name))
 		}
 		return true
@@ -233,7 +246,7 @@ func (f *foreseer) read(step *Step, job target.Job, before *plan.Table) error {
 
 // follow finds the materialized tables whose definitions stay the same, and that read
 // something which changes.
-func (f *foreseer) follow() error {
+func (f *foreseer) follow(ctx context.Context) error {
 	for _, t := range f.future.Tables() {
 		if t.Kind != plan.Materialized || f.changed[t.Name] {
 			continue
@@ -256,7 +269,7 @@ func (f *foreseer) follow() error {
 		if now == nil {
 			continue
 		}
-		err = f.note(Step{Action: Rebuild, Kind: change.What, Name: t.Name}, job, now, "what it reads is another")
+		err = f.note(ctx, Step{Action: Rebuild, Kind: change.What, Name: t.Name}, job, now, "what it reads is another")
 		if err != nil {
 			return err
 		}

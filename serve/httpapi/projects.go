@@ -47,7 +47,7 @@ type ProjectStep struct {
 	Position  *Position         `json:"position,omitempty" doc:"In the project"`
 	Because   string            `json:"because,omitempty"`
 	Reads     []ProjectReading  `json:"reads,omitempty" doc:"What is read of the event log, or of other systems"`
-	Operators []ProjectOperator `json:"operators,omitempty" doc:"Those that remember rows, and why their state is made anew"`
+	Operators []ProjectOperator `json:"operators,omitempty" doc:"Those that remember rows, and what becomes of their state"`
 	Millis    int64             `json:"replay_ms,omitzero" doc:"How long the reading takes, guessed"`
 	Warnings  []string          `json:"warnings,omitempty"`
 }
@@ -57,13 +57,15 @@ type ProjectReading struct {
 	Table  string `json:"table"`
 	Events *int64 `json:"events" doc:"Null for tables of other systems"`
 	Bytes  *int64 `json:"bytes"`
+	GoesOn bool   `json:"goes_on,omitzero" doc:"Only what comes behind state that goes over is read"`
 }
 
 // ProjectOperator is what becomes of an operator's state.
 type ProjectOperator struct {
 	Operator  string `json:"operator"`
 	Unchanged bool   `json:"unchanged" doc:"The plan that runs has the same over the same input"`
-	Replays   string `json:"replays_because"`
+	Kept      bool   `json:"kept" doc:"Its state goes over to the new plan"`
+	Replays   string `json:"replays_because,omitempty" doc:"Why its state is made anew"`
 }
 
 func (s *Server) planProject(w http.ResponseWriter, r *http.Request) error {

@@ -8,6 +8,9 @@
 // Flow of a stored table: Keep → its topic, stored table and state are opened →
 // engine/job runs, and is started again when it fails → every epoch is reported
 // to the progress board.
+// Flow of an upgrade: the next version is opened beside the table → it takes over the
+// state of what both plans have (takeover.go) → its job reads the rest until it is as
+// far → both are compared, and it becomes the table.
 //
 // Invariants:
 //  1. A stored table, its state and its offsets belong together: when one is

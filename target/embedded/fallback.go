@@ -289,7 +289,8 @@ func (k *keeper) learnPositions() {
 }
 
 // positionsOf is how far each split of each source table has been read, by numbers
-// of events or records: of native tables, and of those of Kafka.
+// of events or records: of native tables, and of those of Kafka. Of several sources
+// of one table it is the least.
 func (k *keeper) positionsOf(record *state.Record, names []string) map[string]map[string]int64 {
 	foreign := map[string]*plan.Table{}
 	plan.Inspect(k.job.Plan, func(n plan.Node) bool {
@@ -309,6 +310,12 @@ func (k *keeper) positionsOf(record *state.Record, names []string) map[string]ma
 			}
 			if ok {
 				of[string(split.ID)] = at
+			}
+		}
+		if other, read := all[name]; read {
+			maps.DeleteFunc(of, func(split string, _ int64) bool { _, both := other[split]; return !both })
+			for split, at := range of {
+				of[split] = min(at, other[split])
 			}
 		}
 		all[name] = of

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -60,6 +59,8 @@ type keeper struct {
 	beside  atomic.Bool                     // it builds what is not the table yet, and is not spoken of
 	at      atomic.Int64                    // when they became visible, Unix ms
 	warned  atomic.Pointer[problem.Problem] // what was logged last
+	skipped atomic.Int64                    // events that were taken over, and not read
+	owes    atomic.Bool                     // what was taken over is not in the stored rows yet
 
 	// disk is held while the state's store is opened and closed, and for reading
 	// by whoever else uses it: store, nil while no run has it open.
@@ -138,15 +139,6 @@ func windowing(n plan.Node) progress.Windowing {
 // check compiles the job without running it, so that a definition that cannot
 // run is refused when it is made.
 func (k *keeper) check() error {
-	from, err := sources(k.job.Plan, k.jobs.source(k.job))
-	if err != nil {
-		return err
-	}
-	asked, err := lookups(k.job.Plan, k.jobs.lookup(k.job))
-	defer asked.close() //nolint:errcheck // nothing was asked
-	if err != nil {
-		return err
-	}
 	if k.outside() {
 		sink, err := k.jobs.sink(k.job)
 		if err != nil {
@@ -154,7 +146,7 @@ func (k *keeper) check() error {
 		}
 		defer sink.Close() //nolint:errcheck // nothing was written
 	}
-	_, err = job.New(job.Spec{Name: k.job.Table.Name, Plan: k.job.Plan, Sources: from, Updating: updating(from), Lookups: asked, Sink: &answer{}, Context: plan.Context{Zone: k.job.Zone, Streaming: true}})
+	_, err := k.compiled()
 	return err
 }
 
@@ -173,6 +165,11 @@ func (k *keeper) open(ctx context.Context) error {
 	}
 	if rebuild && !k.outside() && !k.beside.Load() {
 		if back, err := k.fallBack(ctx); back || err != nil {
+			return err
+		}
+	}
+	if rebuild && k.beside.Load() {
+		if done, err := k.takeOver(ctx); done || err != nil {
 			return err
 		}
 	}
@@ -229,12 +226,8 @@ func (k *keeper) spillDir() string       { return filepath.Join(k.dir, "spill") 
 // mustRebuild reports whether state, stored rows and definition do not belong
 // together: a table that was changed, or one of whose parts was lost.
 func (k *keeper) mustRebuild(ctx context.Context) (bool, error) {
-	noted, err := vfs.ReadFile(k.jobs.options.Files, k.definitionFile())
-	if errors.Is(err, fs.ErrNotExist) || err == nil && string(noted) != k.fingerprint {
-		return true, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("read definition of %s: %w", k.job.Table.Name, err)
+	if fits, _, err := k.definition(); !fits || err != nil {
+		return err == nil, err
 	}
 	store, err := state.Open(k.stateDir())
 	if problem.Is(err, problem.Corrupt) {
@@ -388,8 +381,18 @@ func (k *keeper) once() error {
 	if err != nil {
 		return err
 	}
+	_, taken, err := k.definition()
+	if err != nil {
+		return err
+	}
+	if record, err := store.Newest(); err != nil {
+		return err
+	} else if taken.Begins(record) {
+		k.owes.Store(true)
+	}
 	spec := job.Spec{
-		Name: k.name, Plan: k.job.Plan, Sources: from, Updating: updating(from), Lookups: asked, Expired: expired, Parallelism: k.jobs.options.Parallelism, Store: store,
+		Takeover: taken,
+		Name:     k.name, Plan: k.job.Plan, Sources: from, Updating: updating(from), Lookups: asked, Expired: expired, Parallelism: k.jobs.options.Parallelism, Store: store,
 		MemoryBudget: k.jobs.options.MemoryBudget, SpillDir: k.spillDir(),
 		Sink:    &reportingSink{Sink: sink, keeper: k, store: store},
 		Upserts: k.upserts(),
@@ -474,6 +477,7 @@ func (s *reportingSink) Warning() *problem.Problem { return warning(s.Sink) }
 // visible notes what an epoch has made visible.
 func (k *keeper) visible(c connect.Commit, record *state.Record) {
 	k.applied.Store(c.Watermark)
+	k.owes.Store(c.Epoch <= takeoverEpoch && k.owes.Load())
 	k.at.Store(time.Now().UnixMilli())
 	k.mu.Lock()
 	run := k.mu.run

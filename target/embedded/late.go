@@ -35,8 +35,10 @@ func (k *keeper) newLateSink() (connect.Sink, error) {
 
 // keepsLate is the aggregation whose late rows are kept; nil when the plan keeps
 // none.
-func (k *keeper) keepsLate() (keeps *plan.WindowAggregate) {
-	plan.Inspect(k.job.Plan, func(n plan.Node) bool {
+func (k *keeper) keepsLate() *plan.WindowAggregate { return keepsLate(k.job.Plan) }
+
+func keepsLate(n plan.Node) (keeps *plan.WindowAggregate) {
+	plan.Inspect(n, func(n plan.Node) bool {
 		if w, ok := n.(*plan.WindowAggregate); ok && w.Late.Action != plan.LateDrop && keeps == nil {
 			keeps = w
 		}

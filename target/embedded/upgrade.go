@@ -227,6 +227,7 @@ func (u *upgrade) measure() (behind int64, err error) {
 	}
 	u.next.mu.Unlock()
 	u.mu.Lock()
+	read -= u.next.skipped.Load()
 	u.mu.status.Replayed, u.mu.status.Total = read, read+behind
 	u.mu.Unlock()
 	return behind, nil
@@ -314,8 +315,8 @@ func (u *upgrade) canceled() error {
 
 // isKept reports whether there is state of this very definition to go on from.
 func (k *keeper) isKept() bool {
-	noted, err := vfs.ReadFile(k.jobs.options.Files, k.definitionFile())
-	return err == nil && string(noted) == k.fingerprint
+	fits, _, err := k.definition()
+	return fits && err == nil
 }
 
 func (u *upgrade) phase(now target.UpgradePhase) {
@@ -340,7 +341,7 @@ func (k *keeper) isPast(other *keeper) bool {
 	k.mu.Lock()
 	have := k.mu.positions
 	k.mu.Unlock()
-	if have == nil {
+	if have == nil || k.owes.Load() {
 		return false // nothing is visible yet
 	}
 	for table, splits := range want {
