@@ -30,6 +30,7 @@ type Dashboard struct {
 	FinalUntil *time.Time        `json:"final_until"`
 	Watermark  *time.Time        `json:"watermark" doc:"Event time the slowest job of the page has passed"`
 	BlockedBy  *string           `json:"blocked_by"`
+	Tables     []string          `json:"tables" doc:"What the numbers are from"`
 	Currency   string            `json:"currency" doc:"ISO 4217"`
 	Series     []DashboardMinute `json:"series" doc:"The last 60 minutes, the oldest first; those without events may be left out"`
 	Campaigns  []Campaign        `json:"campaigns" doc:"At most ten, by revenue over the last 60 minutes"`
@@ -94,7 +95,7 @@ func (s *Server) dashboard(ctx context.Context) update {
 
 func (s *Server) computeDashboard(ctx context.Context) (Dashboard, error) {
 	now := s.config.Now().UTC()
-	d := Dashboard{Now: now, Currency: dashboardCurrency}
+	d := Dashboard{Now: now, Tables: []string{minuteTable, campaignTable}, Currency: dashboardCurrency}
 	d.Totals.Since = now.Truncate(24 * time.Hour)
 	shownFrom := now.Truncate(time.Minute).Add(time.Minute - dashboardSpan)
 	// How far things are settled is asked first: it never claims more than the rows keep.

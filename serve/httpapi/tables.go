@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"sort"
+	"strings"
 	"time"
 
 	"tidemark/catalog"
@@ -40,6 +41,7 @@ type Table struct {
 	Definition  string          `json:"definition" doc:"The statement that made it; values of options that name secrets are masked"`
 	Upstream    []string        `json:"upstream" doc:"Tables and views it is made from, directly"`
 	Downstream  []string        `json:"downstream" doc:"Tables and views made from it, directly"`
+	System      []string        `json:"system_tables" doc:"Tables that come with it: its progress, its quarantine, its late rows"`
 	Log         *TableLog       `json:"log,omitempty" doc:"Of a native table: its events"`
 }
 
@@ -109,6 +111,12 @@ func (s *Server) getTable(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	sort.Strings(shown.Downstream)
+	for _, beside := range s.config.Catalog.Tables() {
+		if beside.Kind == plan.System && strings.HasPrefix(beside.Name, name+"$") {
+			shown.System = append(shown.System, beside.Name)
+		}
+	}
+	sort.Strings(shown.System)
 	shown.Log = s.tableLog(t)
 	return writeJSON(w, http.StatusOK, shown)
 }
