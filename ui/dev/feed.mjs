@@ -124,6 +124,7 @@ function dashboardAt(now, scenario) {
     final_until: scenario === 'empty' ? null : rfc3339(finalUntil),
     watermark: scenario === 'empty' ? null : rfc3339(now - 5_000),
     blocked_by: blocked ? 'clicks, partition 3' : null,
+    tables: ['ads_minute'],
     currency: 'USD',
     series,
     campaigns: scenario === 'empty' ? [] : campaigns(hour),

@@ -124,7 +124,7 @@ function job(name, now, seconds, changes = {}) {
     epoch_ms: 12.4,
     committed_at: rfc3339(now - 120),
     restarts: 0,
-    restart: { does: 'goes on from its last epoch' },
+    restart: { epoch: Math.round(5 * seconds), age_ms: 2_100, replay_events: 0 },
     state_bytes: 2_823_000,
     spilled_bytes: 0,
     cpu_seconds: 0.6 * seconds,
@@ -140,8 +140,33 @@ const PROBLEM = {
   hint: 'look at sink.partitioner of the table',
 };
 
+/** Jobs that somebody has suspended. */
+const suspended = new Set();
+
+/**
+ * Acts on a job; the answer is the job as it is afterwards, or the problem.
+ * @param {string} name @param {'suspend' | 'resume' | 'restart'} action @param {number} now @param {Scenario} scenario
+ */
+export function act(name, action, now, scenario) {
+  if (jobAt(name, now, scenario)?.state === 'failed') {
+    const detail = `job ${name} cannot do that now`;
+    return { status: 409, body: { code: 'conflict', status: 409, detail, hint: 'look at its error' } };
+  }
+  if (action === 'suspend') suspended.add(name);
+  else suspended.delete(name);
+  return { status: 200, body: jobAt(name, now, scenario) };
+}
+
 /** @param {number} now epoch milliseconds @param {Scenario} scenario */
 export function jobsAt(now, scenario) {
+  return runningJobs(now, scenario).map(one =>
+    suspended.has(one.name)
+      ? { ...one, state: 'suspended', rows_per_second: 0, cpu_seconds: null, memory_bytes: null }
+      : one,
+  );
+}
+
+function runningJobs(now, scenario) {
   if (scenario === 'empty') return [];
   const seconds = Math.max(1, (now - STARTED) / 1000) % 100_000;
   if (scenario !== 'blocked') return [job('ads_minute', now, seconds), job('ods_clicks', now, seconds)];
@@ -173,7 +198,7 @@ export function jobsAt(now, scenario) {
 
 export function jobAt(name, now, scenario) {
   const found = jobsAt(now, scenario).find(one => one.name === name);
-  if (!found || found.state === 'failed') return found;
+  if (!found || found.state === 'failed' || found.state === 'suspended') return found;
   const seconds = Math.max(1, (now - STARTED) / 1000) % 100_000;
   return {
     ...found,
@@ -189,24 +214,52 @@ const COLUMNS = [
   { name: 'revenue', type: 'DECIMAL(38, 4)', comment: 'in USD' },
 ];
 
-export function tablesAt(scenario) {
-  if (scenario === 'empty') return [];
-  return [
+const MINUTE = 60_000;
+
+/** What the event log has of ods_clicks. */
+const LOG = {
+  events: 1_204_311,
+  gone: 50_000,
+  bytes: 92_000_000,
+  oldest_at: rfc3339(STARTED),
+  quarantined: 3,
+  holds: [
     {
-      name: 'ads_minute',
-      kind: 'materialized table',
-      columns: 4,
-      comment: 'What the live page shows, per minute',
+      by: 'savepoint ads_minute before-change',
+      partition: 0,
+      events_behind: 184_210,
+      since: rfc3339(STARTED),
     },
-    { name: 'ods_clicks', kind: 'table', columns: 4 },
-    { name: 'ods_clicks$quarantine', kind: 'system table', columns: 6 },
-    { name: 'results', kind: 'external table', columns: 3 },
-    { name: 'v_ctr', kind: 'view', columns: 2 },
-  ];
+    { by: 'job ads_minute', partition: 0, events_behind: 12, since: rfc3339(STARTED + MINUTE) },
+    { by: 'job ods_clicks', partition: 0, events_behind: 0, since: null },
+  ],
+};
+
+const TABLES = [
+  {
+    name: 'ads_minute',
+    kind: 'materialized table',
+    columns: 4,
+    comment: 'What the live page shows, per minute',
+  },
+  { name: 'ads_minute$late', kind: 'system table', columns: 3 },
+  { name: 'ods_clicks', kind: 'table', columns: 4, log: LOG },
+  { name: 'ods_clicks$quarantine', kind: 'system table', columns: 6 },
+  { name: 'results', kind: 'external table', columns: 3 },
+  { name: 'v_ctr', kind: 'view', columns: 2 },
+];
+
+/** @param {number} now epoch milliseconds @param {Scenario} scenario */
+export function tablesAt(now, scenario) {
+  if (scenario === 'empty') return [];
+  return TABLES.map(table => {
+    const { final_until, blocked_by } = progressAt(table.name, now, scenario);
+    return { ...table, final_until, blocked_by };
+  });
 }
 
-export function tableAt(name, scenario) {
-  const found = tablesAt(scenario).find(table => table.name === name);
+export function tableAt(name, now, scenario) {
+  const found = tablesAt(now, scenario).find(table => table.name === name);
   if (!found) return undefined;
   return {
     ...found,
@@ -217,18 +270,55 @@ export function tableAt(name, scenario) {
     definition: `CREATE MATERIALIZED TABLE ${name} AS\nSELECT window_start, COUNT(*) AS clicks\nFROM ods_clicks\nGROUP BY window_start`,
     upstream: name === 'ads_minute' ? ['ods_clicks', 'ods_impressions'] : [],
     downstream: name === 'ods_clicks' ? ['ads_minute'] : [],
+    system_tables: TABLES.map(table => table.name).filter(other => other.startsWith(`${name}$`)),
   };
 }
 
 export function progressAt(name, now, scenario) {
   const blocked = scenario === 'blocked';
   const kept = scenario !== 'empty' && !name.startsWith('v_');
+  const job = kept ? jobAt(name, now, scenario) : undefined;
+  const from = rfc3339(now - 40 * MINUTE);
   return {
     table: name,
     final_until: kept ? rfc3339(now - (blocked ? 94_000 : 9_000)) : null,
     watermark: kept ? rfc3339(now - (blocked ? 94_000 : 9_000)) : null,
-    blocked_by: blocked ? 'job ads_minute is 184210 rows behind ods_clicks' : null,
-    late_rows: 457,
-    windows: [],
+    blocked_by: blocked && kept ? 'job ads_minute is 184210 rows behind ods_clicks' : null,
+    late_rows: kept ? 457 : 0,
+    gaps:
+      blocked && name === 'ads_minute'
+        ? [
+            {
+              id: 'g1',
+              from,
+              until: null,
+              open: true,
+              text: 'site north was left for south: no answer for 10 s',
+            },
+          ]
+        : [],
+    windows: name === 'ads_minute' ? windows(now, blocked) : [],
+    sources: (job?.sources ?? []).map(source => ({ job: name, ...source })),
   };
+}
+
+/** The windows of the last hour; in a blocked table the newest are held back and one lacks rows. */
+function windows(now, blocked) {
+  const running = Math.floor(now / MINUTE) * MINUTE;
+  return Array.from({ length: 60 }, (_, index) => {
+    const age = 59 - index;
+    const start = running - age * MINUTE;
+    const gap = blocked && age === 40 ? 'site north was left for south' : null;
+    const held = blocked && age > 0 && age < 3;
+    const past = gap ? 'final_with_gap' : held ? 'blocked' : age === 1 ? 'provisional' : 'final';
+    return {
+      start: rfc3339(start),
+      end: rfc3339(start + MINUTE),
+      state: age === 0 ? 'open' : past,
+      completeness: null,
+      blocked_by: held ? 'job ads_minute' : null,
+      revision: 0,
+      evidence: { watermark: null, final_until: null, gap },
+    };
+  });
 }

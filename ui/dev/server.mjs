@@ -9,7 +9,7 @@ import { json } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { answerTo, eventAt, SCENARIOS } from './feed.mjs';
-import { jobAt, jobsAt, progressAt, tableAt, tablesAt } from './jobs.mjs';
+import { act, jobAt, jobsAt, progressAt, tableAt, tablesAt } from './jobs.mjs';
 
 const DIST = fileURLToPath(new URL('../../serve/web/dist/', import.meta.url));
 
@@ -45,11 +45,16 @@ function live(request, response) {
   request.on('close', () => clearInterval(timer));
 }
 
-async function query(request, response) {
-  const { sql } = await json(request);
-  const { status, body } = answerTo(sql, Date.now());
+/** Answers what was posted as JSON, by what `answer` makes of it. */
+async function post(request, response, answer) {
+  const { status, body } = answer(await json(request));
   const type = status === 200 ? 'application/json' : 'application/problem+json';
   response.writeHead(status, { 'Content-Type': type }).end(JSON.stringify(body));
+}
+
+function action(pathname, request, response) {
+  const name = decodeURIComponent(pathname.split('/')[4]);
+  return post(request, response, ({ action }) => act(name, action, Date.now(), values.scenario));
 }
 
 /** What a GET of the API gives; undefined for what there is not. */
@@ -60,7 +65,7 @@ function answerOf(pathname) {
     case 'jobs':
       return name ? jobAt(name, Date.now(), scenario) : { jobs: jobsAt(Date.now(), scenario) };
     case 'tables':
-      return name ? tableAt(name, scenario) : { tables: tablesAt(scenario) };
+      return name ? tableAt(name, Date.now(), scenario) : { tables: tablesAt(Date.now(), scenario) };
     case 'progress':
       return name && progressAt(name, Date.now(), scenario);
   }
@@ -100,7 +105,8 @@ function file(pathname, response) {
 const server = http.createServer((request, response) => {
   const { pathname } = new URL(request.url, 'http://localhost');
   if (pathname === '/api/v1/live') live(request, response);
-  else if (pathname === '/api/v1/query') void query(request, response);
+  else if (pathname === '/api/v1/query') void post(request, response, ({ sql }) => answerTo(sql, Date.now()));
+  else if (/^\/api\/v1\/jobs\/[^/]+\/actions$/.test(pathname)) void action(pathname, request, response);
   else if (pathname.startsWith('/api/')) api(pathname, response);
   else file(pathname, response);
 });

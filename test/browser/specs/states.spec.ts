@@ -16,7 +16,7 @@ test.afterEach(() => server.dispose());
 test('a blocked line names what holds it', async ({ page }) => {
   const live = new LivePage(page);
   await open(live, 'blocked');
-  await expect(page.getByText('Blocked by clicks, partition 3')).toBeVisible();
+  await expect(page.getByText('Blocked: clicks, partition 3')).toBeVisible();
   const before = await live.value('impressions');
   await expect.poll(() => live.value('impressions')).toBeGreaterThan(before);
   expect(live.faults).toEqual([]);

@@ -1,4 +1,4 @@
-import { get } from './get';
+import { get, post } from './call';
 import type { Problem } from './problem';
 
 /** What a job is doing. */
@@ -31,13 +31,32 @@ export interface Job {
   failed_at?: string;
   /** What is not right and does not stop it. */
   warning?: Problem;
+  /** The building of its table's next version, or the last one. */
+  upgrade?: Upgrade;
   /** What it would do if it started anew now. */
-  restart?: { does: string };
+  restart?: RestartPlan;
   state_bytes: number | null;
   spilled_bytes: number | null;
   cpu_seconds: number | null;
   memory_bytes: number | null;
   held_by: Holdup | null;
+}
+
+/** A table's next version is built beside what it is. */
+export interface Upgrade {
+  phase: 'replaying' | 'catching' | 'swapped' | 'failed';
+  replayed_events: number;
+  total_events: number;
+  error?: Problem;
+}
+
+/** What a job would do if it started anew. */
+export interface RestartPlan {
+  /** That it would go on from; 0 for the beginning of its sources. */
+  epoch: number;
+  age_ms: number;
+  /** Events that it would read; null when that is not known. */
+  replay_events: number | null;
 }
 
 /** Who holds a job back. */
@@ -111,4 +130,12 @@ export async function listJobs(signal: AbortSignal): Promise<Job[]> {
 
 export function getJob(name: string, signal: AbortSignal): Promise<JobDetail> {
   return get<JobDetail>(`/api/v1/jobs/${encodeURIComponent(name)}`, signal);
+}
+
+/** What can be asked of a job here; there are more actions for `tidemark` and programs. */
+export type JobAction = 'suspend' | 'resume' | 'restart';
+
+/** Gives the job as it is once it has taken the action up. It throws as get does. */
+export function act(name: string, action: JobAction): Promise<JobDetail> {
+  return post<JobDetail>(`/api/v1/jobs/${encodeURIComponent(name)}/actions`, { action });
 }

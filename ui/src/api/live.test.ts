@@ -20,6 +20,7 @@ describe('a dashboard event', () => {
   test.each([
     ['now', { ...sampleDashboard(), now: 'noon' }],
     ['final_until', { ...sampleDashboard(), final_until: 17 }],
+    ['tables', { ...sampleDashboard(), tables: ['ads_minute', 7] }],
     ['currency', { ...sampleDashboard(), currency: '$' }],
     [
       'series[0].state',

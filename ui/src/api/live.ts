@@ -73,6 +73,8 @@ export interface Dashboard {
   watermark: string | null;
   /** What keeps `final_until` from moving (a source, a partition, a job), by name; null when nothing does. */
   blocked_by: string | null;
+  /** What the numbers are from: where their evidence is. */
+  tables?: string[];
   /** ISO 4217 code of every revenue on the page. */
   currency: string;
   /** The last 60 minutes, oldest first, at most one entry a minute; minutes without events may be left out. */
@@ -108,6 +110,9 @@ export function parseDashboard(text: string): Dashboard {
   if (root.watermark !== null) time(root.watermark, 'watermark');
   if (root.blocked_by !== null && typeof root.blocked_by !== 'string') throw wrong('blocked_by');
   if (typeof root.currency !== 'string' || !/^[A-Z]{3}$/.test(root.currency)) throw wrong('currency');
+  if (root.tables !== undefined && !list(root.tables, 'tables').every(name => typeof name === 'string')) {
+    throw wrong('tables');
+  }
   list(root.series, 'series').forEach((entry, index) => {
     const name = `series[${index}]`;
     const minute = record(entry, name);

@@ -1,4 +1,4 @@
-import { answerOf } from './get';
+import { post } from './call';
 
 /** A column of an answer; `type` as Flink prints it. */
 export interface Column {
@@ -22,12 +22,6 @@ export const ROWS_MAX = 1_000;
  * Asks a question. It throws Refused when the server answers with a problem, and whatever fetch throws when
  * there is no answer; an aborted signal cancels the question on the server too.
  */
-export async function ask(sql: string, signal: AbortSignal): Promise<Answer> {
-  const response = await fetch('/api/v1/query', {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
-    body: JSON.stringify({ sql, max_rows: ROWS_MAX }),
-    signal,
-  });
-  return answerOf<Answer>(response);
+export function ask(sql: string, signal: AbortSignal): Promise<Answer> {
+  return post<Answer>('/api/v1/query', { sql, max_rows: ROWS_MAX }, signal);
 }

@@ -15,6 +15,9 @@ const dashboard = createRoute({
 const sql = createRoute({
   getParentRoute: () => root,
   path: '/sql',
+  /** The table to ask about. */
+  validateSearch: (search: Record<string, unknown>): { table?: string | undefined } =>
+    typeof search.table === 'string' ? { table: search.table } : {},
   component: lazyRouteComponent(() => import('../sql/page')),
   errorComponent: Crashed,
 });
@@ -39,6 +42,9 @@ const job = createRoute({
 const tables = createRoute({
   getParentRoute: () => root,
   path: '/tables',
+  /** Whether system tables are listed too. */
+  validateSearch: (search: Record<string, unknown>): { system?: boolean | undefined } =>
+    search.system === true ? { system: true } : {},
   component: lazyRouteComponent(() => import('../tables/list-page')),
   errorComponent: Crashed,
 });

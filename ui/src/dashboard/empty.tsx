@@ -1,59 +1,54 @@
 import { Skeleton, VisuallyHidden } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
-import type { Problem as ProblemDocument } from '../api/problem';
-import classes from './empty.module.css';
+import type { Problem } from '../api/problem';
+import { Commands, Frame, Lost, Message, ProblemMessage } from '../app/frame';
 import page from './page.module.css';
+import tiles from './tiles.module.css';
 
 /** The page's shape before its first numbers, so that nothing jumps when they come. */
 export function Loading({ unreachable }: { unreachable: boolean }) {
   const { t } = useTranslation();
   return (
-    <div className={page.page} aria-busy>
+    <Frame busy>
       <VisuallyHidden>{t('empty.loading')}</VisuallyHidden>
-      {unreachable && (
-        <p className={page.stale} role="alert">
-          {t('connection.unreachable')}
-        </p>
-      )}
-      <Skeleton height={174} radius={12} />
-      <div className={classes.tiles}>
+      {unreachable && <Lost>{t('connection.unreachable')}</Lost>}
+      <Skeleton height={192} radius={12} />
+      <div className={tiles.tiles}>
         {['a', 'b', 'c', 'd', 'e'].map(key => (
-          <Skeleton key={key} height={120} radius={12} />
+          <div key={key} className={tiles.place}>
+            <Skeleton height={120} radius={12} />
+          </div>
         ))}
       </div>
       <div className={page.body}>
         <Skeleton height={556} radius={12} />
         <Skeleton height={556} radius={12} />
       </div>
-    </div>
+    </Frame>
   );
 }
 
 /** Connected, but no event has arrived. */
 export function Empty() {
   const { t } = useTranslation();
+  const { origin } = window.location;
   return (
-    <section className={classes.box}>
-      <h2>{t('empty.emptyTitle')}</h2>
-      <p>{t('empty.emptyDetail')}</p>
-      <pre className={classes.code}>
-        {`curl -X POST ${window.location.origin}/api/v1/events/impressions \\\n     --data-binary @impressions.ndjson`}
-      </pre>
-    </section>
+    <Message title={t('empty.title')}>
+      <p>{t('empty.detail')}</p>
+      <Commands lines={[`curl ${origin}/api/v1/events/ods_impressions --data-binary @impressions.ndjson`]} />
+    </Message>
   );
 }
 
-/** The server has said why there is nothing to show. */
-export function Problem({ problem }: { problem: ProblemDocument }) {
+/** The tables of the page are not there: the server may well have others. */
+export function Unmade({ problem }: { problem: Problem }) {
   const { t } = useTranslation();
   return (
-    <section className={classes.box} role="alert">
-      <h2>{t('empty.problemTitle')}</h2>
-      <p>{problem.detail}</p>
-      {problem.hint && <p>{problem.hint}</p>}
-      <p className={classes.quiet}>
-        {t('empty.problemHint')} <code>{problem.code}</code>
+    <ProblemMessage problem={problem}>
+      <p>
+        <Link to="/tables">{t('empty.tables')}</Link>
       </p>
-    </section>
+    </ProblemMessage>
   );
 }

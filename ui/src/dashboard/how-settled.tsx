@@ -1,8 +1,10 @@
 import { Popover } from '@mantine/core';
 import { IconInfoCircle } from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
 import { useId } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Dashboard, MinuteState } from '../api/live';
+import { Swatch } from '../app/window-state';
 import { useFormat } from '../format/format';
 import classes from './how-settled.module.css';
 import { countStates, type Point } from './measures';
@@ -22,7 +24,7 @@ export function HowSettled({ dashboard, series }: { dashboard: Dashboard; series
   const format = useFormat();
   const titleId = useId();
   const counts = countStates(series);
-  const moment = (time: string | null) => (time === null ? '–' : format.time(Date.parse(time)));
+  const moment = (time: string | null) => (time === null ? '–' : format.moment(Date.parse(time)));
   return (
     <Popover
       position="bottom-start"
@@ -47,12 +49,16 @@ export function HowSettled({ dashboard, series }: { dashboard: Dashboard; series
           <dd>{moment(dashboard.final_until)}</dd>
           <dt>{t('tide.howWatermark')}</dt>
           <dd>{moment(dashboard.watermark)}</dd>
+          <dt>{t('tide.howFreshness')}</dt>
+          <dd>
+            {dashboard.ingest.freshness_ms === null ? '–' : format.latency(dashboard.ingest.freshness_ms)}
+          </dd>
         </dl>
         <h3>{t('tide.howMinutes')}</h3>
         <ul className={classes.states}>
           {ORDER.map(state => (
-            <li key={state} data-state={state}>
-              <span className={classes.swatch} aria-hidden />
+            <li key={state}>
+              <Swatch state={state} />
               <span>
                 <b>{t(`state.${state}`)}</b>
                 <small>{t(`stateDetail.${state}`)}</small>
@@ -61,6 +67,14 @@ export function HowSettled({ dashboard, series }: { dashboard: Dashboard; series
             </li>
           ))}
         </ul>
+        <p>
+          {t('tide.howEvidence')}{' '}
+          {dashboard.tables?.map(table => (
+            <Link key={table} to="/tables/$name" params={{ name: table }} className={classes.table}>
+              {table}
+            </Link>
+          ))}
+        </p>
       </Popover.Dropdown>
     </Popover>
   );

@@ -1,10 +1,11 @@
 import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Dashboard } from '../api/live';
+import { PanelHead } from '../app/panel';
+import panel from '../app/panel.module.css';
 import { TimeSeries } from '../chart/time-series';
 import { type Format, useFormat } from '../format/format';
 import { epochSeconds, type Measure, measureOf, type Point } from './measures';
-import classes from './panel.module.css';
 import layout from './panels.module.css';
 
 interface PanelsProps {
@@ -18,14 +19,14 @@ export function Panels(props: PanelsProps) {
   const { t } = useTranslation();
   return (
     <div className={layout.panels}>
-      <section className={`${classes.panel} ${layout.wide}`} aria-label={t('chart.traffic')}>
+      <section className={`${panel.panel} ${layout.wide}`} aria-label={t('chart.traffic')}>
         <Plot {...props} measure="impressions" height={136} markLabel showTimes={false} />
         <Plot {...props} measure="clicks" height={142} showTimes />
       </section>
-      <section className={classes.panel} aria-label={t('measure.ctr')}>
+      <section className={panel.panel} aria-label={t('measure.ctr')}>
         <Plot {...props} measure="ctr" height={136} showTimes />
       </section>
-      <section className={classes.panel} aria-label={t('measure.revenue')}>
+      <section className={panel.panel} aria-label={t('measure.revenue')}>
         <Plot {...props} measure="revenue" height={136} showTimes />
       </section>
     </div>
@@ -72,15 +73,13 @@ function Plot({ dashboard, series, settled, measure, height, showTimes, markLabe
 
   return (
     <>
-      <div className={classes.head}>
-        <h2 className={classes.title}>{name}</h2>
-        <span className={classes.note}>{t('chart.perMinute')}</span>
+      <PanelHead title={name} note={t('chart.perMinute')}>
         {shown && (
-          <span className={classes.readout} aria-hidden>
+          <span className={layout.readout} aria-hidden>
             {shown.minute} · <b>{shown.value}</b> · {shown.state}
           </span>
         )}
-      </div>
+      </PanelHead>
       <TimeSeries
         {...columns}
         label={t('chart.inspect', { name })}

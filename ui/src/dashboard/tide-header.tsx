@@ -7,6 +7,9 @@ import { epochSeconds, gaugeSpan, type Point } from './measures';
 import { TideGauge } from './tide-gauge';
 import classes from './tide-header.module.css';
 
+/** Characters of a time without a date: 14:03:21. */
+const TIME_LENGTH = 8;
+
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 /** Up to when every number on the page is final, and what holds the line back when something does. */
@@ -19,6 +22,7 @@ export function TideHeader({ dashboard, series }: { dashboard: Dashboard; series
   const blocked = dashboard.blocked_by;
   const span = gaugeSpan(lag);
   const spanText = format.duration(span * 1000);
+  const moment = finalUntil === null ? t('tide.none') : format.moment(finalUntil * 1000);
   return (
     <section className={classes.tide} aria-label={t('tide.label')}>
       <div className={classes.words}>
@@ -26,12 +30,12 @@ export function TideHeader({ dashboard, series }: { dashboard: Dashboard; series
           <span className={classes.label}>{t('tide.label')}</span>
           <HowSettled dashboard={dashboard} series={series} />
         </div>
-        <p className={classes.time} title={t('tide.zone', { zone: ZONE })}>
-          {dashboard.final_until === null ? (
-            t('tide.none')
-          ) : (
-            <time dateTime={dashboard.final_until}>{format.time(Date.parse(dashboard.final_until))}</time>
-          )}
+        <p
+          className={classes.time}
+          data-long={moment.length > TIME_LENGTH || undefined}
+          title={t('tide.zone', { zone: ZONE })}
+        >
+          {dashboard.final_until === null ? moment : <time dateTime={dashboard.final_until}>{moment}</time>}
         </p>
         <p className={classes.state}>
           {finalUntil === null
@@ -41,7 +45,7 @@ export function TideHeader({ dashboard, series }: { dashboard: Dashboard; series
         {blocked === null ? (
           <p className={classes.detail}>{t(finalUntil === null ? 'tide.noneDetail' : 'tide.behindDetail')}</p>
         ) : (
-          <p className={classes.blocked} title={t('tide.blockedDetail')}>
+          <p className={classes.blocked} title={`${blocked}. ${t('tide.blockedDetail')}`}>
             <IconPlayerPause size={15} stroke={2} aria-hidden />
             <strong>{t('tide.blocked', { name: blocked })}</strong>
           </p>
@@ -54,7 +58,7 @@ export function TideHeader({ dashboard, series }: { dashboard: Dashboard; series
             <dd>{format.count(Math.round(dashboard.ingest.events_per_second))}</dd>
           </div>
           <div>
-            <dt>{t('tide.freshness')}</dt>
+            <dt title={t('tide.howFreshness')}>{t('tide.freshness')}</dt>
             <dd>
               {dashboard.ingest.freshness_ms === null ? '–' : format.latency(dashboard.ingest.freshness_ms)}
             </dd>

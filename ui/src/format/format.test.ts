@@ -12,6 +12,16 @@ describe('counts', () => {
     expect(en.compact(45_300)).toBe('45.3K');
     expect(zh.compact(45_300)).toBe('4.5万');
   });
+  test('of a second have a decimal only while it says something', () => {
+    expect([0, 0.42, 8.31, 43.3, 999.6, 1234].map(en.rate)).toEqual([
+      '0',
+      '0.4',
+      '8.3',
+      '43',
+      '1,000',
+      '1.2K',
+    ]);
+  });
   test('in a headline stay whole while they fit', () => {
     expect(en.headline('999999999')).toBe('999,999,999');
     expect(en.headline('1234567890')).toBe('1.235B');
@@ -47,6 +57,12 @@ describe('times', () => {
     expect(zh.time(moment)).toBe('00:03:09');
     expect(en.minute(moment)).toBe('00:03');
   });
+  test('have their date, and their year, where it is another one than now', () => {
+    expect(en.moment(moment, moment + 3_600_000)).toBe('00:03:09');
+    expect(en.moment(moment, moment + 86_400_000)).toBe('Mar 1 00:03:09');
+    expect(en.moment(moment, moment + 366 * 86_400_000)).toBe('Mar 1, 2026 00:03:09');
+    expect(zh.moment(moment, moment + 86_400_000)).toBe('3月1日 00:03:09');
+  });
   test.each([
     [-500, '0s', '0秒'],
     [12_400, '12s', '12秒'],
@@ -55,6 +71,8 @@ describe('times', () => {
     [3_599_000, '59m 59s', '59分钟 59秒'],
     [7_200_000, '2h', '2小时'],
     [7_260_000, '2h 1m', '2小时 1分钟'],
+    [86_400_000, '1d', '1天'],
+    [100 * 86_400_000 + 7_260_000, '100d 2h', '100天 2小时'],
   ])('a duration of %i ms', (ms, english, chinese) => {
     expect(en.duration(ms)).toBe(english);
     expect(zh.duration(ms)).toBe(chinese);

@@ -8,6 +8,13 @@ export type Numeric = number | string;
 /** From this many whole digits on, a headline number is shortened: longer ones do not fit a tile. */
 const HEADLINE_DIGITS = 9;
 
+/** Seconds of a day, an hour and a minute, each with the next smaller unit. */
+const DURATIONS = [
+  [86_400, 3_600],
+  [3_600, 60],
+  [60, 1],
+] as const;
+
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'];
 
 /** All texts made of numbers and times, for one language. Times are in the browser's zone. */
@@ -16,6 +23,8 @@ export interface Format {
   count(value: Numeric): string;
   /** 1.2M, 123万 */
   compact(value: number): string;
+  /** How many a second: 0.4, 8.3, 42, 1.2K; no digit behind the point that would only flicker. */
+  rate(value: number): string;
   /** Whole number as long as it fits a tile, shortened with three decimals beyond. */
   headline(value: Numeric): string;
   /** 1.2 KB, 34 MB, in powers of 1,024 */
@@ -36,9 +45,11 @@ export interface Format {
   moneyHeadline(value: Numeric, currency: string): string;
   /** 14:03:21 */
   time(epochMs: number): string;
+  /** 14:03:21 today, and with the date on any other day: Mar 1, 14:03:21 */
+  moment(epochMs: number, now?: number): string;
   /** 14:03 */
   minute(epochMs: number): string;
-  /** 12s, 3m 5s, 2h 1m; negative ones count as zero. */
+  /** 12s, 3m 5s, 2h 1m, 3d 4h; negative ones count as zero. */
   duration(ms: number): string;
   /** 420 ms, 1.2 s */
   latency(ms: number): string;
@@ -77,11 +88,15 @@ export function makeFormat(locale: string, timeZone?: string): Format {
   });
   const time = times({ hour: '2-digit', minute: '2-digit', second: '2-digit' });
   const minute = times({ hour: '2-digit', minute: '2-digit' });
+  const date = times({ month: 'short', day: 'numeric' });
+  const dateOfYear = times({ year: 'numeric', month: 'short', day: 'numeric' });
+  const year = times({ year: 'numeric' });
   const unit = (name: string, digits = 0) =>
     numbers({ style: 'unit', unit: name, unitDisplay: 'narrow', maximumFractionDigits: digits });
   const seconds = unit('second');
   const minutes = unit('minute');
   const hours = unit('hour');
+  const days = unit('day');
   const short = (name: string, digits: number) =>
     numbers({
       style: 'unit',
@@ -116,6 +131,10 @@ export function makeFormat(locale: string, timeZone?: string): Format {
     count: value => count.format(exact(value)),
     compact: value => compact.format(value),
     headline: value => (wholeDigits(value) > HEADLINE_DIGITS ? compactLong : count).format(exact(value)),
+    rate: value => {
+      if (value < 10) return tenths.format(value);
+      return value < 1000 ? count.format(value) : compact.format(value);
+    },
     bytes: value => {
       const power = Math.min(UNITS.length - 1, Math.floor(Math.log2(Math.max(1, value)) / 10));
       const size = value / 1024 ** power;
@@ -130,18 +149,22 @@ export function makeFormat(locale: string, timeZone?: string): Format {
     moneyHeadline: (value, currency) =>
       money(currency, wholeDigits(value) > HEADLINE_DIGITS ? 'compactLong' : 'whole').format(exact(value)),
     time: epochMs => time.format(epochMs),
+    moment: (epochMs, now = Date.now()) => {
+      const day = dateOfYear.format(epochMs);
+      if (day === dateOfYear.format(now)) return time.format(epochMs);
+      const sameYear = year.format(epochMs) === year.format(now);
+      return `${sameYear ? date.format(epochMs) : day} ${time.format(epochMs)}`;
+    },
     minute: epochMs => minute.format(epochMs),
     duration: ms => {
       const total = Math.max(0, Math.round(ms / 1000));
-      if (total < 60) return seconds.format(total);
-      const [whole, part] =
-        total < 3600
-          ? [minutes.format(Math.floor(total / 60)), total % 60 && seconds.format(total % 60)]
-          : [
-              hours.format(Math.floor(total / 3600)),
-              Math.floor((total % 3600) / 60) && minutes.format(Math.floor((total % 3600) / 60)),
-            ];
-      return part ? `${whole} ${part}` : whole;
+      const at = DURATIONS.findIndex(([size]) => total >= size);
+      if (at === -1) return seconds.format(total);
+      const [size, below] = DURATIONS[at]!;
+      const units = [days, hours, minutes, seconds];
+      const whole = units[at]!.format(Math.floor(total / size));
+      const part = Math.floor((total % size) / below);
+      return part > 0 ? `${whole} ${units[at + 1]!.format(part)}` : whole;
     },
     latency: ms => (ms < 1000 ? latencyMs.format(ms) : `${latencySeconds.format(ms / 1000)} ${secondsSign}`),
     taken: seconds => (seconds < 10 ? texts.latency(seconds * 1000) : texts.duration(seconds * 1000)),

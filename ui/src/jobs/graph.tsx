@@ -96,7 +96,7 @@ function Node({ operator, held, chosen, onChoose }: NodeProps) {
         <span data-part="pressure" style={{ width: `${Math.min(pressure, 1 - busy) * 100}%` }} />
       </span>
       <span className={classes.foot}>
-        <span>{t('job.perSecond', { rows: format.compact(rate) })}</span>
+        <span>{t('job.perSecond', { rows: format.rate(rate) })}</span>
         <span>
           {pressure > busy
             ? t('job.waits', { part: format.part(pressure) })

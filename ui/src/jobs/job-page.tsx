@@ -1,13 +1,16 @@
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { type ReactNode, useCallback } from 'react';
+import { useCallback } from 'react';
 import { useTranslation } from 'react-i18next';
-import { getJob, type JobDetail } from '../api/jobs';
+import { getJob, type JobDetail, type Upgrade } from '../api/jobs';
 import type { Problem } from '../api/problem';
 import { Asked } from '../app/asked';
-import panel from '../dashboard/panel.module.css';
+import { Figure, Figures } from '../app/figures';
+import { Panel } from '../app/panel';
+import { Title } from '../app/title';
 import { useFormat } from '../format/format';
 import { usePolled } from '../live/use-polled';
 import { Graph } from './graph';
+import { JobActions } from './job-actions';
 import classes from './job-page.module.css';
 import { OperatorPanel } from './operator-panel';
 import { SourceTable } from './source-table';
@@ -19,31 +22,41 @@ const route = getRouteApi('/jobs/$name');
 export default function JobPage() {
   const { name } = route.useParams();
   const load = useCallback((signal: AbortSignal) => getJob(name, signal), [name]);
-  return <Asked state={usePolled(load)}>{job => <View job={job} />}</Asked>;
+  const [state, take] = usePolled(load);
+  return <Asked state={state}>{job => <View job={job} onDone={take} />}</Asked>;
 }
 
-function View({ job }: { job: JobDetail }) {
+function View({ job, onDone }: { job: JobDetail; onDone: (job: JobDetail) => void }) {
   const { t } = useTranslation();
+  const format = useFormat();
   const { operator: chosen } = route.useSearch();
   const navigate = route.useNavigate();
   const operators = job.operators ?? [];
   const shown = operators.find(operator => operator.id === (chosen ?? job.held_by?.operator));
   return (
     <>
-      <Header job={job} />
+      <Title of="jobs" name={job.name}>
+        <StateChip state={job.state} />
+        <Link to="/tables/$name" params={{ name: job.name }}>
+          {t('job.table')}
+        </Link>
+        <JobActions job={job} onDone={onDone} />
+      </Title>
       {job.error && <Notice tone="bad" title={t('job.failed')} problem={job.error} />}
+      {!job.error && job.last_failure && job.failed_at && (
+        <Notice
+          tone="mark"
+          title={t('job.failedAt', { time: format.moment(Date.parse(job.failed_at)) })}
+          problem={job.last_failure}
+        />
+      )}
       {job.warning && <Notice tone="mark" title={t('job.warning')} problem={job.warning} />}
-      <Figures job={job} />
+      {job.upgrade && <UpgradeNotice upgrade={job.upgrade} />}
+      <Numbers job={job} />
       {operators.length === 0 ? (
-        <p className={classes.idle}>{t('job.notRunning')}</p>
+        <p className={classes.idle}>{t(job.state === 'suspended' ? 'job.notNow' : 'job.notRunning')}</p>
       ) : (
-        <section className={panel.panel} aria-labelledby="graph-title">
-          <div className={panel.head}>
-            <h2 className={panel.title} id="graph-title">
-              {t('job.graph')}
-            </h2>
-            <Legend />
-          </div>
+        <Panel title={t('job.graph')} aside={<Legend />}>
           <Held job={job} />
           <Graph
             operators={operators}
@@ -53,7 +66,7 @@ function View({ job }: { job: JobDetail }) {
               void navigate({ search: { operator: id === chosen ? undefined : id }, replace: true })
             }
           />
-        </section>
+        </Panel>
       )}
       <div className={classes.body}>
         {shown && <OperatorPanel operator={shown} />}
@@ -63,18 +76,21 @@ function View({ job }: { job: JobDetail }) {
   );
 }
 
-function Header({ job }: { job: JobDetail }) {
+/** How far the table's next version is; nothing once it is the table. */
+function UpgradeNotice({ upgrade }: { upgrade: Upgrade }) {
   const { t } = useTranslation();
+  const format = useFormat();
+  if (upgrade.phase === 'swapped') return null;
+  if (upgrade.phase === 'failed') {
+    return upgrade.error && <Notice tone="bad" title={t('job.upgradeFailed')} problem={upgrade.error} />;
+  }
   return (
-    <div className={classes.header}>
-      <Link to="/jobs">{t('page.jobs')}</Link>
-      <span aria-hidden>/</span>
-      <h2>{job.name}</h2>
-      <StateChip state={job.state} />
-      <Link to="/tables/$name" params={{ name: job.name }} className={classes.table}>
-        {t('job.table')}
-      </Link>
-    </div>
+    <p className={classes.notice} role="status">
+      {t('job.upgrade', {
+        replayed: format.count(upgrade.replayed_events),
+        total: format.count(upgrade.total_events),
+      })}
+    </p>
   );
 }
 
@@ -91,55 +107,44 @@ function Notice({ tone, title, problem }: { tone: 'bad' | 'mark'; title: string;
 }
 
 /** The numbers of the whole job. */
-function Figures({ job }: { job: JobDetail }) {
+function Numbers({ job }: { job: JobDetail }) {
   const { t } = useTranslation();
   const format = useFormat();
   const known = (value: number | null, text: (value: number) => string) =>
     value === null ? '–' : text(value);
-  const processors = (job.operators ?? []).reduce((sum, operator) => sum + operator.recent.cpu, 0);
+  const operators = job.operators ?? [];
+  const runs = operators.length > 0;
+  const processors = operators.reduce((sum, operator) => sum + operator.recent.cpu, 0);
+  const memory = job.spilled_bytes
+    ? t('job.spilled', { bytes: format.bytes(job.spilled_bytes) })
+    : t('job.stored', { bytes: known(job.state_bytes, format.bytes) });
   return (
-    <dl className={classes.figures}>
-      <Figure name={t('job.rate')} note={t('job.rowsIn', { rows: format.compact(job.rows_in) })}>
-        {format.compact(job.rows_per_second)}
+    <Figures>
+      <Figure name={t('job.rate')} note={runs && t('job.rowsIn', { rows: format.compact(job.rows_in) })}>
+        {runs ? format.rate(job.rows_per_second) : '–'}
       </Figure>
-      <Figure name={t('job.lag')} note={t('job.waiting', { rows: known(job.waiting_rows, format.compact) })}>
+      <Figure
+        name={t('job.lag')}
+        note={job.waiting_rows !== null && t('job.waiting', { rows: format.compact(job.waiting_rows) })}
+      >
         {known(job.lag_ms, format.duration)}
       </Figure>
-      <Figure name={t('job.pressure')} note={t('job.pressureNote')}>
+      <Figure name={t('job.pressure')} note={runs && t('job.pressureNote')}>
         {known(job.back_pressure, format.part)}
       </Figure>
       <Figure
         name={t('job.cpu')}
-        note={t('job.cpuNote', {
-          time: known(job.cpu_seconds, format.taken),
-        })}
+        note={runs && t('job.cpuNote', { time: known(job.cpu_seconds, format.taken) })}
       >
         {job.cpu_seconds === null ? '–' : format.decimal(processors)}
       </Figure>
-      <Figure
-        name={t('job.memory')}
-        note={
-          job.spilled_bytes
-            ? t('job.spilled', { bytes: format.bytes(job.spilled_bytes) })
-            : t('job.stored', { bytes: known(job.state_bytes, format.bytes) })
-        }
-      >
+      <Figure name={t('job.memory')} note={runs && memory}>
         {known(job.memory_bytes, format.bytes)}
       </Figure>
       <Figure name={t('job.epoch')} note={t('job.restarts', { restarts: format.count(job.restarts) })}>
         {known(job.epoch_ms, format.latency)}
       </Figure>
-    </dl>
-  );
-}
-
-function Figure({ name, note, children }: { name: string; note: string; children: ReactNode }) {
-  return (
-    <div className={classes.figure}>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-      <dd className={classes.note}>{note}</dd>
-    </div>
+    </Figures>
   );
 }
 

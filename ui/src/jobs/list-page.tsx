@@ -1,23 +1,29 @@
 import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { type Job, listJobs } from '../api/jobs';
-import { Asked, Nothing } from '../app/asked';
-import list from '../app/list.module.css';
+import { Asked } from '../app/asked';
+import { Commands, Message } from '../app/frame';
+import { type Column, None, Table } from '../app/table';
+import table from '../app/table.module.css';
+import { useTitle } from '../app/title';
 import { useFormat } from '../format/format';
 import { usePolled } from '../live/use-polled';
+import { firstSteps } from '../tables/first-steps';
 import { StateChip } from './state-chip';
 
 /** All jobs, with what one looks at first. */
 export default function JobsPage() {
   const { t } = useTranslation();
-  const state = usePolled(listJobs);
+  useTitle(t('page.jobs'));
+  const [state] = usePolled(listJobs);
   return (
     <Asked state={state}>
       {jobs =>
         jobs.length === 0 ? (
-          <Nothing title={t('jobs.none')}>
+          <Message title={t('jobs.none')}>
             <p>{t('jobs.noneDetail')}</p>
-          </Nothing>
+            <Commands lines={firstSteps()} />
+          </Message>
         ) : (
           <JobList jobs={jobs} />
         )
@@ -28,51 +34,32 @@ export default function JobsPage() {
 
 function JobList({ jobs }: { jobs: readonly Job[] }) {
   const { t } = useTranslation();
+  const columns: Column[] = [
+    { name: t('jobs.job') },
+    { name: t('jobs.state') },
+    { name: t('jobs.rate'), hint: t('jobs.rateHint'), numeric: true },
+    { name: t('jobs.waiting'), hint: t('jobs.waitingHint'), numeric: true, minor: true },
+    { name: t('jobs.lag'), hint: t('jobs.lagHint'), numeric: true },
+    { name: t('jobs.pressure'), hint: t('jobs.pressureHint'), numeric: true, minor: true },
+    { name: t('jobs.cpu'), hint: t('jobs.cpuHint'), numeric: true, minor: true },
+    { name: t('jobs.memory'), hint: t('jobs.memoryHint'), numeric: true, minor: true },
+    { name: t('jobs.restarts'), hint: t('jobs.restartsHint'), numeric: true, minor: true },
+  ];
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
-    <section className={list.panel} aria-label={t('page.jobs')} tabIndex={0}>
-      <table className={list.table}>
-        <thead>
-          <tr>
-            <th scope="col">{t('jobs.job')}</th>
-            <th scope="col">{t('jobs.state')}</th>
-            <th scope="col" data-numeric>
-              {t('jobs.rate')}
-            </th>
-            <th scope="col" data-numeric>
-              {t('jobs.waiting')}
-            </th>
-            <th scope="col" data-numeric>
-              {t('jobs.lag')}
-            </th>
-            <th scope="col" data-numeric>
-              {t('jobs.pressure')}
-            </th>
-            <th scope="col" data-numeric>
-              {t('jobs.cpu')}
-            </th>
-            <th scope="col" data-numeric>
-              {t('jobs.memory')}
-            </th>
-            <th scope="col" data-numeric>
-              {t('jobs.restarts')}
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {jobs.map(job => (
-            <JobRow key={job.name} job={job} />
-          ))}
-        </tbody>
-      </table>
-    </section>
+    <Table columns={columns} label={t('page.jobs')} list>
+      <tbody>
+        {jobs.map(job => (
+          <JobRow key={job.name} job={job} />
+        ))}
+      </tbody>
+    </Table>
   );
 }
 
 function JobRow({ job }: { job: Job }) {
   const format = useFormat();
   const known = (value: number | null, text: (value: number) => string) =>
-    value === null ? <span className={list.quiet}>–</span> : text(value);
+    value === null ? <None /> : text(value);
   return (
     <tr>
       <th scope="row">
@@ -84,13 +71,21 @@ function JobRow({ job }: { job: Job }) {
       <td>
         <StateChip state={job.state} />
       </td>
-      <td data-numeric>{job.state === 'running' ? format.compact(job.rows_per_second) : '–'}</td>
-      <td data-numeric>{known(job.waiting_rows, format.compact)}</td>
+      <td data-numeric>{job.state === 'running' ? format.rate(job.rows_per_second) : <None />}</td>
+      <td data-numeric data-minor>
+        {known(job.waiting_rows, format.compact)}
+      </td>
       <td data-numeric>{known(job.lag_ms, format.duration)}</td>
-      <td data-numeric>{known(job.back_pressure, format.part)}</td>
-      <td data-numeric>{known(job.cpu_seconds, format.taken)}</td>
-      <td data-numeric>{known(job.memory_bytes, format.bytes)}</td>
-      <td data-numeric className={job.restarts > 0 ? list.mark : undefined}>
+      <td data-numeric data-minor>
+        {known(job.back_pressure, format.part)}
+      </td>
+      <td data-numeric data-minor>
+        {known(job.cpu_seconds, format.taken)}
+      </td>
+      <td data-numeric data-minor>
+        {known(job.memory_bytes, format.bytes)}
+      </td>
+      <td data-numeric data-minor className={job.restarts > 0 ? table.mark : undefined}>
         {format.count(job.restarts)}
       </td>
     </tr>
@@ -100,8 +95,8 @@ function JobRow({ job }: { job: Job }) {
 /** What somebody should look at, in a line below the name. */
 function Remark({ job }: { job: Job }) {
   const { t } = useTranslation();
-  if (job.error) return <small className={list.bad}>{job.error.detail}</small>;
-  if (job.warning) return <small className={list.mark}>{job.warning.detail}</small>;
+  if (job.error) return <small className={table.bad}>{job.error.detail}</small>;
+  if (job.warning) return <small className={table.mark}>{job.warning.detail}</small>;
   if (job.held_by) return <small>{t('jobs.held', { name: job.held_by.name })}</small>;
   return null;
 }

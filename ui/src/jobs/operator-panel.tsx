@@ -1,6 +1,9 @@
 import { useTranslation } from 'react-i18next';
 import type { Operator } from '../api/jobs';
-import panel from '../dashboard/panel.module.css';
+import { Code } from '../app/code';
+import { Facts } from '../app/facts';
+import { Panel } from '../app/panel';
+import { Table } from '../app/table';
 import { useFormat } from '../format/format';
 import classes from './operator-panel.module.css';
 
@@ -18,32 +21,16 @@ export function OperatorPanel({ operator }: { operator: Operator }) {
     [t('operator.memory'), operator.memory_bytes === null ? '–' : format.bytes(operator.memory_bytes)],
   ];
   return (
-    <section className={panel.panel} aria-labelledby="operator-title">
-      <div className={panel.head}>
-        <h2 className={`${panel.title} ${classes.title}`} id="operator-title">
-          {operator.name}
-        </h2>
-        <span className={panel.note}>{t('operator.since')}</span>
-      </div>
-      <dl className={classes.figures}>
-        {figures.map(([name, text]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{text}</dd>
-          </div>
-        ))}
-      </dl>
+    <Panel title={operator.name} note={t('operator.since')}>
+      <Facts facts={figures} />
       {operator.workers.length > 1 && <Workers workers={operator.workers} />}
       {operator.details.length > 0 && (
         <>
           <h3 className={classes.subtitle}>{t('operator.does')}</h3>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard */}
-          <pre className={classes.details} tabIndex={0}>
-            {operator.details.join('\n')}
-          </pre>
+          <Code label={t('operator.does')}>{operator.details.join('\n')}</Code>
         </>
       )}
-    </section>
+    </Panel>
   );
 }
 
@@ -55,14 +42,14 @@ function Workers({ workers }: { workers: Operator['workers'] }) {
   return (
     <>
       <h3 className={classes.subtitle}>{t('operator.workers')}</h3>
-      <table className={classes.workers}>
-        <thead>
-          <tr>
-            <th scope="col">{t('operator.worker')}</th>
-            <th scope="col">{t('operator.rowsIn')}</th>
-            <th scope="col">{t('operator.cpu')}</th>
-          </tr>
-        </thead>
+      <Table
+        label={t('operator.workers')}
+        columns={[
+          { name: t('operator.worker') },
+          { name: t('operator.rowsIn'), numeric: true },
+          { name: t('operator.cpu'), numeric: true },
+        ]}
+      >
         <tbody>
           {workers.map((worker, number) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: a worker is its number
@@ -75,12 +62,12 @@ function Workers({ workers }: { workers: Operator['workers'] }) {
                   aria-hidden
                 />
               </th>
-              <td>{format.count(worker.rows_in)}</td>
-              <td>{format.taken(worker.cpu_seconds)}</td>
+              <td data-numeric>{format.count(worker.rows_in)}</td>
+              <td data-numeric>{format.taken(worker.cpu_seconds)}</td>
             </tr>
           ))}
         </tbody>
-      </table>
+      </Table>
     </>
   );
 }

@@ -1,62 +1,66 @@
+import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import type { Source } from '../api/jobs';
-import panel from '../dashboard/panel.module.css';
+import { Panel } from '../app/panel';
+import { type Column, Table } from '../app/table';
 import { useFormat } from '../format/format';
 import classes from './source-table.module.css';
 
 /** Splits that are listed of a source; a folder may have thousands of files. */
 const SHOWN_MAX = 64;
 
+interface SourceTableProps {
+  /** `job` says who has read, where it can be more than one. */
+  sources: readonly (Source & { job?: string })[];
+}
+
 /** How far every partition of a job's sources was read: the evidence for how far its table is. */
-export function SourceTable({ sources }: { sources: readonly Source[] }) {
+export function SourceTable({ sources }: SourceTableProps) {
   const { t } = useTranslation();
+  const columns: Column[] = [
+    { name: t('source.split') },
+    { name: t('source.position'), hint: t('source.positionHint'), numeric: true },
+    { name: t('source.end'), hint: t('source.endHint'), numeric: true },
+    { name: t('source.waiting'), hint: t('jobs.waitingHint'), numeric: true },
+    { name: t('source.lag'), hint: t('source.lagHint'), numeric: true },
+    { name: t('source.watermark'), hint: t('source.watermarkHint'), numeric: true },
+  ];
   return (
-    <section className={panel.panel} aria-labelledby="sources-title">
-      <div className={panel.head}>
-        <h2 className={panel.title} id="sources-title">
-          {t('source.title')}
-        </h2>
-      </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard */}
-      <div className={classes.scroll} tabIndex={0}>
-        <table className={classes.table}>
-          <thead>
-            <tr>
-              <th scope="col">{t('source.split')}</th>
-              <th scope="col">{t('source.position')}</th>
-              <th scope="col">{t('source.end')}</th>
-              <th scope="col">{t('source.waiting')}</th>
-              <th scope="col">{t('source.lag')}</th>
-              <th scope="col">{t('source.watermark')}</th>
-            </tr>
-          </thead>
-          {sources.map((source, number) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: a table may be read twice, always in the same order
-            <Splits key={number} source={source} />
-          ))}
-        </table>
-      </div>
-    </section>
+    <Panel title={t('source.title')}>
+      <Table columns={columns} label={t('source.title')}>
+        {sources.map((source, number) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a table may be read twice, always in the same order
+          <Splits key={number} source={source} />
+        ))}
+      </Table>
+    </Panel>
   );
 }
 
-function Splits({ source }: { source: Source }) {
+function Splits({ source }: { source: SourceTableProps['sources'][number] }) {
   const { t } = useTranslation();
   const format = useFormat();
   const known = (value: number | null, text: (value: number) => string) =>
     value === null ? '–' : text(value);
-  const time = (text: string | null) => (text === null ? '–' : format.time(Date.parse(text)));
+  const time = (text: string | null) => (text === null ? '–' : format.moment(Date.parse(text)));
   const rest = source.splits.length - SHOWN_MAX;
   return (
     <tbody>
       <tr className={classes.source}>
         <th scope="rowgroup" colSpan={5}>
-          {source.table}
+          <Link to="/tables/$name" params={{ name: source.table }}>
+            {source.table}
+          </Link>
+          {source.job && <small>{t('source.readBy', { job: source.job })}</small>}
         </th>
-        <td>{time(source.watermark)}</td>
+        <td data-numeric>{time(source.watermark)}</td>
       </tr>
       {source.splits.slice(0, SHOWN_MAX).map(split => (
-        <tr key={split.name} data-behind={(split.waiting_rows ?? 0) > 0 || undefined}>
+        <tr
+          key={split.name}
+          className={classes.split}
+          data-behind={(split.waiting_rows ?? 0) > 0 || undefined}
+        >
           <th scope="row">
             {split.name}
             {split.ended ? (
@@ -65,11 +69,13 @@ function Splits({ source }: { source: Source }) {
               split.idle && <small>{t('source.idle')}</small>
             )}
           </th>
-          <td>{known(split.position, format.count)}</td>
-          <td>{known(split.end, format.count)}</td>
-          <td className={classes.waiting}>{known(split.waiting_rows, format.count)}</td>
-          <td>{known(split.lag_ms, format.duration)}</td>
-          <td>{time(split.watermark)}</td>
+          <td data-numeric>{known(split.position, format.count)}</td>
+          <td data-numeric>{known(split.end, format.count)}</td>
+          <td data-numeric className={classes.waiting}>
+            {known(split.waiting_rows, format.count)}
+          </td>
+          <td data-numeric>{known(split.lag_ms, format.duration)}</td>
+          <td data-numeric>{time(split.watermark)}</td>
         </tr>
       ))}
       {rest > 0 && (

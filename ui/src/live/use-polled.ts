@@ -1,5 +1,5 @@
-import { useEffect, useState } from 'react';
-import { Refused } from '../api/get';
+import { useCallback, useEffect, useState } from 'react';
+import { Refused } from '../api/call';
 import { next, type Outcome, type Polled } from './polled';
 
 /** Time between an answer and the next question. */
@@ -7,9 +7,11 @@ const INTERVAL_MS = 1_000;
 
 /**
  * Asks again and again while the tab is shown, one question at a time. `load` has to stay the same function as long
- * as the question is the same.
+ * as the question is the same. The second result takes an answer that came in another way.
  */
-export function usePolled<T>(load: (signal: AbortSignal) => Promise<T>): Polled<T> {
+export function usePolled<T>(
+  load: (signal: AbortSignal) => Promise<T>,
+): [state: Polled<T>, take: (value: T) => void] {
   const [state, setState] = useState<Polled<T>>({ kind: 'loading' });
   useEffect(() => {
     const controller = new AbortController();
@@ -31,7 +33,8 @@ export function usePolled<T>(load: (signal: AbortSignal) => Promise<T>): Polled<
       window.clearTimeout(timer);
     };
   }, [load]);
-  return state;
+  const take = useCallback((value: T) => setState(before => next(before, { value, at: Date.now() })), []);
+  return [state, take];
 }
 
 async function outcomeOf<T>(

@@ -1,15 +1,26 @@
 import { Button } from '@mantine/core';
 import { IconPlayerPlay, IconPlayerStop } from '@tabler/icons-react';
-import { useEffect, useRef, useState } from 'react';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Refused } from '../api/get';
+import { Refused } from '../api/call';
 import type { Problem } from '../api/problem';
 import { type Answer, ask } from '../api/query';
+import { listTables } from '../api/tables';
+import { useTitle } from '../app/title';
 import { useFormat } from '../format/format';
+import { useUntil } from '../format/until';
+import { usePolled } from '../live/use-polled';
+import { isSystem } from '../tables/kind';
 import { Editor } from './editor';
 import classes from './page.module.css';
 import { ResultTable } from './result-table';
-import { rememberedText, rememberText } from './text';
+import { rememberedText, rememberText, rowsOf } from './text';
+
+const route = getRouteApi('/sql');
+
+/** Tables that are offered to ask about. */
+const INVITED_MAX = 12;
 
 type Outcome =
   | { kind: 'none' }
@@ -21,7 +32,11 @@ type Outcome =
 /** Ask one question in SQL and read the answer, with how far it is final. */
 export default function SqlPage() {
   const { t } = useTranslation();
-  const text = useRef(rememberedText());
+  const { table } = route.useSearch();
+  useTitle(t('page.sql'));
+  // Another question is another editor; the text of the last visit stays kept until something is written.
+  const initial = useMemo(() => (table ? rowsOf(table) : rememberedText()), [table]);
+  const text = useRef(initial);
   const running = useRef<AbortController>(undefined);
   const [outcome, setOutcome] = useState<Outcome>({ kind: 'none' });
 
@@ -37,6 +52,13 @@ export default function SqlPage() {
     if (running.current === controller) setOutcome(next);
   };
 
+  // Who comes from a table wants to see its rows.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: run asks what text has at the time
+  useEffect(() => {
+    text.current = initial;
+    if (table) void run();
+  }, [initial, table]);
+
   const stop = () => {
     running.current?.abort();
     running.current = undefined;
@@ -48,7 +70,8 @@ export default function SqlPage() {
     <div className={classes.page}>
       <section className={classes.editor} aria-label={t('sql.editor')}>
         <Editor
-          initial={text.current}
+          key={table}
+          initial={initial}
           label={t('sql.editor')}
           hint={t('sql.placeholder')}
           problem={outcome.kind === 'problem' ? outcome.problem : null}
@@ -87,7 +110,7 @@ export default function SqlPage() {
             {t('sql.unreachable')}
           </p>
         )}
-        {outcome.kind === 'none' && <p className={classes.quiet}>{t('sql.nothing')}</p>}
+        {outcome.kind === 'none' && <Invitation />}
       </div>
     </div>
   );
@@ -103,9 +126,32 @@ async function outcomeOf(sql: string, signal: AbortSignal): Promise<Outcome> {
   }
 }
 
+/** What to ask about, before anything is asked. */
+function Invitation() {
+  const { t } = useTranslation();
+  const [state] = usePolled(listTables);
+  const tables = state.kind === 'ready' ? state.value.filter(table => !isSystem(table.kind)) : [];
+  return (
+    <div className={classes.quiet}>
+      <p>{t('sql.nothing')}</p>
+      {tables.length > 0 && (
+        <p className={classes.tables}>
+          {t('sql.tables')}
+          {tables.slice(0, INVITED_MAX).map(table => (
+            <Link key={table.name} to="/sql" search={{ table: table.name }}>
+              {table.name}
+            </Link>
+          ))}
+        </p>
+      )}
+    </div>
+  );
+}
+
 function Summary({ outcome }: { outcome: Outcome }) {
   const { t } = useTranslation();
   const format = useFormat();
+  const until = useUntil();
   if (outcome.kind === 'running') return t('sql.running');
   if (outcome.kind !== 'answer') return null;
   const { answer, milliseconds } = outcome;
@@ -116,7 +162,7 @@ function Summary({ outcome }: { outcome: Outcome }) {
   if (answer.final_until === null) return rows;
   return (
     <>
-      {rows} · <b>{`${t('tide.label')} ${format.time(Date.parse(answer.final_until))}`}</b>
+      {rows} · <b>{`${t('tide.label')} ${until(answer.final_until)}`}</b>
     </>
   );
 }

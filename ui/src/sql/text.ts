@@ -16,3 +16,9 @@ export function rememberText(text: string): void {
     // Storage is blocked or full: the text lives as long as the page.
   }
 }
+
+/** A question for some rows of a table. */
+export function rowsOf(table: string): string {
+  const name = /^[A-Za-z_]\w*$/.test(table) ? table : `\`${table.replaceAll('`', '``')}\``;
+  return `SELECT *\nFROM ${name}\nLIMIT 100`;
+}

@@ -1,16 +1,24 @@
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { type ReactNode, useCallback } from 'react';
+import { useCallback } from 'react';
 import { useTranslation } from 'react-i18next';
-import { getTable, type Table, type TableView } from '../api/tables';
+import { getTable, type Table as TableOf, type TableView } from '../api/tables';
 import { Asked } from '../app/asked';
-import panel from '../dashboard/panel.module.css';
+import { Code } from '../app/code';
+import { Figure, Figures } from '../app/figures';
+import { Panel } from '../app/panel';
+import { Table } from '../app/table';
+import { Title } from '../app/title';
 import { useFormat } from '../format/format';
-import figures from '../jobs/job-page.module.css';
+import { useUntil } from '../format/until';
+import { JobActions } from '../jobs/job-actions';
 import { SourceTable } from '../jobs/source-table';
 import { StateChip } from '../jobs/state-chip';
 import { usePolled } from '../live/use-polled';
-import { kindKey } from './kind';
+import { EventLogPanel } from './event-log';
+import { Gaps } from './gaps';
+import { kindKey, ownerOf } from './kind';
 import classes from './table-page.module.css';
+import { Windows } from './windows';
 
 const route = getRouteApi('/tables/$name');
 
@@ -18,71 +26,87 @@ const route = getRouteApi('/tables/$name');
 export default function TablePage() {
   const { name } = route.useParams();
   const load = useCallback((signal: AbortSignal) => getTable(name, signal), [name]);
-  return <Asked state={usePolled(load)}>{view => <View view={view} />}</Asked>;
+  const [state, take] = usePolled(load);
+  return <Asked state={state}>{view => <View view={view} take={take} />}</Asked>;
 }
 
-function View({ view }: { view: TableView }) {
+function View({ view, take }: { view: TableView; take: (view: TableView) => void }) {
   const { t } = useTranslation();
-  const { table, job } = view;
+  const { table, job, progress } = view;
   return (
     <>
-      <div className={figures.header}>
-        <Link to="/tables">{t('page.tables')}</Link>
-        <span aria-hidden>/</span>
-        <h2>{table.name}</h2>
+      <Title of="tables" name={table.name}>
         <span>{t(kindKey(table.kind))}</span>
-      </div>
+        <Link to="/sql" search={{ table: table.name }}>
+          {t('table.ask')}
+        </Link>
+        {job && <JobActions job={job} onDone={changed => take({ ...view, job: changed })} />}
+      </Title>
       {table.comment && <p className={classes.comment}>{table.comment}</p>}
       <Settled view={view} />
       <div className={classes.body}>
-        <Columns table={table} />
         <div className={classes.side}>
-          {job?.sources && job.sources.length > 0 && <SourceTable sources={job.sources} />}
+          <Gaps gaps={progress.gaps} />
+          {progress.windows.length > 0 && <Windows windows={progress.windows} />}
+          <Columns table={table} />
+        </div>
+        <div className={classes.side}>
+          {progress.sources.length > 0 && <SourceTable sources={progress.sources.map(evidence(table))} />}
+          {table.log && <EventLogPanel table={table.name} log={table.log} />}
           <Lineage table={table} />
-          {table.definition && <Definition text={table.definition} />}
+          {table.definition && (
+            <Panel title={t('table.definition')}>
+              <Code label={t('table.definition')}>{table.definition}</Code>
+            </Panel>
+          )}
         </div>
       </div>
     </>
   );
 }
 
-/** From this year on a moment means that everything is settled. */
-const NEVER = '9999';
+/** Who has read a source goes without saying where it is the table's own job. */
+function evidence(table: TableOf) {
+  return (source: TableView['progress']['sources'][number]) => {
+    const { job, ...read } = source;
+    return job === table.name ? read : source;
+  };
+}
 
 /** How far the numbers of the table are final, and what that is known from. */
-function Settled({ view: { progress, job } }: { view: TableView }) {
+function Settled({ view: { table, progress, job } }: { view: TableView }) {
   const { t } = useTranslation();
   const format = useFormat();
-  const moment = (text: string | null, none: string) => {
-    if (text === null) return none;
-    return text.startsWith(NEVER) ? t('table.everything') : format.time(Date.parse(text));
-  };
-  const splits = (job?.sources ?? []).flatMap(source => source.splits);
+  const until = useUntil();
+  const moment = (text: string | null, none: string) => (text === null ? none : until(text));
+  const splits = progress.sources.flatMap(source => source.splits);
   const behind = splits.filter(split => (split.waiting_rows ?? 0) > 0).length;
+  const waiting =
+    job?.waiting_rows == null
+      ? t('table.waitingUnknown')
+      : behind > 0
+        ? t('table.waitingSome', { splits: behind, all: splits.length })
+        : t('table.waitingNone');
   return (
-    <dl className={`${figures.figures} ${classes.figures}`}>
+    <Figures>
       <Figure
         name={t('table.settled')}
-        note={progress.blocked_by ? t('table.blocked', { name: progress.blocked_by }) : t('table.moves')}
+        note={
+          progress.blocked_by ? t('table.blocked', { name: progress.blocked_by }) : t('table.settledNote')
+        }
         tone={progress.blocked_by ? 'bad' : undefined}
       >
         {moment(progress.final_until, t('table.notSettled'))}
       </Figure>
-      <Figure name={t('table.watermark')} note={t('table.late', { rows: format.count(progress.late_rows) })}>
+      <Figure name={t('table.watermark')} note={<Late table={table} rows={progress.late_rows} />}>
         {moment(progress.watermark, '–')}
       </Figure>
-      <Figure
-        name={t('table.waiting')}
-        note={
-          behind > 0 ? t('table.waitingSome', { splits: behind, all: splits.length }) : t('table.waitingNone')
-        }
-        tone={behind > 0 ? 'mark' : undefined}
-      >
+      <Figure name={t('table.waiting')} note={job && waiting} tone={behind > 0 ? 'mark' : undefined}>
         {job?.waiting_rows == null ? '–' : format.compact(job.waiting_rows)}
       </Figure>
       <Figure
         name={t('table.job')}
-        note={job?.warning?.detail ?? job?.error?.detail ?? ''}
+        note={job?.warning?.detail ?? job?.error?.detail}
         tone={job?.warning || job?.error ? 'mark' : undefined}
       >
         {job ? (
@@ -93,86 +117,64 @@ function Settled({ view: { progress, job } }: { view: TableView }) {
           <span className={classes.none}>{t('table.noJob')}</span>
         )}
       </Figure>
-    </dl>
+    </Figures>
   );
 }
 
-interface FigureProps {
-  name: string;
-  note: string;
-  tone?: 'bad' | 'mark' | undefined;
-  children: ReactNode;
-}
-
-function Figure({ name, note, tone, children }: FigureProps) {
-  return (
-    <div className={figures.figure}>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-      <dd className={`${figures.note} ${classes.note}`} data-tone={tone} title={note}>
-        {note}
-      </dd>
-    </div>
-  );
-}
-
-function Columns({ table }: { table: Table }) {
+/** How many rows came after their window was final; where they are kept, they are a question away. */
+function Late({ table, rows }: { table: TableOf; rows: number }) {
   const { t } = useTranslation();
+  const format = useFormat();
+  const text = t('table.late', { rows: format.count(rows) });
+  const kept = `${table.name}$late`;
+  if (rows === 0 || !table.system_tables.includes(kept)) return text;
   return (
-    <section className={panel.panel} aria-labelledby="columns-title">
-      <div className={panel.head}>
-        <h2 className={panel.title} id="columns-title">
-          {t('table.columns')}
-        </h2>
-      </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard */}
-      <div className={classes.scroll} tabIndex={0}>
-        <table className={classes.columns}>
-          <thead>
-            <tr>
-              <th scope="col">{t('table.column')}</th>
-              <th scope="col">{t('table.type')}</th>
-              <th scope="col">{t('table.comment')}</th>
+    <Link to="/sql" search={{ table: kept }}>
+      {text}
+    </Link>
+  );
+}
+
+function Columns({ table }: { table: TableOf }) {
+  const { t } = useTranslation();
+  const columns = [{ name: t('table.column') }, { name: t('table.type') }, { name: t('table.comment') }];
+  return (
+    <Panel title={t('table.columns')}>
+      <Table columns={columns} label={t('table.columns')}>
+        <tbody className={classes.columns}>
+          {table.columns.map(column => (
+            <tr key={column.name}>
+              <th scope="row">
+                {column.name}
+                {table.primary_key.includes(column.name) && <small>{t('table.key')}</small>}
+                {table.watermark?.column === column.name && <small>{t('table.time')}</small>}
+              </th>
+              <td>
+                <code>{column.type}</code>
+              </td>
+              <td>
+                {column.comment}
+                {column.computed && <code>{column.computed}</code>}
+                {column.metadata && <code>{column.metadata}</code>}
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {table.columns.map(column => (
-              <tr key={column.name}>
-                <th scope="row">
-                  {column.name}
-                  {table.primary_key.includes(column.name) && <small>{t('table.key')}</small>}
-                  {table.watermark?.column === column.name && <small>{t('table.time')}</small>}
-                </th>
-                <td>
-                  <code>{column.type}</code>
-                </td>
-                <td>
-                  {column.comment}
-                  {column.computed && <code>{column.computed}</code>}
-                  {column.metadata && <code>{column.metadata}</code>}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    </section>
+          ))}
+        </tbody>
+      </Table>
+    </Panel>
   );
 }
 
-function Lineage({ table }: { table: Table }) {
+function Lineage({ table }: { table: TableOf }) {
   const { t } = useTranslation();
+  const owner = ownerOf(table);
   const rows: [string, string[]][] = [
-    [t('table.upstream'), table.upstream],
+    [t('table.upstream'), owner ? [owner] : table.upstream],
     [t('table.downstream'), table.downstream],
   ];
+  if (table.system_tables.length > 0) rows.push([t('table.system'), table.system_tables]);
   return (
-    <section className={panel.panel} aria-labelledby="lineage-title">
-      <div className={panel.head}>
-        <h2 className={panel.title} id="lineage-title">
-          {t('table.lineage')}
-        </h2>
-      </div>
+    <Panel title={t('table.lineage')}>
       <dl className={classes.lineage}>
         {rows.map(([name, tables]) => (
           <div key={name}>
@@ -189,23 +191,6 @@ function Lineage({ table }: { table: Table }) {
           </div>
         ))}
       </dl>
-    </section>
-  );
-}
-
-function Definition({ text }: { text: string }) {
-  const { t } = useTranslation();
-  return (
-    <section className={panel.panel} aria-labelledby="definition-title">
-      <div className={panel.head}>
-        <h2 className={panel.title} id="definition-title">
-          {t('table.definition')}
-        </h2>
-      </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard */}
-      <pre className={classes.definition} tabIndex={0}>
-        {text}
-      </pre>
-    </section>
+    </Panel>
   );
 }

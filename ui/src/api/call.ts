@@ -12,8 +12,19 @@ export async function get<T>(path: string, signal: AbortSignal): Promise<T> {
   return answerOf<T>(await fetch(path, { headers: { Accept: 'application/json' }, signal }));
 }
 
+/** Sends JSON and reads the answer, with the errors of {@link get}. */
+export async function post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
+  const response = await fetch(path, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
+    body: JSON.stringify(body),
+    ...(signal && { signal }),
+  });
+  return answerOf<T>(response);
+}
+
 /** The body of an answer; {@link Refused} when it is a problem. */
-export async function answerOf<T>(response: Response): Promise<T> {
+async function answerOf<T>(response: Response): Promise<T> {
   const text = await response.text();
   if (response.ok) return JSON.parse(text) as T;
   throw new Refused(problemOf(response, text));
