@@ -262,13 +262,14 @@ func (d *JSONDecoder) record(i, row int) bool {
 }
 
 // unlearned reads the record at i the thorough way, as if nobody had tried, and
-// learns from it.
+// learns from it, unless it is so near the end of the block that its seams could not
+// have been followed.
 func (d *JSONDecoder) unlearned(i, row int) int {
 	d.fault, d.where, d.depth = noFault, "", 0
 	d.top.forget(row)
 	d.bound(i)
 	end := d.objectAt(d.top, i, row)
-	if d.fault == noFault {
+	if d.fault == noFault && end+wordsAhead <= len(d.whole) {
 		d.learn(i, end)
 	}
 	return end
