@@ -396,8 +396,14 @@ type chain struct {
 	side    *joinSide
 	decoded decodedRows
 	entries []uint32 // row code of each decoded row
-	at      []uint32 // of each key code: 1 + its first decoded row
-	touched []uint32 // key codes in at
+	at      []uint32 // of each key code: 1 + the number of its part
+	parts   []chainPart
+}
+
+// chainPart is the decoded rows of a key.
+type chainPart struct {
+	key        uint32 // code
+	start, end int
 }
 
 const (
@@ -408,10 +414,10 @@ const (
 
 // clear forgets all rows.
 func (c *chain) clear() {
-	for _, key := range c.touched {
-		c.at[key] = 0
+	for _, part := range c.parts {
+		c.at[part.key] = 0
 	}
-	c.touched, c.entries = c.touched[:0], c.entries[:0]
+	c.parts, c.entries = c.parts[:0], c.entries[:0]
 	c.decoded.input = c.side.input
 	c.decoded.clear()
 }
@@ -424,18 +430,14 @@ func (c *chain) full() bool {
 // has reports whether the rows of a key are decoded.
 func (c *chain) has(key uint32) bool { return int(key) < len(c.at) && c.at[key] > 0 }
 
-// rowsOf gives the decoded rows of a key: the first one, and how many.
+// rowsOf gives the decoded rows of a key, from start up to end.
 func (c *chain) rowsOf(key uint32) (start, end int, err error) {
 	for int(key) >= len(c.at) {
 		c.at = append(c.at, make([]uint32, c.side.keys.size()-len(c.at))...)
 	}
 	if at := c.at[key]; at > 0 {
-		start = int(at) - 1
-		end = start
-		for end < len(c.entries) && c.side.entries.at(c.entries[end]).key == key {
-			end++
-		}
-		return start, end, nil
+		part := c.parts[at-1]
+		return part.start, part.end, nil
 	}
 	start = c.decoded.rows
 	first := *c.side.first.at(key) - 1
@@ -448,9 +450,10 @@ func (c *chain) rowsOf(key uint32) (start, end int, err error) {
 			break
 		}
 	}
-	c.at[key] = uint32(start) + 1
-	c.touched = append(c.touched, key)
-	return start, c.decoded.rows, nil
+	end = c.decoded.rows
+	c.parts = append(c.parts, chainPart{key, start, end})
+	c.at[key] = uint32(len(c.parts))
+	return start, end, nil
 }
 
 // nullKeys tells which rows have NULL where it equals nothing, so that they have

@@ -243,7 +243,11 @@ func (r *multiJoinRun) combine(i int, kind batch.Kind) error {
 		return err
 	}
 	for more := true; more; more = r.next() {
-		for range r.times(i) {
+		times := int64(1)
+		if r.counts || r.copies != nil {
+			times = r.times(i)
+		}
+		for range times {
 			if err := r.add(i, kind); err != nil {
 				return err
 			}
@@ -306,9 +310,6 @@ func (r *multiJoinRun) times(i int) int64 {
 	times := int64(1)
 	if r.copies != nil {
 		times = r.copies[i]
-	}
-	if !r.counts {
-		return times
 	}
 	for side := range r.others {
 		if side != r.port {
