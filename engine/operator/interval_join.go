@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -46,9 +47,9 @@ type IntervalJoin struct {
 	saved   engine.Watermark // watermark as it was saved last
 
 	encoded joinRows
-	at      []int64         // of each row: its time, in milliseconds
-	near    []*generation   // that may have partners of the rows under way
-	may     [touchRows]bool // of each of these rows: some may be there
+	at      []int64       // of each row: its time, in milliseconds
+	near    []*generation // that may have partners of the rows under way
+	likely  []likelyRow   // of these rows, those that are likely to have some
 	run     heldRun
 }
 
@@ -175,17 +176,18 @@ func (j *IntervalJoin) probe(port int, rows *batch.Batch, null []bool) error {
 		end := min(begin+touchRows, rows.Rows)
 		low, _ := j.bounds(port, slices.Min(j.at[begin:end]))
 		_, high := j.bounds(port, slices.Max(j.at[begin:end]))
-		j.near = j.sides[1-port].between(low, high, j.near[:0])
-		may := j.may[:end-begin]
-		clear(may)
+		j.near, j.likely = j.sides[1-port].between(low, high, j.near[:0]), j.likely[:0]
 		for _, g := range j.near {
-			g.sift(j.encoded.hashes[begin:end], may)
+			j.likely = g.sift(j.encoded.hashes[begin:end], j.likely)
 		}
-		for i, may := range may {
-			if !may || null != nil && null[begin+i] {
+		if len(j.near) > 1 {
+			slices.SortFunc(j.likely, func(a, b likelyRow) int { return cmp.Or(cmp.Compare(a.row, b.row), cmp.Compare(a.in.id, b.in.id)) })
+		}
+		for _, l := range j.likely {
+			if null != nil && null[begin+l.row] {
 				continue
 			}
-			if err := j.match(port, rows, begin+i); err != nil {
+			if err := j.match(port, rows, begin+l.row, l.in); err != nil {
 				return err
 			}
 		}
@@ -193,23 +195,18 @@ func (j *IntervalJoin) probe(port int, rows *batch.Batch, null []bool) error {
 	return j.run.settle()
 }
 
-// match finds the partners of row i in what is near.
-func (j *IntervalJoin) match(port int, rows *batch.Batch, i int) error {
+// match finds the partners of row i in a generation.
+func (j *IntervalJoin) match(port int, rows *batch.Batch, i int, g *generation) error {
 	at := j.at[i]
 	low, high := j.bounds(port, at)
-	for _, g := range j.near {
-		if !g.has(low, high) {
+	for found := g.latest(j.encoded.hashes[i], j.encoded.key(i)); found != 0; found = g.older(found) {
+		within, isLate := g.timeOf(found)
+		time := g.id*j.sides[1-port].width + within
+		if time < low || time > high || max(rows.Mark(i), j.now) > time+j.reach[1-port] || isLate && g.marks[found] > at+j.reach[port] {
 			continue
 		}
-		for found := g.latest(j.encoded.hashes[i], j.encoded.key(i)); found != 0; found = g.older(found) {
-			within, isLate := g.timeOf(found)
-			time := g.id*j.sides[1-port].width + within
-			if time < low || time > high || max(rows.Mark(i), j.now) > time+j.reach[1-port] || isLate && g.marks[found] > at+j.reach[port] {
-				continue
-			}
-			if err := j.run.add(i, g, found, time); err != nil {
-				return err
-			}
+		if err := j.run.add(i, g, found, time); err != nil {
+			return err
 		}
 	}
 	return nil

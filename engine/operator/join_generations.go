@@ -258,19 +258,49 @@ func (g *generation) touch(hashes []uint64) {
 	g.touched = touched // what nobody needs is not loaded
 }
 
-// sift notes which of the keys with the hashes may be there, and touches what they are
-// looked for in.
-func (g *generation) sift(hashes []uint64, may []bool) {
+// likelyRow is a row of which a generation has a row with the same key, or one whose
+// hash is nearly the same.
+type likelyRow struct {
+	row int // number among those under way
+	in  *generation
+	at  rowPlace
+}
+
+// sift appends those of the rows with the hashes that are likely to be there. What it
+// looks into is far away: that is touched for all rows first.
+func (g *generation) sift(hashes []uint64, to []likelyRow) []likelyRow {
 	if g.sieve == nil {
 		g.touch(hashes)
-		for i := range hashes {
-			may[i] = true
-		}
-		return
 	}
+	first := len(to)
 	for i, hash := range hashes {
-		word, bit := g.hole(hash)
-		may[i] = may[i] || g.sieve[word]&bit != 0
+		if g.sieve != nil {
+			if word, bit := g.hole(hash); g.sieve[word]&bit == 0 {
+				continue
+			}
+		}
+		if at := g.likely(hash); at != 0 {
+			to = append(to, likelyRow{i, g, at})
+		}
+	}
+	touched := byte(0)
+	for _, l := range to[first:] {
+		touched |= g.header(l.at)[0]
+	}
+	g.touched |= uint64(touched)
+	return to
+}
+
+// likely is the latest row of the first key with nearly the hash; 0 when there is none.
+func (g *generation) likely(hash uint64) rowPlace {
+	slots := g.slots
+	for at := g.home(hash); ; at++ {
+		if at == len(slots) {
+			at = 0
+		}
+		if slot := slots[at]; slot == 0 || slot>>32 == hash>>32 {
+			return rowPlace(slot)
+		}
 	}
 }
 
