@@ -36,6 +36,9 @@ race: ## all Go tests under the race detector
 purego: ## tests of what has a path without assembler, on that path
 	$(GO) test -tags purego ./connect/format ./connect/file ./connect/native
 
+asan: ## the C code (sketches in DuckDB) with bounds and leaks checked; needs gcc or clang with libasan
+	$(GO) test -asan -count=1 -run Sketch ./store/olap
+
 conformance: build ## compare with the recorded answers of a real Flink; the count may only grow
 	test/conformance/floor $(BIN)
 

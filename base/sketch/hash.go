@@ -49,13 +49,29 @@ func HashWide(high int64, low uint64) uint64 {
 // HashBytes is the hash of a text or of bytes.
 func HashBytes(b []byte) uint64 {
 	h := seed(len(b))
+	if len(b) < 8 {
+		return mix(h ^ shortWord(b))
+	}
+	last := binary.LittleEndian.Uint64(b[len(b)-8:])
 	for len(b) > 8 {
 		h = mix(h ^ binary.LittleEndian.Uint64(b))
 		b = b[8:]
 	}
-	var last [8]byte
-	copy(last[:], b)
-	return mix(h ^ binary.LittleEndian.Uint64(last[:]))
+	return mix(h ^ last>>(8*(8-len(b))))
+}
+
+// shortWord is up to 7 bytes, filled up with zeros. They are put together from
+// loads that overlap: a copy of them in memory could not be loaded before all
+// stores in front of it, such as that to the register of the row before.
+func shortWord(b []byte) uint64 {
+	n := len(b)
+	switch {
+	case n >= 4:
+		return uint64(binary.LittleEndian.Uint32(b)) | uint64(binary.LittleEndian.Uint32(b[n-4:]))<<(8*(n-4))
+	case n == 0:
+		return 0
+	}
+	return uint64(b[0]) | uint64(b[n/2])<<(8*(n/2)) | uint64(b[n-1])<<(8*(n-1))
 }
 
 // Place is where a hash stands: its first bits are the register, and the run is

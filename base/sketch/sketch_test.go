@@ -2,6 +2,7 @@ package sketch
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"math"
@@ -122,11 +123,28 @@ func TestHashes(t *testing.T) {
 			t.Errorf("%s hashes to %s, not %s", c.of, got, c.want)
 		}
 	}
+	text := []byte("0123456789abcdefghijklmnopqrstuvwxyz")
+	for n := range text {
+		if got, want := HashBytes(text[:n]), hashOfWords(text[:n]); got != want {
+			t.Errorf("%q hashes to %016x, not %016x", text[:n], got, want)
+		}
+	}
 	if HashBytes([]byte("12345678")) != HashInteger(0x3837363534333231) {
 		t.Error("an integer is not hashed as its bytes are")
 	}
 	if HashBytes([]byte("a")) == HashBytes([]byte("a\x00")) || HashBytes(nil) == HashBytes([]byte{0}) {
 		t.Error("texts that end with a zero byte are those without")
+	}
+}
+
+// hashOfWords is HashBytes as docs/formats/sketch.md has it.
+func hashOfWords(b []byte) uint64 {
+	h := seed(len(b))
+	for padded := append(slices.Clone(b), make([]byte, 8)...); ; padded = padded[8:] {
+		h = mix(h ^ binary.LittleEndian.Uint64(padded))
+		if len(padded) <= 16 {
+			return h
+		}
 	}
 }
 

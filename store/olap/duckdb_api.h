@@ -1,6 +1,6 @@
 // The part of DuckDB's C interface that the sketches use. DuckDB's own header is in
 // the module of its Go bindings, whose folder no #cgo line can name;
-// TestDeclarations compiles both together and so finds every difference.
+// TestSketchDeclarations compiles both together and so finds every difference.
 #ifndef TIDEMARK_DUCKDB_API_H
 #define TIDEMARK_DUCKDB_API_H
 

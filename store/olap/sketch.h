@@ -59,15 +59,39 @@ static inline uint64_t sketch_hash_nanoseconds(int64_t v) {
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are read as they are in memory");
 
-static inline uint64_t sketch_hash_bytes(const char *bytes, size_t length) {
-	uint64_t hash = sketch_seed(length), word;
-	for (; length > 8; bytes += 8, length -= 8) {
-		memcpy(&word, bytes, 8);
-		hash = sketch_mix(hash ^ word);
+static inline uint64_t sketch_word(const char *bytes) {
+	uint64_t word;
+	memcpy(&word, bytes, sizeof word);
+	return word;
+}
+
+// sketch_short_word is up to 7 bytes, filled up with zeros. They are put together
+// from loads that overlap: a copy of them in memory could not be loaded before all
+// stores in front of it, such as that to the register of the row before.
+static inline uint64_t sketch_short_word(const char *bytes, size_t length) {
+	const uint8_t *b = (const uint8_t *)bytes;
+	if (length >= 4) {
+		uint32_t first, last;
+		memcpy(&first, b, sizeof first);
+		memcpy(&last, b + length - 4, sizeof last);
+		return first | (uint64_t)last << (8 * (length - 4));
 	}
-	word = 0;
-	memcpy(&word, bytes, length);
-	return sketch_mix(hash ^ word);
+	if (length == 0) {
+		return 0;
+	}
+	return b[0] | (uint64_t)b[length / 2] << (8 * (length / 2)) | (uint64_t)b[length - 1] << (8 * (length - 1));
+}
+
+static inline uint64_t sketch_hash_bytes(const char *bytes, size_t length) {
+	uint64_t hash = sketch_seed(length);
+	if (length < 8) {
+		return sketch_mix(hash ^ sketch_short_word(bytes, length));
+	}
+	const char *end = bytes + length;
+	for (; end - bytes > 8; bytes += 8) {
+		hash = sketch_mix(hash ^ sketch_word(bytes));
+	}
+	return sketch_mix(hash ^ sketch_word(end - 8) >> (8 * (8 - (end - bytes))));
 }
 
 // sketch_raise_sparse is sketch_raise for a sketch that is not dense.

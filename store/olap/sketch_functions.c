@@ -39,73 +39,91 @@ static const char *bytes_of(const struct text *text) {
 	return text->length <= 12 ? text->prefix : text->bytes;
 }
 
-// ADD_ROWS adds the hash, an expression of v, of each value v.
-#define ADD_ROWS(value_type, hash) \
-	for (idx_t row = 0; row < rows->count; row++) { \
-		if (!is_null(rows, row)) { \
-			value_type v = ((const value_type *)rows->values)[row]; \
-			if (!sketch_add((struct sketch *)states[row], hash)) { \
-				return sketch_memory_error; \
-			} \
-		} \
+// HASH_ROWS hashes rows by an expression of v, the value. What stands in place of a
+// NULL is hashed, too.
+#define HASH_ROWS(value_type, hash) \
+	for (idx_t i = 0; i < count; i++) { \
+		value_type v = ((const value_type *)rows->values)[from + i]; \
+		hashes[i] = hash; \
 	} \
-	return NULL
+	return true
 
-static const char *add_texts(const struct rows *rows, duckdb_aggregate_state *states) {
+static bool hash_texts(const struct rows *rows, idx_t from, idx_t count, uint64_t *hashes) {
 	const struct text *texts = rows->values;
-	for (idx_t row = 0; row < rows->count; row++) {
-		if (!is_null(rows, row) && !sketch_add((struct sketch *)states[row], sketch_hash_bytes(bytes_of(&texts[row]), texts[row].length))) {
-			return sketch_memory_error;
+	for (idx_t i = 0; i < count; i++) {
+		if (!is_null(rows, from + i)) { // or its bytes may be anywhere
+			hashes[i] = sketch_hash_bytes(bytes_of(&texts[from + i]), texts[from + i].length);
 		}
 	}
-	return NULL;
+	return true;
 }
 
-static const char *add_decimals(const struct rows *rows, duckdb_aggregate_state *states) {
+static bool hash_decimals(const struct rows *rows, idx_t from, idx_t count, uint64_t *hashes) {
 	switch (rows->digits_type) {
 	case smallint_type:
-		ADD_ROWS(int16_t, sketch_hash_wide(v < 0 ? -1 : 0, (uint64_t)(int64_t)v));
+		HASH_ROWS(int16_t, sketch_hash_wide(v < 0 ? -1 : 0, (uint64_t)(int64_t)v));
 	case integer_type:
-		ADD_ROWS(int32_t, sketch_hash_wide(v < 0 ? -1 : 0, (uint64_t)(int64_t)v));
+		HASH_ROWS(int32_t, sketch_hash_wide(v < 0 ? -1 : 0, (uint64_t)(int64_t)v));
 	case bigint_type:
-		ADD_ROWS(int64_t, sketch_hash_wide(v < 0 ? -1 : 0, (uint64_t)v));
+		HASH_ROWS(int64_t, sketch_hash_wide(v < 0 ? -1 : 0, (uint64_t)v));
 	case hugeint_type:
-		ADD_ROWS(struct huge, sketch_hash_wide(v.high, v.low));
+		HASH_ROWS(struct huge, sketch_hash_wide(v.high, v.low));
 	}
-	return type_error;
+	return false;
 }
 
-// add_rows gives the text of an error, NULL for none.
-static const char *add_rows(const struct rows *rows, duckdb_aggregate_state *states) {
+// hash_rows is false for types that have no hash.
+static bool hash_rows(const struct rows *rows, idx_t from, idx_t count, uint64_t *hashes) {
 	switch (rows->type) {
 	case boolean_type:
-		ADD_ROWS(uint8_t, sketch_hash_integer(v != 0));
+		HASH_ROWS(uint8_t, sketch_hash_integer(v != 0));
 	case tinyint_type:
-		ADD_ROWS(int8_t, sketch_hash_integer(v));
+		HASH_ROWS(int8_t, sketch_hash_integer(v));
 	case smallint_type:
-		ADD_ROWS(int16_t, sketch_hash_integer(v));
+		HASH_ROWS(int16_t, sketch_hash_integer(v));
 	case integer_type:
 	case date_type:
-		ADD_ROWS(int32_t, sketch_hash_integer(v));
+		HASH_ROWS(int32_t, sketch_hash_integer(v));
 	case bigint_type:
 	case timestamp_type:
 	case timestamp_tz_type:
-		ADD_ROWS(int64_t, sketch_hash_integer(v));
+		HASH_ROWS(int64_t, sketch_hash_integer(v));
 	case time_type: // jobs have milliseconds
-		ADD_ROWS(int64_t, sketch_hash_integer(v / 1000));
+		HASH_ROWS(int64_t, sketch_hash_integer(v / 1000));
 	case timestamp_ns_type:
-		ADD_ROWS(int64_t, sketch_hash_nanoseconds(v));
+		HASH_ROWS(int64_t, sketch_hash_nanoseconds(v));
 	case float_type:
-		ADD_ROWS(float, sketch_hash_float(v));
+		HASH_ROWS(float, sketch_hash_float(v));
 	case double_type:
-		ADD_ROWS(double, sketch_hash_float(v));
+		HASH_ROWS(double, sketch_hash_float(v));
 	case decimal_type:
-		return add_decimals(rows, states);
+		return hash_decimals(rows, from, count, hashes);
 	case varchar_type:
 	case blob_type:
-		return add_texts(rows, states);
+		return hash_texts(rows, from, count, hashes);
 	}
-	return type_error;
+	return false;
+}
+
+// hashed_at_once is how many rows are hashed before they are added: registers of
+// many groups are not in the cache, and are waited for together this way.
+enum { hashed_at_once = 256 };
+
+// add_rows gives the text of an error, NULL for none.
+static const char *add_rows(const struct rows *rows, duckdb_aggregate_state *states) {
+	uint64_t hashes[hashed_at_once];
+	for (idx_t from = 0; from < rows->count; from += hashed_at_once) {
+		idx_t count = rows->count - from < hashed_at_once ? rows->count - from : hashed_at_once;
+		if (!hash_rows(rows, from, count, hashes)) {
+			return type_error;
+		}
+		for (idx_t i = 0; i < count; i++) {
+			if (!is_null(rows, from + i) && !sketch_add((struct sketch *)states[from + i], hashes[i])) {
+				return sketch_memory_error;
+			}
+		}
+	}
+	return NULL;
 }
 
 static idx_t state_size(duckdb_function_info info) {

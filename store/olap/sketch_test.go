@@ -5,20 +5,24 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
+	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
 	"tidemark/base/batch"
 	"tidemark/base/problem"
 	"tidemark/base/sketch"
 	"tidemark/base/value"
+	"tidemark/base/vfs"
 )
 
 // hashOf is the hash of a value, as a job has it.
@@ -102,9 +106,9 @@ func TestSketchesAreThoseOfJobs(t *testing.T) {
 	noneLeft(t)
 }
 
-// TestEstimatesAreThoseOfJobs goes over sketches that rows seldom make: any run in
+// TestSketchEstimatesAreThoseOfJobs goes over sketches that rows seldom make: any run in
 // any number of registers.
-func TestEstimatesAreThoseOfJobs(t *testing.T) {
+func TestSketchEstimatesAreThoseOfJobs(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	defer s.Close()
 	rapid.Check(t, func(t *rapid.T) {
@@ -145,9 +149,9 @@ func single(t *rapid.T, s *Store, text string, args ...any) string {
 	return row
 }
 
-// TestTakesWhatJobsTake changes bytes of stored sketches: both take them, or both
+// TestSketchesAreTakenAsJobsDo changes bytes of stored sketches: both take them, or both
 // say that they are none.
-func TestTakesWhatJobsTake(t *testing.T) {
+func TestSketchesAreTakenAsJobsDo(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	defer s.Close()
 	rapid.Check(t, func(t *rapid.T) {
@@ -310,9 +314,9 @@ func TestCanceledQuestionsLeaveNoSketches(t *testing.T) {
 	noneLeft(t)
 }
 
-// TestDeclarations compiles our declarations together with DuckDB's own: the
+// TestSketchDeclarations compiles our declarations together with DuckDB's own: the
 // compiler refuses a function or type that is declared in two ways.
-func TestDeclarations(t *testing.T) {
+func TestSketchDeclarations(t *testing.T) {
 	compiler, err := exec.LookPath("cc")
 	if err != nil {
 		t.Fatal(err)
@@ -345,5 +349,81 @@ SAME(sizeof(struct huge), sizeof(duckdb_hugeint)); SAME(offsetof(struct huge, hi
 	}
 	if _, err := compile(both + "int duckdb_vector_get_data(duckdb_vector vector);"); err == nil {
 		t.Error("another declaration of a function is taken")
+	}
+}
+
+// FuzzSketch feeds any bytes to the C code: it takes those that jobs take.
+func FuzzSketch(f *testing.F) {
+	for _, stored := range []string{"\x02\x00\x00", "\x02\x00\x01\xd3\x1d\x35", "\x02\x01", "", "\x02\x00\x82\x01"} {
+		f.Add([]byte(stored))
+	}
+	var many sketch.Sketch
+	for i := range 5000 {
+		many.Add(sketch.HashInteger(int64(i)))
+	}
+	f.Add(many.Append(nil))
+	s, err := Open(f.Context(), vfs.OS(), f.TempDir(), Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer s.Close()
+	f.Fuzz(func(t *testing.T, stored []byte) {
+		want := "NULL|NULL"
+		var whole sketch.Sketch
+		if whole.TakeWhole(stored) == nil {
+			want = fmt.Sprintf("%d|%X", whole.Estimate(), stored)
+		}
+		got, err := asked(t, s, Question{SQL: `SELECT tidemark_sketch_count($1), hex(tidemark_merge_sketches($1))`, Args: []any{stored}})
+		if err != nil || got[0] != want {
+			t.Fatalf("%.60q, %v instead of %.60s", got, err, want)
+		}
+	})
+}
+
+// benchmarkRows is how many rows BenchmarkSketches counts: -rows 50000000 for a
+// measurement.
+var benchmarkRows = flag.Int("rows", 50_000, "rows that BenchmarkSketches counts")
+
+// BenchmarkSketches compares with the count that DuckDB has of its own, and checks
+// both against the truth.
+func BenchmarkSketches(b *testing.B) {
+	s, err := Open(b.Context(), vfs.OS(), b.TempDir(), Options{MemoryMax: "4GB", Running: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	n := *benchmarkRows
+	// A tenth of the rows has a user of its own; users look at random.
+	setup := fmt.Sprintf("CREATE TABLE views AS SELECT CAST(hash(i) %% %d AS BIGINT) AS user_no, 'user-' || hash(i) %% %[1]d AS user_name, CAST(i %% 1000 AS INTEGER) AS campaign FROM range(%d) AS r(i)", n/10, n)
+	if _, err := s.readers.ExecContext(b.Context(), setup); err != nil {
+		b.Fatal(err)
+	}
+	for _, column := range []string{"user_no", "user_name"} {
+		for _, function := range []string{"approx_count_distinct", "tidemark_distinct_count"} {
+			for _, group := range []string{"", " GROUP BY campaign"} {
+				b.Run(function+"("+column+")"+group, func(b *testing.B) {
+					question := "SELECT sum(abs(n - exact) / exact) / count(*), count(*) FROM (SELECT " + function + "(" + column + ") AS n, %s AS exact FROM views" + group + ")"
+					exact := fmt.Sprint(n / 10)
+					if group != "" {
+						exact = fmt.Sprintf("%d * (1 - exp(%d / -%d.0))", n/10, n/1000, n/10) // of as many users, those seen once or more
+					}
+					var before, after unix.Rusage
+					_ = unix.Getrusage(unix.RUSAGE_SELF, &before)
+					var off float64
+					for b.Loop() {
+						if err := s.readers.QueryRowContext(b.Context(), fmt.Sprintf(question, exact)).Scan(&off, new(int)); err != nil {
+							b.Fatal(err)
+						}
+					}
+					_ = unix.Getrusage(unix.RUSAGE_SELF, &after)
+					if off > 0.25 {
+						b.Errorf("the counts are off by %.3f", off)
+					}
+					cpu := time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()).Seconds()
+					b.ReportMetric(float64(n)*float64(b.N)/1e6/cpu, "Mrows/CPU-s")
+					b.ReportMetric(100*off, "%off")
+				})
+			}
+		}
 	}
 }
