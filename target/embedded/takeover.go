@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tidemark/base/batch"
@@ -169,11 +170,11 @@ func mayStandAbove(n plan.Node) bool {
 	return false
 }
 
-// identity is what makes a part another one: what it does, and what the tables are that
-// it reads.
+// identity is what makes a part another one: what it does, whatever it calls its
+// columns, and what the tables are that it reads.
 func identity(n plan.Node) string {
 	var b strings.Builder
-	b.WriteString(plan.Print(n))
+	b.WriteString(plan.Print(unnamed(n)))
 	plan.Inspect(n, func(n plan.Node) bool {
 		if scan, ok := n.(*plan.Scan); ok {
 			b.WriteString(plan.PrintTable(scan.Table))
@@ -181,6 +182,46 @@ func identity(n plan.Node) string {
 		return true
 	})
 	return b.String()
+}
+
+// unnamed is a part whose columns have numbers for names, but for those of tables.
+func unnamed(n plan.Node) plan.Node {
+	inputs := make([]plan.Node, len(n.Inputs()))
+	for i, input := range n.Inputs() {
+		inputs[i] = unnamed(input)
+	}
+	switch n := plan.WithInputs(n, inputs).(type) {
+	case *plan.Project:
+		c := *n
+		c.Names = numbersFor(n.Names)
+		return &c
+	case *plan.Aggregate:
+		c := *n
+		c.Names = numbersFor(n.Names)
+		return &c
+	case *plan.WindowAggregate:
+		c := *n
+		c.Names = numbersFor(n.Names)
+		return &c
+	case *plan.Over:
+		c := *n
+		c.Names = numbersFor(n.Names)
+		return &c
+	case *plan.Rank:
+		c := *n
+		c.Name = ""
+		return &c
+	default:
+		return n
+	}
+}
+
+func numbersFor(names []string) []string {
+	numbers := make([]string, len(names))
+	for i := range names {
+		numbers[i] = strconv.Itoa(i)
+	}
+	return numbers
 }
 
 // isClosed reports whether nothing outside of a part shares anything inside of it.

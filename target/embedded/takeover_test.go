@@ -257,6 +257,9 @@ func TestTakeOver(t *testing.T) {
 		{"having", grouped, grouped + " HAVING COUNT(*) > 5"},
 		{"computed column", grouped, "SELECT *, total / n AS mean, 'x' AS extra FROM (" + grouped + ")"},
 		{"fewer rows, then more", "SELECT * FROM (" + grouped + ") WHERE n > 8", "SELECT * FROM (" + grouped + ") WHERE n > 2"},
+		{"renamed", grouped, "SELECT name AS who, COUNT(*) AS events, SUM(id) AS ids FROM t GROUP BY name"},
+		{"renamed number", "SELECT name, id, place FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY name ORDER BY id DESC) AS place FROM t) WHERE place <= 3",
+			"SELECT name, id, nth * 10 AS tens FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY name ORDER BY id DESC) AS nth FROM t) WHERE nth <= 3"},
 		{"group again", grouped, "SELECT n, COUNT(*) AS names, SUM(total) AS total FROM (" + grouped + ") GROUP BY n"},
 		{"top", grouped, "SELECT * FROM (SELECT *, ROW_NUMBER() OVER (ORDER BY n DESC, name) AS rank_no FROM (" + grouped + ")) WHERE rank_no <= 5"},
 		{"join", grouped, "SELECT g.name, g.n, g.total, d.city FROM (" + grouped + ") g LEFT JOIN d ON g.name = d.name"},
@@ -385,6 +388,7 @@ func TestNothingToTakeOver(t *testing.T) {
 		{windows, "SELECT * FROM (" + windows + ") WHERE n > 3", "windows that are over are forgotten"},
 		{joined, "SELECT *, 'x' AS extra FROM (" + joined + ")", "all pairs of that would have to be found again"},
 		{first, "SELECT name, MAX(id) AS id, MAX(ts) AS ts FROM (" + first + ") GROUP BY name", "and not the row"},
+		{grouped, "SELECT name, total, SUM(n) OVER (PARTITION BY MOD(n, 2) ORDER BY name) AS n FROM (" + grouped + ")", "depends on when rows come"},
 		{grouped, "SELECT name, COUNT(*) AS n, SUM(id) AS total, MIN(id) AS least FROM t GROUP BY name", ""},
 		{grouped, "SELECT a.name, n, id FROM (" + grouped + ") a JOIN t ON a.name = t.name", ""},
 	} {
