@@ -63,6 +63,8 @@ func (lettersInfo) Function(c *sql.Call) (string, bool) {
 		return "({1} * 2)", true
 	case "LISTAGG":
 		return "string_agg({*})", true
+	case "APPROX_COUNT_DISTINCT", "MERGE_SKETCHES":
+		return strings.ToLower(c.Function()) + "({1})", true
 	}
 	return "", false
 }
