@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next';
 import { Refused } from '../api/call';
 import { act, type Job, type JobAction, type JobDetail } from '../api/jobs';
 import type { Problem } from '../api/problem';
+import explanation from '../app/explanation.module.css';
 import { useFormat } from '../format/format';
 import classes from './job-actions.module.css';
 
@@ -100,7 +101,7 @@ function Ask({ job, action, icon, run, waiting, disabled = false }: AskProps) {
           {name}
         </Button>
       </Popover.Target>
-      <Popover.Dropdown aria-labelledby={titleId} className={classes.box}>
+      <Popover.Dropdown aria-labelledby={titleId} className={explanation.explanation}>
         <h2 id={titleId}>{t(`action.${action}.question`, { job: job.name })}</h2>
         <p>{action === 'suspend' ? t('action.suspend.detail') : <Plan job={job} />}</p>
         <div className={classes.choice}>

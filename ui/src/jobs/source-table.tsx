@@ -19,8 +19,8 @@ export function SourceTable({ sources }: SourceTableProps) {
   const { t } = useTranslation();
   const columns: Column[] = [
     { name: t('source.split') },
-    { name: t('source.position'), hint: t('source.positionHint'), numeric: true },
-    { name: t('source.end'), hint: t('source.endHint'), numeric: true },
+    { name: t('source.position'), hint: t('source.positionHint'), numeric: true, minor: true },
+    { name: t('source.end'), hint: t('source.endHint'), numeric: true, minor: true },
     { name: t('source.waiting'), hint: t('jobs.waitingHint'), numeric: true },
     { name: t('source.lag'), hint: t('source.lagHint'), numeric: true },
     { name: t('source.watermark'), hint: t('source.watermarkHint'), numeric: true },
@@ -47,12 +47,16 @@ function Splits({ source }: { source: SourceTableProps['sources'][number] }) {
   return (
     <tbody>
       <tr className={classes.source}>
-        <th scope="rowgroup" colSpan={5}>
+        <th scope="rowgroup">
           <Link to="/tables/$name" params={{ name: source.table }}>
             {source.table}
           </Link>
           {source.job && <small>{t('source.readBy', { job: source.job })}</small>}
         </th>
+        <td data-minor />
+        <td data-minor />
+        <td />
+        <td />
         <td data-numeric>{time(source.watermark)}</td>
       </tr>
       {source.splits.slice(0, SHOWN_MAX).map(split => (
@@ -69,8 +73,12 @@ function Splits({ source }: { source: SourceTableProps['sources'][number] }) {
               split.idle && <small>{t('source.idle')}</small>
             )}
           </th>
-          <td data-numeric>{known(split.position, format.count)}</td>
-          <td data-numeric>{known(split.end, format.count)}</td>
+          <td data-numeric data-minor>
+            {known(split.position, format.count)}
+          </td>
+          <td data-numeric data-minor>
+            {known(split.end, format.count)}
+          </td>
           <td data-numeric className={classes.waiting}>
             {known(split.waiting_rows, format.count)}
           </td>
@@ -80,7 +88,7 @@ function Splits({ source }: { source: SourceTableProps['sources'][number] }) {
       ))}
       {rest > 0 && (
         <tr>
-          <td colSpan={6} className={classes.rest}>
+          <td colSpan={4} className={classes.rest}>
             {t('source.more', { rest: format.count(rest) })}
           </td>
         </tr>

@@ -13,7 +13,7 @@ export function EventLogPanel({ table, log }: { table: string; log: EventLog }) 
   const format = useFormat();
   const columns: Column[] = [
     { name: t('log.heldBy') },
-    { name: t('log.partition'), numeric: true },
+    { name: t('log.partition'), numeric: true, minor: true },
     { name: t('log.heldEvents'), numeric: true },
     { name: t('log.since'), hint: t('log.sinceHint'), numeric: true },
   ];
@@ -33,7 +33,9 @@ export function EventLogPanel({ table, log }: { table: string; log: EventLog }) 
             {held.map(hold => (
               <tr key={`${hold.partition} ${hold.by}`}>
                 <th scope="row">{hold.by}</th>
-                <td data-numeric>{hold.partition}</td>
+                <td data-numeric data-minor>
+                  {hold.partition}
+                </td>
                 <td data-numeric>{format.count(hold.events_behind)}</td>
                 <td data-numeric>{format.moment(Date.parse(hold.since!))}</td>
               </tr>

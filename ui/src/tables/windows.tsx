@@ -15,7 +15,7 @@ export function Windows({ windows }: { windows: readonly Window[] }) {
   const format = useFormat();
   const columns: Column[] = [
     { name: t('windows.from') },
-    { name: t('windows.to') },
+    { name: t('windows.to'), minor: true },
     { name: t('windows.state') },
     { name: t('windows.remark') },
   ];
@@ -28,7 +28,7 @@ export function Windows({ windows }: { windows: readonly Window[] }) {
             {newest.map(window => (
               <tr key={`${window.start} ${window.end}`}>
                 <th scope="row">{format.moment(Date.parse(window.start))}</th>
-                <td>{format.moment(Date.parse(window.end))}</td>
+                <td data-minor>{format.moment(Date.parse(window.end))}</td>
                 <td>
                   <WindowState state={window.state} />
                 </td>
