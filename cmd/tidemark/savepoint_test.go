@@ -48,7 +48,7 @@ CREATE MATERIALIZED TABLE names FRESHNESS = INTERVAL '1' SECOND AS SELECT name, 
 	c.settles(question, [][]string{{"a", "3"}, {"c", "3"}})
 	if text := tool(exitOK, "status", "names"); !strings.Contains(text, "running") || !strings.Contains(text, "names, started anew, goes on from epoch ") || !strings.Contains(text, "from again of epoch ") {
 		t.Errorf("the status is %s", text)
-	} else if !regexp.MustCompile(`(?m)^t +3 .* savepoint names again$`).MatchString(text) {
+	} else if !regexp.MustCompile(`(?m)^t +4 .* savepoint names again$`).MatchString(text) {
 		t.Errorf("the savepoint holds the events behind it, and the status is %s", text)
 	}
 	tool(exitUser, "savepoint", "restore", "names", "agian")
