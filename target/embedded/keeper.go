@@ -482,8 +482,9 @@ func (k *keeper) visible(c connect.Commit, record *state.Record) {
 	k.mu.Lock()
 	run := k.mu.run
 	k.mu.Unlock()
-	if record != nil && record.Epoch == c.Epoch && run != nil {
-		positions := k.positionsOf(record, k.sourceTables())
+	// The sources of a run that gives the sink what it missed are not known yet.
+	if names := k.sourceTables(); record != nil && record.Epoch == c.Epoch && run != nil && len(names) == len(record.Sources) {
+		positions := k.positionsOf(record, names)
 		k.mu.Lock()
 		k.mu.positions = positions
 		k.mu.Unlock()
