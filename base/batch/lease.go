@@ -42,6 +42,24 @@ func (l *Lease) Return() {
 	}
 }
 
+// Spoil fills columns with what nobody has written, so that who still uses their
+// memory gives a wrong answer. Makers do so with -tags invariants when it comes back.
+func Spoil(columns []*Column) {
+	const garbage = 0x5b
+	for _, c := range columns {
+		for i := range c.Heap {
+			c.Heap[i] = garbage
+		}
+		for i := range c.Ints {
+			c.Ints[i] = garbage
+		}
+		for i := range c.Floats {
+			c.Floats[i] = garbage
+		}
+		Spoil(c.Children)
+	}
+}
+
 // Lent returns columns over the same memory as the given ones, for others to have
 // for a while: what they do to the columns themselves the owner does not see. There
 // is no room behind the heaps.

@@ -34,7 +34,7 @@ func (l *Lender) Lend(rows *batch.Batch) *batch.Batch {
 	lent.Columns = batch.Lent(rows.Columns)
 	lent.Lease = batch.NewLease(func() {
 		if invariant.Enabled {
-			spoil(rows.Columns)
+			batch.Spoil(rows.Columns)
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -52,23 +52,5 @@ func (l *Lender) Reuse(d *JSONDecoder) {
 		d.Reuse(l.mu.back[n-1])
 		l.mu.back[n-1] = nil
 		l.mu.back = l.mu.back[:n-1]
-	}
-}
-
-// spoil fills columns with what nobody has written, so that who still uses them
-// gives a wrong answer.
-func spoil(columns []*batch.Column) {
-	const garbage = 0x5b
-	for _, c := range columns {
-		for i := range c.Heap {
-			c.Heap[i] = garbage
-		}
-		for i := range c.Ints {
-			c.Ints[i] = garbage
-		}
-		for i := range c.Floats {
-			c.Floats[i] = garbage
-		}
-		spoil(c.Children)
 	}
 }

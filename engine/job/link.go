@@ -38,7 +38,9 @@ func (l *link) emit(rows *batch.Batch) error {
 	if rows.Live() == 0 {
 		return nil
 	}
-	share(rows, l.lease)
+	if rows.Lease == nil { // it is not of memory of the operator's own
+		share(rows, l.lease)
+	}
 	l.cost.gave(rows)
 	if l.to == nil {
 		return l.out.rows(rows)

@@ -36,6 +36,7 @@ type Aggregate struct {
 	deleted [][]byte // keys of stored groups that are gone
 	now     engine.Watermark
 	expiry  *expiry
+	lending lending // of what was shown
 }
 
 // NewAggregate makes the operator for rows prepared by NewPrepare.
@@ -128,7 +129,7 @@ func (a *Aggregate) Flush(emit engine.Emit) error {
 }
 
 func (a *Aggregate) show(emit engine.Emit) error {
-	out := newChangelog(a.layout, a.node.Groupings, a.now)
+	out := newChangelog(a.layout, a.node.Groupings, a.now, &a.lending)
 	for start := 0; start < len(a.pending); start += batch.MaxRows / 2 {
 		codes := a.pending[start:min(start+batch.MaxRows/2, len(a.pending))]
 		a.showGroups(codes, out)
@@ -249,9 +250,9 @@ type changelog struct {
 	kinds     []batch.Kind
 }
 
-func newChangelog(l *Layout, groupings [][]int, mark engine.Watermark) *changelog {
+func newChangelog(l *Layout, groupings [][]int, mark engine.Watermark, from *lending) *changelog {
 	types := append(append([]value.Type(nil), l.Keys...), l.resultTypes()...)
-	return &changelog{layout: l, groupings: groupings, mark: mark, rows: newRowHeap(types)}
+	return &changelog{layout: l, groupings: groupings, mark: mark, rows: newRowHeap(types, from)}
 }
 
 // add appends a row with the group's key and the results, both in key form.
@@ -267,11 +268,11 @@ func (c *changelog) batch(more ...*batch.Column) (*batch.Batch, error) {
 	if rows == 0 {
 		return nil, nil
 	}
-	columns, err := c.rows.read()
+	columns, lease, err := c.rows.read()
 	if err != nil {
 		return nil, err
 	}
-	b := &batch.Batch{Rows: rows, Kinds: c.kinds, Marks: constantMarks(c.mark, rows)}
+	b := &batch.Batch{Rows: rows, Kinds: c.kinds, Marks: constantMarks(c.mark, rows), Lease: lease}
 	c.kinds = nil
 	keys, results := columns[:len(c.layout.Keys)], columns[len(c.layout.Keys):]
 	b.Columns = append(append(b.Columns, c.layout.shownKeys(keys)...), results...)

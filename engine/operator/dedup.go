@@ -210,7 +210,7 @@ func (k *KeepFirst) show(codes []uint32, emit engine.Emit) error {
 		return nil
 	}
 	b := &batch.Batch{Rows: len(codes), Marks: make([]int64, len(codes))}
-	rows := newRowHeap(k.schema)
+	rows := newRowHeap(k.schema, nil)
 	for i, code := range codes {
 		row := k.rows.get(code)
 		rows.add(row[:len(row)-1])
@@ -220,7 +220,7 @@ func (k *KeepFirst) show(codes []uint32, emit engine.Emit) error {
 		k.note(code)
 	}
 	var err error
-	if b.Columns, err = rows.read(); err != nil {
+	if b.Columns, _, err = rows.read(); err != nil {
 		return err
 	}
 	if k.number {

@@ -35,6 +35,7 @@ type Normalize struct {
 	unsaved []uint32
 	deleted [][]byte // stored keys that have no row any more
 	expiry  *expiry
+	lending lending // of what was shown
 
 	encoded batch.Keys
 	codes   []uint32
@@ -59,7 +60,7 @@ func (o *Normalize) Process(_ int, rows *batch.Batch, emit engine.Emit) error {
 		o.flags = append(o.flags, 0)
 	}
 	o.renew(in.Rows)
-	out := &changes{rows: newRowHeap(o.types), emit: emit, silent: !o.env.Context.Streaming}
+	out := &changes{rows: newRowHeap(o.types, &o.lending), emit: emit, silent: !o.env.Context.Streaming}
 	for i := range in.Rows {
 		code := o.codes[i]
 		before := o.rows.get(code)
@@ -143,7 +144,7 @@ func (o *Normalize) Advance(w engine.Watermark, emit engine.Emit) error {
 	if o.env.Context.Streaming || w != batch.Final {
 		return nil
 	}
-	out := &changes{rows: newRowHeap(o.types), emit: emit}
+	out := &changes{rows: newRowHeap(o.types, &o.lending), emit: emit}
 	for code := range o.keys.size() {
 		row := o.rows.get(uint32(code))
 		if row == nil {
@@ -230,11 +231,11 @@ func (c *changes) flush() error {
 	if rows == 0 {
 		return nil
 	}
-	columns, err := c.rows.read()
+	columns, lease, err := c.rows.read()
 	if err != nil {
 		return err
 	}
-	full := &batch.Batch{Columns: columns, Rows: rows, Kinds: c.kinds, Marks: c.marks}
+	full := &batch.Batch{Columns: columns, Rows: rows, Kinds: c.kinds, Marks: c.marks, Lease: lease}
 	c.kinds, c.marks = nil, nil
 	return c.emit(full)
 }

@@ -32,6 +32,7 @@ type OverTable struct {
 	pending []uint32 // touched partitions, in order of the first change
 	results rowStore // of each shown row: its results in key form, then one byte so that it is never empty
 	gone    []uint32 // shown rows that were taken back since the last Flush
+	lending lending  // of what was shown
 }
 
 // overSlabRows is for how many rows results are computed at once: more would
@@ -97,7 +98,7 @@ func (o *OverTable) Flush(emit engine.Emit) error {
 }
 
 func (o *OverTable) show(emit engine.Emit) error {
-	out := newRowChangelog(schemaTypes(o.node.Schema()), o.now, emit)
+	out := newRowChangelog(schemaTypes(o.node.Schema()), o.now, &o.lending, emit)
 	for _, row := range o.gone {
 		if err := out.add(batch.Delete, o.rows.row(row), o.shown(row)); err != nil {
 			return err

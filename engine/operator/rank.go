@@ -39,6 +39,9 @@ type Rank struct {
 	windows  *rankWindows // nil without windows
 	now      engine.Watermark
 
+	lending lending // of what was shown
+	firsts  batchFirsts
+	codes   []uint32 // of first rows of a batch
 	expiry  *expiry  // of partitions
 	written []uint32 // partitions whose time of the last write is not saved
 	expired [][]byte // stored keys of times of partitions that are gone
@@ -96,11 +99,28 @@ func (r *Rank) Process(_ int, in *batch.Batch, _ engine.Emit) error {
 	}
 	r.touched.resize(r.rows.table.size())
 	r.renew(codes)
+	if r.node.Function == plan.RowNumber && r.node.To == 1 && !r.retracts && len(keys) > 0 {
+		r.takeFirsts(codes, in, keys)
+		return nil
+	}
 	r.rows.look(codes)
 	for i, code := range codes {
 		r.take(code, in, keys, i)
 	}
 	return nil
+}
+
+// takeFirsts takes only the first row of each partition, as one is shown of it.
+func (r *Rank) takeFirsts(codes []uint32, in *batch.Batch, keys []*batch.Column) {
+	rows := r.firsts.find(r.rows, codes, keys)
+	r.codes = r.codes[:0]
+	for _, row := range rows {
+		r.codes = append(r.codes, codes[row])
+	}
+	r.rows.look(r.codes)
+	for i, row := range rows {
+		r.take(r.codes[i], in, keys, int(row))
+	}
 }
 
 func (r *Rank) take(code uint32, in *batch.Batch, keys []*batch.Column, i int) {
@@ -477,7 +497,7 @@ func (w *rankWindows) over(at engine.Watermark) []uint32 {
 
 // changelog collects shown rows.
 func (r *Rank) changelog(emit engine.Emit) *rankChangelog {
-	return &rankChangelog{rows: r.rows, number: r.node.Number, out: newRowChangelog(schemaTypes(r.node.Schema()), r.now, emit)}
+	return &rankChangelog{rows: r.rows, number: r.node.Number, out: newRowChangelog(schemaTypes(r.node.Schema()), r.now, &r.lending, emit)}
 }
 
 // rankChangelog collects rows, with their numbers where these are shown.

@@ -16,8 +16,8 @@ type rowChangelog struct {
 	updates bool // kinds has others than inserts
 }
 
-func newRowChangelog(types []value.Type, mark engine.Watermark, emit engine.Emit) *rowChangelog {
-	return &rowChangelog{rows: newRowHeap(types), mark: mark, emit: emit}
+func newRowChangelog(types []value.Type, mark engine.Watermark, from *lending, emit engine.Emit) *rowChangelog {
+	return &rowChangelog{rows: newRowHeap(types, from), mark: mark, emit: emit}
 }
 
 // add appends a row, whose columns are given in one or two parts. A batch never
@@ -39,11 +39,11 @@ func (c *rowChangelog) flush() error {
 	if rows == 0 {
 		return nil
 	}
-	columns, err := c.rows.read()
+	columns, lease, err := c.rows.read()
 	if err != nil {
 		return err
 	}
-	b := &batch.Batch{Columns: columns, Rows: rows, Marks: constantMarks(c.mark, rows)}
+	b := &batch.Batch{Columns: columns, Rows: rows, Marks: constantMarks(c.mark, rows), Lease: lease}
 	if c.updates {
 		b.Kinds = c.kinds
 	}

@@ -10,6 +10,9 @@ import (
 // rowHeap collects rows in key form that are to be shown, and reads them as columns
 // a column at a time. Texts stay where they are collected: each row is copied once.
 type rowHeap struct {
+	lending *lending  // where memory comes from and goes back to; nil for new memory each time
+	memory  *lentRows // of the rows that are collected; nil for what is new
+
 	types  []value.Type
 	gives  bool // some columns are texts, whose heap the collected bytes become
 	bytes  []byte
@@ -21,8 +24,8 @@ type rowHeap struct {
 // columns reach 4 GiB far.
 const rowHeapMax = 1 << 28
 
-func newRowHeap(types []value.Type) rowHeap {
-	h := rowHeap{types: types}
+func newRowHeap(types []value.Type, from *lending) rowHeap {
+	h := rowHeap{types: types, lending: from}
 	for _, t := range types {
 		h.gives = h.gives || t.Class() == value.Strings
 	}
@@ -39,26 +42,44 @@ func (h *rowHeap) isFull() bool {
 
 // add begins a row.
 func (h *rowHeap) add(row []byte) {
-	if h.bytes == nil {
-		h.bytes = make([]byte, 0, max(h.last, len(row)))
+	if len(h.starts) == 0 {
+		h.begin(len(row))
 	}
 	h.starts = append(h.starts, uint32(len(h.bytes)))
 	h.bytes = append(h.bytes, row...)
 }
 
+// begin finds memory for rows, the first of which has n bytes.
+func (h *rowHeap) begin(n int) {
+	if h.memory = h.lending.take(); h.memory != nil && h.gives {
+		h.bytes = h.memory.heap[:0]
+	}
+	if h.bytes == nil {
+		h.bytes = make([]byte, 0, max(h.last, n))
+	}
+}
+
 // extend adds further columns to the row that was added last.
 func (h *rowHeap) extend(behind []byte) { h.bytes = append(h.bytes, behind...) }
 
-// read gives all rows as columns and forgets them.
-func (h *rowHeap) read() ([]*batch.Column, error) {
-	columns := columnsOf(h.types, len(h.starts))
-	if err := batch.ReadRows(columns, h.bytes, h.starts); err != nil {
-		return nil, fmt.Errorf("show rows: %w", err)
+// read gives all rows as columns and forgets them. The lease is of the columns.
+func (h *rowHeap) read() ([]*batch.Column, *batch.Lease, error) {
+	rows := h.memory
+	if rows == nil {
+		rows = &lentRows{columns: columnsOf(h.types, len(h.starts))}
+	}
+	for _, c := range rows.columns {
+		c.Reset()
+	}
+	if err := batch.ReadRows(rows.columns, h.bytes, h.starts); err != nil {
+		return nil, nil, fmt.Errorf("show rows: %w", err)
 	}
 	h.last = len(h.bytes) // what follows is often as much
-	h.bytes, h.starts = h.bytes[:0], h.starts[:0]
+	rows.heap = h.bytes
+	h.bytes, h.starts, h.memory = h.bytes[:0], h.starts[:0], nil
 	if h.gives {
 		h.bytes = nil
 	}
-	return columns, nil
+	columns, lease := h.lending.lend(rows)
+	return columns, lease, nil
 }

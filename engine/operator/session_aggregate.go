@@ -329,7 +329,7 @@ type sessionChanges struct {
 
 func (a *SessionAggregate) changelog(mark engine.Watermark) *sessionChanges {
 	schema := a.node.Schema()
-	c := &sessionChanges{changelog: newChangelog(a.layout, a.node.Groupings, mark), windows: a.sessions.windows,
+	c := &sessionChanges{changelog: newChangelog(a.layout, a.node.Groupings, mark, nil), windows: a.sessions.windows,
 		properties: a.node.Properties, schema: schema[len(schema)-len(a.node.Properties):]}
 	c.open()
 	return c

@@ -48,6 +48,7 @@ type WindowAggregate struct {
 
 	amends   bool                   // windows are shown more than once
 	shown    map[int64]*shownWindow // by end of window
+	lending  lending                // of what was shown of windows that are amended
 	stirred  map[int64]bool         // windows with changes to show at the next Flush
 	unsaved  []uint32               // groups with changes since the last Save
 	deleted  [][]byte               // stored keys of groups that are gone
@@ -344,14 +345,14 @@ func (a *WindowAggregate) showAll(end int64, mark engine.Watermark, emit engine.
 			shown, keys = append(shown, code), append(keys, c.keys[i])
 		}
 	}
-	rows := newRowHeap(a.layout.Keys)
+	rows := newRowHeap(a.layout.Keys, nil)
 	for start := 0; start < len(shown); start += batch.MaxRows {
 		stop := min(start+batch.MaxRows, len(shown))
 		n := stop - start
 		for _, key := range keys[start:stop] {
 			rows.add(key)
 		}
-		columns, err := rows.read()
+		columns, _, err := rows.read()
 		if err != nil {
 			return err
 		}
@@ -410,7 +411,7 @@ func (a *WindowAggregate) touchedKeys(end int64) *table {
 func (a *WindowAggregate) amend(end int64, only *table, mark engine.Watermark, emit engine.Emit) error {
 	c := a.collect(end, only)
 	shown := a.shownOf(end)
-	out := newChangelog(a.layout, a.node.Groupings, mark)
+	out := newChangelog(a.layout, a.node.Groupings, mark, &a.lending)
 	var row []byte
 	for start := 0; start < len(c.codes); start += batch.MaxRows / 2 {
 		stop := min(start+batch.MaxRows/2, len(c.codes))
