@@ -140,7 +140,7 @@ func (w *walker) distinct(operator string, calls []plan.AggregateCall, rate floa
 		}
 		s := State{Operator: operator + ", " + text, Keeps: "every different value of every group", RowBytes: bytes, Rate: rate, Span: span}
 		if span == Unbounded {
-			s.Advice = "APPROX_COUNT_DISTINCT keeps a few kB a group, with an error of about 1 %; or count within windows of time"
+			s.Advice = "APPROX_COUNT_DISTINCT keeps a few kB a group, with an error of about 2 %; or count within windows of time"
 		}
 		w.keep(s)
 	}

@@ -418,7 +418,7 @@ func TestIdentityOfParts(t *testing.T) {
 		scan := &plan.Scan{Table: &plan.Table{Name: "t", Columns: []plan.TableColumn{{Name: "id"}}, Options: map[string]string{"topic": watermark}}, Columns: []int{0}}
 		return identity(&plan.Aggregate{Input: scan})
 	}
-	if of("a") == of("b") || of("a") != of("a") {
-		t.Error("parts over tables with other options are taken for the same")
+	if one, again, other := of("a"), of("a"), of("b"); one != again || one == other {
+		t.Errorf("parts over the same table are %q and %q, and over one with other options %q", one, again, other)
 	}
 }
