@@ -49,8 +49,8 @@ crash: build ## kill -9 the real binary N times under load and count every event
 	$(GO) run ./test/crash -n $(or $(N),20) $(BIN)
 	$(GO) run ./test/crash -stall $(BIN)
 
-overload: build ## three times the events that can be kept up with, and consumers that do not read (FOR=30s)
-	$(GO) run ./test/overload -for $(or $(FOR),30s) $(BIN)
+overload: build ## three times the events that can be kept up with, and consumers that do not read (FOR=30s; from 2 minutes on the database has all its 2 GB: MEMORY=3072)
+	$(GO) run ./test/overload -for $(or $(FOR),30s) -memory $(or $(MEMORY),1536) $(BIN)
 
 bench: build ## benchmarks, full size, compared with those kept last (N=5 runs; KEEP=1 keeps them)
 	$(GO) run ./test/bench -n $(or $(N),5) $(if $(KEEP),-keep) $(BIN)
