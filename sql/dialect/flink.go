@@ -77,15 +77,18 @@ var flinkLookupOptions = map[string]bool{
 // ownFunctions are functions that Flink does not have, with what to write
 // instead. An operator with a function's form has its name here too.
 var ownFunctions = map[string]string{
-	"ANY_VALUE":   "write FIRST_VALUE(x)",
-	"ITEM":        "write x[i]",
-	"LENGTH":      "write CHAR_LENGTH(x)",
-	"PROGRESS":    "ask Tidemark for the progress",
-	"REGEXP_LIKE": "write REGEXP(x, pattern)",
-	"RLIKE":       "write REGEXP(x, pattern)",
-	"SEQUENCE":    "write the numbers: ARRAY[1, 2, …]",
-	"$SUM0":       "write COALESCE(SUM(x), 0)",
-	"SUM0":        "write COALESCE(SUM(x), 0)",
+	"ANY_VALUE":       "write FIRST_VALUE(x)",
+	"DISTINCT_SKETCH": "count at once: COUNT(DISTINCT x), or in batch mode APPROX_COUNT_DISTINCT(x)",
+	"ITEM":            "write x[i]",
+	"LENGTH":          "write CHAR_LENGTH(x)",
+	"MERGE_SKETCHES":  "count what the sketches are of",
+	"PROGRESS":        "ask Tidemark for the progress",
+	"REGEXP_LIKE":     "write REGEXP(x, pattern)",
+	"RLIKE":           "write REGEXP(x, pattern)",
+	"SEQUENCE":        "write the numbers: ARRAY[1, 2, …]",
+	"SKETCH_COUNT":    "count what the sketch is of",
+	"$SUM0":           "write COALESCE(SUM(x), 0)",
+	"SUM0":            "write COALESCE(SUM(x), 0)",
 }
 
 // systemTableEndings are the endings of tables that Tidemark keeps beside a
