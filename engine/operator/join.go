@@ -483,29 +483,14 @@ func (r *joinRun) addOther(kind batch.Kind, decoded uint32, times int64) error {
 // whole joins the rows of both sides, in batch mode.
 func (r *joinRun) whole(emit engine.Emit) error {
 	r.final = true
-	left := r.join.sides[0]
-	for code := uint32(0); int(code) < left.entries.len(); {
-		var part decodedRows
-		part.input = left.input
-		r.copies = r.copies[:0]
-		for ; int(code) < left.entries.len() && part.rows < batch.MaxRows; code++ {
-			if count := left.count(code); count > 0 {
-				if err := part.add(left.row(code)); err != nil {
-					return err
-				}
-				r.copies = append(r.copies, count)
-			}
-		}
-		columns, err := part.inOrder()
-		if err != nil {
-			return err
-		}
-		rows := &batch.Batch{Rows: part.rows, Columns: columns}
-		left.input.encode(&r.join.encoded, rows)
+	err := r.join.sides[0].eachBatch(func(rows *batch.Batch, copies []int64) error {
+		r.copies = copies
+		r.join.sides[0].input.encode(&r.join.encoded, rows)
 		r.join.encoded.hash(r.join.seed)
-		if err := r.batch(0, rows, emit); err != nil {
-			return err
-		}
+		return r.batch(0, rows, emit)
+	})
+	if err != nil {
+		return err
 	}
 	if r.join.node.Kind.KeepsRight() {
 		return r.rest(emit)

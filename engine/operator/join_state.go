@@ -128,6 +128,35 @@ func (s *joinSide) count(code uint32) int64 {
 	return 1
 }
 
+// eachBatch gives all rows, a batch of them at a time, and how often each is there.
+// copies are f's until it returns.
+func (s *joinSide) eachBatch(f func(rows *batch.Batch, copies []int64) error) error {
+	var copies []int64
+	for code := uint32(0); int(code) < s.entries.len(); {
+		part := decodedRows{input: s.input}
+		copies = copies[:0]
+		for ; int(code) < s.entries.len() && part.rows < batch.MaxRows; code++ {
+			if count := s.count(code); count > 0 {
+				if err := part.add(s.row(code)); err != nil {
+					return err
+				}
+				copies = append(copies, count)
+			}
+		}
+		if part.rows == 0 {
+			break
+		}
+		columns, err := part.inOrder()
+		if err != nil {
+			return err
+		}
+		if err := f(&batch.Batch{Rows: part.rows, Columns: columns}, copies); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // partnersOf is how many rows of the other side a row pairs with, if they are counted.
 func (s *joinSide) partnersOf(code uint32) int64 {
 	if !s.pairs {

@@ -371,33 +371,16 @@ func (r *multiJoinRun) flush() error {
 // whole joins the rows of all inputs, in batch mode.
 func (r *multiJoinRun) whole(emit engine.Emit) error {
 	first := r.join.sides[0]
-	for code := uint32(0); int(code) < first.entries.len(); {
-		part := decodedRows{input: first.input}
-		r.copies = r.copies[:0]
-		for ; int(code) < first.entries.len() && part.rows < batch.MaxRows; code++ {
-			if count := first.count(code); count > 0 {
-				if err := part.add(first.row(code)); err != nil {
-					return err
-				}
-				r.copies = append(r.copies, count)
-			}
-		}
-		columns, err := part.inOrder()
-		if err != nil {
-			return err
-		}
-		rows := &batch.Batch{Rows: part.rows, Columns: columns}
+	return first.eachBatch(func(rows *batch.Batch, copies []int64) error {
+		r.copies = copies
 		first.input.encode(&r.join.encoded, rows)
 		r.join.encoded.hash(r.join.seed)
-		r.begin(0, columns, emit)
+		r.begin(0, rows.Columns, emit)
 		for i := range rows.Rows {
 			if err := r.combine(i, batch.Insert); err != nil {
 				return err
 			}
 		}
-		if err := r.flush(); err != nil {
-			return err
-		}
-	}
-	return nil
+		return r.flush()
+	})
 }

@@ -25,8 +25,16 @@ func (f *Frozen) Newest() (*Record, error) { return newest(f.snapshot) }
 
 // Each calls each with everything that the store held, in order of the keys,
 // until it returns an error. The bytes are each's only until it returns.
-func (f *Frozen) Each(each func(key, val []byte) error) error {
-	iter, err := f.snapshot.NewIter(nil)
+func (f *Frozen) Each(each func(key, val []byte) error) error { return f.within(nil, each) }
+
+// eachOf is Each for the state of one operator.
+func (f *Frozen) eachOf(o Operator, each func(key, val []byte) error) error {
+	return f.within(&pebble.IterOptions{LowerBound: stateKey(nil, o, 0, nil), UpperBound: stateKey(nil, o+1, 0, nil)}, each)
+}
+
+// within is Each for the keys within bounds, nil for all.
+func (f *Frozen) within(bounds *pebble.IterOptions, each func(key, val []byte) error) error {
+	iter, err := f.snapshot.NewIter(bounds)
 	if err != nil {
 		return wrap("read state", err)
 	}

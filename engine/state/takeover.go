@@ -29,25 +29,6 @@ func (f *Frozen) Entries(o Operator, enough int) (n int, err error) {
 
 var errEnough = errors.New("that is enough")
 
-// eachOf calls each with every key of an operator and its value.
-func (f *Frozen) eachOf(o Operator, each func(key, val []byte) error) error {
-	iter, err := f.snapshot.NewIter(&pebble.IterOptions{LowerBound: stateKey(nil, o, 0, nil), UpperBound: stateKey(nil, o+1, 0, nil)})
-	if err != nil {
-		return wrap("read state", err)
-	}
-	defer iter.Close()
-	for valid := iter.First(); valid; valid = iter.Next() {
-		val, err := iter.ValueAndErr()
-		if err != nil {
-			return wrap("read state", err)
-		}
-		if err := each(iter.Key(), val); err != nil {
-			return err
-		}
-	}
-	return wrap("read state", iter.Error())
-}
-
 // FillParts makes a store in a folder that is not there yet: of an epoch that has
 // given nothing, with the state of some operators of this one. The store is durable
 // when it returns nil; otherwise the folder holds nothing of worth.
